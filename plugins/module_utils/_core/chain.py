@@ -1,0 +1,88 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The tamper-evident chain over one incident's entries.
+
+Each entry's seal is an HMAC over the incident, its position, its exact text and the seal before it; a
+separate head seals the count. So an edit, a deletion, a reorder and a cut tail are all found, and
+without the key none can be made good. Rolling a whole incident back to an older state together with
+its older head is the one thing that only a witness outside (the hash in the chat) shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+START = ""
+"""What stands for the seal before the first entry."""
+
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One entry as it is stored: its position (from 1), its exact text, its seal (hex)."""
+
+    position: int
+    body: bytes
+    seal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How many entries an incident has, the last one's seal, and the seal over both."""
+
+    count: int
+    seal: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a verification; `first_bad` is a position, None where all is well."""
+
+    verified: bool
+    first_bad: int | None = None
+    reason: str = ""
+
+
+def _mac(key: bytes, *parts: bytes) -> str:
+    framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    return hmac.new(key, framed, hashlib.sha256).hexdigest()
+
+
+def seal(key: bytes, incident: str, position: int, body: bytes, previous: str) -> str:
+    """The seal of the entry at `position` that follows the entry sealed `previous`."""
+    return _mac(key, b"entry", incident.encode(), str(position).encode(), previous.encode(), body)
+
+
+def head(key: bytes, incident: str, count: int, last: str) -> Head:
+    """The head over `count` entries of which the last is sealed `last`."""
+    return Head(count, last, _mac(key, b"head", incident.encode(), str(count).encode(), last.encode()))
+
+
+def short(seal_: str) -> str:
+    """The part of a seal that people compare by eye."""
+    return seal_[:_SHORT]
+
+
+def verify(key: bytes, incident: str, entries: Sequence[Sealed], stored: Head | None) -> Report:
+    """Check a whole incident. Names the first position at which the record is not what was written."""
+    previous = START
+    for expected, entry in enumerate(entries, start=1):
+        if entry.position != expected:
+            return Report(verified=False, first_bad=expected, reason=f"entry {expected} is missing")
+        if not hmac.compare_digest(entry.seal, seal(key, incident, expected, entry.body, previous)):
+            return Report(verified=False, first_bad=expected, reason=f"entry {expected} is not what was written")
+        previous = entry.seal
+    count = len(entries)
+    if stored is None:
+        return Report(verified=False, first_bad=count + 1, reason="the count of entries is gone")
+    if not hmac.compare_digest(stored.proof, head(key, incident, stored.count, stored.seal).proof):
+        return Report(verified=False, first_bad=count + 1, reason="the count of entries is not what was written")
+    if stored.count != count:
+        first = min(stored.count, count) + 1
+        return Report(verified=False, first_bad=first, reason=f"{stored.count} entries were written, {count} are there")
+    return Report(verified=True)

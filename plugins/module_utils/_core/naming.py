@@ -1,0 +1,31 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Names of incidents: `incident-YYYY-MM-DD-NNN`, and the provisional one until a number is had."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+_NUMBERED = re.compile(r"^incident-(\d{4}-\d{2}-\d{2})-(\d{3,})$")
+
+
+def numbered(day: date, number: int) -> str:
+    """The name of the `number`th incident (from 1) of the UTC day `day`."""
+    return f"incident-{day.isoformat()}-{number:03d}"
+
+
+def number_of(name: str) -> tuple[str, int] | None:
+    """The day (ISO) and number in a name, or None where it has none."""
+    match = _NUMBERED.match(name)
+    return (match[1], int(match[2])) if match else None
+
+
+def provisional(day: date, incident_id: str) -> str:
+    """The name while the arbiter of numbers can't be reached; a pure function of the incident's id."""
+    return f"incident-{day.isoformat()}-p{incident_id[:4]}"
+
+
+def normal(name: str) -> str:
+    """A name as people paste it (`#incident-…`, with blanks round it)."""
+    return name.strip().removeprefix("#")

@@ -1,0 +1,52 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The stages of an incident, and which steps between them are legal."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """The stages, in the handbook's order: Alert → Acknowledge → Investigate → Mitigate → Resolve → Review."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    INVESTIGATING = "investigating"
+    MITIGATED = "mitigated"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    REVIEWED = "reviewed"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a new emergency run must open another incident instead of updating this one."""
+        return _ORDER.index(self) >= _ORDER.index(Status.RESOLVED)
+
+
+_ORDER = list(Status)
+
+
+class IllegalTransition(ValueError):
+    """A step that the life of an incident does not have."""
+
+    def __init__(self, current: Status, wanted: Status, why: str) -> None:
+        super().__init__(f"an incident that is {current} can't become {wanted}: {why}")
+        self.current = current
+        self.wanted = wanted
+
+
+def steps(current: Status, wanted: Status) -> list[Status]:
+    """The stages to go through from `current` to `wanted`, `wanted` last.
+
+    Empty when nothing is to be done. All but the last are skipped stages that the caller records as
+    inferred. Raises IllegalTransition for a step back, and for a review of what isn't closed.
+    """
+    here, there = _ORDER.index(current), _ORDER.index(wanted)
+    if here == there:
+        return []
+    if there < here:
+        raise IllegalTransition(current, wanted, "stages only go forward; open a new incident if it came back")
+    if wanted is Status.REVIEWED and current is not Status.CLOSED:
+        raise IllegalTransition(current, wanted, "close it first; a review looks back on a closed incident")
+    return _ORDER[here + 1 : there + 1]

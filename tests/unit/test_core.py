@@ -1,0 +1,107 @@
+"""The promises of the domain."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from ansible_collections.incident.response.plugins.module_utils._core import chain, naming
+from ansible_collections.incident.response.plugins.module_utils._core.redact import MASK, redact
+from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
+from ansible_collections.incident.response.plugins.module_utils._core.status import IllegalTransition, Status, steps
+from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, judge, worst
+
+KEY = b"k" * 32
+
+
+def sealed(*texts: str) -> tuple[list[chain.Sealed], chain.Head]:
+    entries, previous = [], chain.START
+    for position, text in enumerate(texts, start=1):
+        previous = chain.seal(KEY, "i1", position, text.encode(), previous)
+        entries.append(chain.Sealed(position, text.encode(), previous))
+    return entries, chain.head(KEY, "i1", len(entries), previous)
+
+
+def test_an_untouched_chain_is_verified() -> None:
+    entries, head = sealed("a", "b", "c")
+    assert chain.verify(KEY, "i1", entries, head).verified
+
+
+def test_edit_deletion_reorder_and_cut_tail_are_each_found_at_their_place() -> None:
+    entries, head = sealed("a", "b", "c")
+    edited = [entries[0], chain.Sealed(2, b"B", entries[1].seal), entries[2]]
+    deleted = [entries[0], entries[2]]
+    swapped = [entries[0], chain.Sealed(2, b"c", entries[2].seal), chain.Sealed(3, b"b", entries[1].seal)]
+    for broken, place in ((edited, 2), (deleted, 2), (swapped, 2), (entries[:2], 3)):
+        report = chain.verify(KEY, "i1", broken, head)
+        assert (report.verified, report.first_bad) == (False, place)
+
+
+def test_a_shorter_head_cannot_be_made_without_the_key() -> None:
+    entries, _ = sealed("a", "b", "c")
+    forged = chain.head(b"other", "i1", 2, entries[1].seal)
+    assert not chain.verify(KEY, "i1", entries[:2], forged).verified
+
+
+def test_skipped_stages_are_listed_and_steps_back_are_refused() -> None:
+    assert steps(Status.OPEN, Status.MITIGATED) == [Status.ACKNOWLEDGED, Status.INVESTIGATING, Status.MITIGATED]
+    assert steps(Status.OPEN, Status.OPEN) == []
+    with pytest.raises(IllegalTransition, match="only go forward"):
+        steps(Status.RESOLVED, Status.OPEN)
+    with pytest.raises(IllegalTransition, match="close it first"):
+        steps(Status.OPEN, Status.REVIEWED)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "acted", "verdict"),
+    [
+        (False, True, True, Verdict.WORKED),
+        (True, True, True, Verdict.WORKED),
+        (True, True, False, Verdict.NO_EFFECT),
+        (False, False, True, Verdict.NO_EFFECT),
+        (True, False, True, Verdict.MADE_WORSE),
+        (None, False, True, Verdict.UNKNOWN),
+        (True, None, True, Verdict.UNKNOWN),
+    ],
+)
+def test_the_verdict_comes_from_health_before_and_after(before: bool | None, after: bool | None, acted: bool, verdict: Verdict) -> None:
+    assert judge(before=before, after=after, acted=acted) is verdict
+
+
+def test_the_verdict_of_a_run_is_that_of_its_worst_host() -> None:
+    assert worst([Verdict.WORKED, Verdict.MADE_WORSE]) is Verdict.MADE_WORSE
+    assert worst([]) is Verdict.UNKNOWN
+
+
+def test_names_are_numbered_and_read_back() -> None:
+    assert naming.numbered(date(2025, 11, 10), 1) == "incident-2025-11-10-001"
+    assert naming.number_of("incident-2025-11-10-001") == ("2025-11-10", 1)
+    assert naming.number_of(naming.provisional(date(2025, 11, 10), "abcdef")) is None
+    assert naming.normal(" #incident-2025-11-10-001\n") == "incident-2025-11-10-001"
+
+
+def test_severity_is_read_as_people_type_it() -> None:
+    assert Severity.parse(" p1 ") is Severity.P1
+    with pytest.raises(ValueError, match="P0, P1, P2, P3"):
+        Severity.parse("urgent")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "login failed: password=hunter2secret",
+        "curl -H 'Authorization: Bearer hunter2secret' failed",
+        "https://admin:hunter2secret@db.example.com/ refused",
+        "mysqldump -u root -phunter2secret failed",
+        '{"api_key": "hunter2secret"}',
+        "--token hunter2secret is wrong",
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str) -> None:
+    assert "hunter2secret" not in redact(text)
+    assert MASK in redact(text)
+
+
+def test_known_secrets_are_masked_wherever_they_stand_and_plain_text_is_kept() -> None:
+    assert redact("cannot reach xyzzy1 now", ["xyzzy1"]) == f"cannot reach {MASK} now"
+    assert redact("Unit api.service failed on prod-api-01 with code 1") == "Unit api.service failed on prod-api-01 with code 1"

@@ -13,11 +13,19 @@ from collections.abc import Callable, Collection
 
 MASK = "[redacted]"
 
-_SECRET_WORD = r"pass(?:wor[dt]|wd|phrase|code)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|cookie|session[_-]?id|pin|pwd|auth(?:orization)?|bearer|signature|sig|hmac|dsn|salt|otp"
+_WORDS = (
+    "pass(?:wor[dt]|wd|phrase|code)?",
+    "secret|token|cookie|credentials?|session[_-]?id|pin|pwd|salt|otp|dsn",
+    "(?:api|access|private)[_-]?key",
+    "auth(?:orization)?|bearer|signature|sig|hmac",
+)
+_SECRET_WORD = "|".join(_WORDS)
 SECRET_NAME = re.compile(rf"(?i)(?:^|[_\-.\s])(?:\w*[_-])?(?:{_SECRET_WORD})s?(?:[_\-.\d]\w*)?$")
 """Names of variables and options whose value is taken for a secret."""
 
-_KEPT = re.compile(r"(?i)^(?:true|false|none|null|yes|no|\d{1,3}|is|was|not|and|or|for|of|in|has|must|required|missing|invalid|expired|\[redacted\])$")
+_KEPT = re.compile(
+    r"(?i)^(?:true|false|none|null|yes|no|\d{1,3}|is|was|not|and|or|for|of|in|has|must|required|missing|invalid|expired|\[redacted\])$"
+)
 
 _VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"',;&|)\]}>]+)"""
 
@@ -29,14 +37,23 @@ _ASSIGNED = re.compile(
 )
 _FLAG = re.compile(rf"""(?ix) (?P<flag> (?<!\S) --?[\w-]*(?:{_SECRET_WORD})[\w-]* \s+ ) (?P<value> (?!-) {_VALUE} )""")
 _SHORT_FLAG = re.compile(r"""(?x) (?P<flag> (?<!\S) (?:-u|--user) \s+ ["']? [^\s:"']+ : ) (?P<value> [^\s"']+ )""")
-_MYSQL_FLAG = re.compile(r"""(?x) (?P<flag> \b(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)\b [^\n]*? \s -p ) (?P<value> [^\s"']+ | "[^"]*" | '[^']*' )""")
-_SPOKEN = re.compile(rf"(?i)(?P<words>\b(?:{_SECRET_WORD})\s+(?:is|was|of|for\s+\S+\s+is)?\s*)(?P<value>\"[^\"]+\"|'[^']+'|[^\s\"',;.]*\d[^\s\"',;]*)")
+_MYSQL_FLAG = re.compile(
+    r"""(?x) (?P<flag> \b(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)\b [^\n]*? \s -p )
+        (?P<value> [^\s"']+ | "[^"]*" | '[^']*' )"""
+)
+_SPOKEN = re.compile(
+    rf"(?i)(?P<words>\b(?:{_SECRET_WORD})\s+(?:is|was|of|for\s+\S+\s+is)?\s*)"
+    r"(?P<value>\"[^\"]+\"|'[^']+'|[^\s\"',;.]*\d[^\s\"',;]*)"
+)
 
 _WHOLE: tuple[re.Pattern[str], ...] = (
     re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL),
     re.compile(r"\$ANSIBLE_VAULT;[^\n]*(?:\n\s*[0-9a-f]{20,})*"),
     re.compile(r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"),
-    re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|gldt-|sk-|sk_live_|sk_test_|rk_live_|pk_live_|xox[abprse]-|xapp-|npm_|pypi-|hf_|dop_v1_|doo_v1_|shpat_|SG\.|AIza|ya29\.|hvs\.|hvb\.|s\.(?=[A-Za-z0-9]{24}))[\w.\-]{8,}"),
+    re.compile(
+        r"\b(?:gh[pousr]_|github_pat_|glpat-|gldt-|sk-|[srp]k_(?:live|test)_|xox[abprse]-|xapp-|npm_|pypi-|hf_"
+        r"|do[po]_v1_|shpat_|SG\.|AIza|ya29\.|hv[sb]\.|s\.(?=[A-Za-z0-9]{24}))[\w.\-]{8,}"
+    ),
     re.compile(r"\b(?:AKIA|ASIA|AGPA|AIDA|AROA)[0-9A-Z]{12,}\b"),
     re.compile(r"\$(?:2[aby]|1|5|6|y|argon2id?)\$[./A-Za-z0-9$=,+-]{20,}"),
 )

@@ -1,0 +1,115 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""An incident is what its entries say: nothing else is stored about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from .naming import provisional
+from .severity import DEFAULT_SEVERITY
+from .status import Status, steps
+
+_STAMPS = {
+    Status.ACKNOWLEDGED: "acknowledged_at",
+    Status.MITIGATED: "mitigated_at",
+    Status.RESOLVED: "resolved_at",
+    Status.CLOSED: "closed_at",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened. `at` is UTC, ISO 8601 with a `Z`; `run_seq` is its place in its run's spool."""
+
+    kind: str
+    at: str
+    actor: str = ""
+    text: str = ""
+    run: str = ""
+    run_seq: int | None = None
+    host: str = ""
+    action: str = ""
+    state: str = ""
+    changed: bool | None = None
+    duration_ms: int | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The exact text that is stored and sealed."""
+        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Entry:
+        """Read a stored entry. Raises ValueError or TypeError where it is not one."""
+        return cls(**json.loads(text))
+
+    def line(self) -> str:
+        """The entry as the handbook writes it: `10:05 - Investigating high error rate`."""
+        where = f" on {self.host}" if self.host and self.host not in self.text else ""
+        outcome = f": {self.state}" if self.kind == "task" else ""
+        return f"{self.at[11:16]} - {self.text or self.action}{where}{outcome}"
+
+
+def utc(seconds: float) -> str:
+    """An instant (Unix time) as every record of ours writes it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def transition(current: Status, wanted: Status, *, at: str, actor: str, run: str = "", run_seq: int | None = None) -> list[Entry]:
+    """The entries that take an incident from `current` to `wanted`; skipped stages are marked as inferred."""
+    path = steps(current, wanted)
+    return [
+        Entry(
+            "status", at, actor=actor, run=run, run_seq=run_seq if step is wanted else None,
+            text=f"{step.capitalize()}{' (inferred)' if step is not wanted else ''}",
+            data={"to": str(step), "inferred": step is not wanted},
+        )
+        for step in path
+    ]  # fmt: skip
+
+
+def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
+    """The public state of an incident (the keys that `incident_info` documents), from its entries in order."""
+    state: dict[str, Any] = {
+        "id": incident_id, "name": "", "title": "", "service": "", "severity": str(DEFAULT_SEVERITY), "status": str(Status.OPEN),
+        "drill": False, "opened_at": None, "acknowledged_at": None, "mitigated_at": None, "resolved_at": None, "closed_at": None,
+        "channel": None, "url": None, "runs": [], "entries": [],
+    }  # fmt: skip
+    runs: dict[str, dict[str, Any]] = {}
+    for position, entry in enumerate(entries, start=1):
+        _fold(state, runs, entry)
+        shown = {key: value for key, value in asdict(entry).items() if key not in {"run_seq", "data"}}
+        state["entries"].append({"seq": position, **shown})
+    state["runs"] = list(runs.values())
+    if not state["name"] and state["opened_at"]:
+        state["name"] = provisional(datetime.fromisoformat(state["opened_at"]).date(), incident_id)
+    return state
+
+
+def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) -> None:
+    match entry.kind:
+        case "opened":
+            state.update({key: entry.data[key] for key in ("title", "service", "severity", "drill") if key in entry.data})
+            state["opened_at"] = entry.at
+        case "named":
+            state["name"] = entry.data["name"]
+        case "status":
+            state["status"] = entry.data["to"]
+            stamp = _STAMPS.get(Status(entry.data["to"]))
+            if stamp:
+                state[stamp] = entry.at
+        case "run_started":
+            runs[entry.run] = {"run": entry.run, "action": entry.action, "actor": entry.actor, "started_at": entry.at, "verdict": None}
+        case "run_ended" | "run_vanished":
+            run = runs.setdefault(entry.run, {"run": entry.run})
+            run.update(ended_at=entry.at, verdict=entry.state, duration_ms=entry.duration_ms)
+
+
+def timeline(entries: Sequence[Entry]) -> list[str]:
+    """The whole timeline, a line an entry."""
+    return [entry.line() for entry in entries]

@@ -1,0 +1,35 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The state folder and the key in it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def state_dir(configured: str = "") -> Path:
+    """The folder of spool and journal, made with mode 0700 where it isn't there. Raises OSError."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    folder = Path(configured or os.environ.get("INCIDENT_STATE_DIR") or Path(base) / "incident-response").absolute()
+    (folder / "spool").mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def key(folder: Path) -> bytes:
+    """The HMAC key, made with mode 0600 at first use; two makers at once end with the same one."""
+    path = Path(os.environ.get("INCIDENT_JOURNAL_KEY_FILE") or folder / "journal.key")
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_bytes().strip()

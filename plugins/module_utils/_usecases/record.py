@@ -1,0 +1,72 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Spool lines become entries of an incident: opens one, or updates the one that is open."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from .._core.incident import Entry, derive, transition
+from .._core.naming import numbered
+from .._core.severity import DEFAULT_SEVERITY, Severity
+from .._core.status import Status
+from .._core.verdict import Verdict
+from .._journal.sqlite import SqliteJournal
+
+VANISHED = 1_000_000_000
+"""The place in a run of the entry that says its controller vanished: after every line of its own."""
+
+
+def ingest(journal: SqliteJournal, lines: Sequence[dict[str, Any]]) -> str | None:
+    """Put a run's lines, in order, into the journal, each once however often it is offered. Returns the incident's id."""
+    if not lines:
+        return None
+    with journal.transaction():
+        incident = journal.incident_of(lines[0]["run"])
+        for line in lines:
+            entry = Entry(**{key: value for key, value in line.items() if key in Entry.__slots__})
+            if incident is None:
+                incident = _attach(journal, entry)
+            journal.append(incident, [entry])
+            if entry.kind == "run_started" and entry.data.get("person"):
+                _advance(journal, incident, Status.ACKNOWLEDGED, entry)
+            if entry.kind == "run_ended" and entry.state == Verdict.WORKED and not entry.data.get("check"):
+                _advance(journal, incident, Status.MITIGATED, entry)
+        return incident
+
+
+def _attach(journal: SqliteJournal, start: Entry) -> str:
+    asked, service = start.data.get("incident", ""), start.data.get("service", "")
+    found = (journal.find(asked) if asked else None) or (journal.open_for(service) if service else None)
+    if found:
+        return found
+    incident = secrets.token_hex(8)
+    day = datetime.fromisoformat(start.at).date()
+    name = numbered(day, journal.next_number(day.isoformat()))
+    try:
+        severity = Severity.parse(start.data.get("severity") or DEFAULT_SEVERITY)
+    except ValueError:
+        severity = DEFAULT_SEVERITY
+    title = start.data.get("title") or f"{start.action.capitalize()} of {service or 'a service'}"
+    note = f" ({asked} was asked for and isn't known here)" if asked else ""
+    opened = {"title": title, "service": service, "severity": str(severity), "drill": False}
+    journal.append(
+        incident,
+        [
+            Entry("opened", start.at, actor=start.actor, text=f"Opened: {title}{note}", data=opened),
+            Entry("named", start.at, text=f"Named {name}", data={"name": name}),
+        ],
+    )
+    return incident
+
+
+def _advance(journal: SqliteJournal, incident: str, wanted: Status, cause: Entry) -> None:
+    entries = journal.entries(incident)
+    current = Status(derive(incident, entries)["status"])
+    done = any(entry.kind == "status" and entry.run == cause.run and entry.data["to"] == wanted for entry in entries)
+    order = list(Status)
+    if not done and order.index(current) < order.index(wanted):
+        journal.append(incident, transition(current, wanted, at=cause.at, actor=cause.actor, run=cause.run))

@@ -158,11 +158,14 @@ class CallbackModule(CallbackBase):
         run = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "-" + secrets.token_hex(4)
         self._begun = time.monotonic()
         self._folder, self._spool, self._check = folder, Spool(folder, run), check
+        where = f"{socket.gethostname()}{' (check mode)' if check else ''}"
+        shown = cut(redact(service), 200)
         self._spool.append(
             "run_started", sync=True, at=utc(time.time()), actor=user if person else f"automation:{user}", action=action,
-            text=f"{action.capitalize()} of {cut(redact(service), 200)} started by {user} from {socket.gethostname()}{' (check mode)' if check else ''}",
-            data={"service": cut(redact(service), 200), "incident": asked.get("incident") or self.get_option("incident"), "title": asked.get("title", ""),
-                  "severity": asked.get("severity", ""), "person": person, "check": check, "pid": os.getpid(), "arguments": asked},
+            text=f"{action.capitalize()} of {shown} started by {user} from {where}",
+            data={"service": shown, "incident": asked.get("incident") or self.get_option("incident"),
+                  "title": asked.get("title", ""), "severity": asked.get("severity", ""),
+                  "person": person, "check": check, "pid": os.getpid(), "arguments": asked},
         )  # fmt: skip
         start_courier(folder, run)
         self._display.display(f"incident.response: recording this run ({run})")
@@ -172,7 +175,7 @@ class CallbackModule(CallbackBase):
     def _name(self, task: Any) -> str:
         if task.no_log:
             return _HIDDEN
-        return self._names.setdefault(f"{task._uuid}{task.name}", cut(redact(task.get_name()), _TEXT))
+        return self._names.setdefault(f"{task._uuid}{task.name}", cut(redact(task.name or task.action), _TEXT))
 
     def _outcome(self, result: Any, state: str) -> None:
         task, host = result._task, result._host.name
@@ -204,7 +207,7 @@ class CallbackModule(CallbackBase):
         name = answer.get("incident") or "not known yet: the courier is still carrying this run's entries to the journal"
         self._display.display(f"\nincident.response: incident {name}\n  verdict {verdict}, {duration:.1f} s, {spool.seq} entries recorded")
         for problem in filter(None, (answer.get("problem"), spool.problem)):
-            self._display.warning(f"incident.response: RECORDING IS DEGRADED: {problem}. What could be kept is in the spool; the next run carries it.")
+            self._display.warning(f"incident.response: RECORDING IS DEGRADED: {problem}. The spool keeps what it can; the next run carries it.")
         for line in spool.lost():
             self._display.warning(f"incident.response: could be written nowhere: {line}")
         (self._folder / "spool" / f"{spool.run}.status").unlink(missing_ok=True)

@@ -52,12 +52,12 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         service, limit = str(self.get_option("service")), self.get_option("max_hosts")
         if not _SERVICE.fullmatch(service):
-            raise AnsibleError(f"service={service[:60]!r} is not the name of a service: letters, digits and @ _ . : - are allowed. Nothing was touched.")
+            raise AnsibleError(f"service={service[:60]!r} is not the name of a service (letters, digits, @ _ . : -). Nothing was touched.")
         pattern = str(terms[0]).strip()
         if not pattern:
             raise AnsibleError(f'host is empty: name the host to act on, as in -e "service={service} host=prod-api-01". Nothing was touched.')
         groups = (variables or {}).get("groups", {})
-        inventory = InventoryManager(loader=DataLoader(), sources=None)
+        inventory = InventoryManager(loader=DataLoader(), parse=False)
         for group, hosts in groups.items():
             inventory.add_group(group)
             for host in hosts:
@@ -75,8 +75,9 @@ class LookupModule(LookupBase):
             if left_out:
                 raise AnsibleError(f"--limit {subset} leaves out {', '.join(left_out)}, which host={pattern} names. Nothing was touched.")
         if len(found) > limit:
+            some = ", ".join(found[:5]) + (" …" if len(found) > 5 else "")
             raise AnsibleError(
-                f"host={pattern} means {len(found)} hosts ({', '.join(found[:5])}{' …' if len(found) > 5 else ''}), more than the blast radius of {limit}. "
+                f"host={pattern} means {len(found)} hosts ({some}), more than the blast radius of {limit}. "
                 f"Name fewer, or allow it with -e max_hosts={len(found)}. Nothing was touched."
             )
         return found

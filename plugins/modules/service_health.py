@@ -73,21 +73,23 @@ def look(module):
         shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
         exists, instance = shown.get("LoadState") == "loaded", shown.get("InvocationID", "")
         healthy = shown.get("ActiveState") == "active"
-        seen.append("unit %s" % (shown.get("ActiveState") if exists else shown.get("LoadState")))
+        seen.append("unit " + (shown.get("ActiveState", "") if exists else shown.get("LoadState", "")))
     if module.params["command"]:
         code, dummy, dummy = module.run_command(module.params["command"])
         healthy = healthy and code == 0
-        seen.append("status command ended with %d" % code)
+        seen.append(f"status command ended with {code}")
     if module.params["http"]:
         try:
-            with urllib.request.urlopen(module.params["http"], timeout=5) as answer:
-                seen.append("HTTP %d" % answer.status)
+            with urllib.request.urlopen(  # noqa: S310 - main() lets only http and https through
+                module.params["http"], timeout=5
+            ) as answer:
+                seen.append(f"HTTP {answer.status}")
         except urllib.error.HTTPError as error:
             healthy = False
-            seen.append("HTTP %d" % error.code)
+            seen.append(f"HTTP {error.code}")
         except (OSError, ValueError) as error:
             healthy = False
-            seen.append("HTTP: %s" % error)
+            seen.append(f"HTTP: {error}")
     return {"healthy": healthy, "exists": exists, "instance": instance, "detail": ", ".join(seen)}
 
 
@@ -100,12 +102,12 @@ def main():
         "delay": {"type": "float", "default": 1},
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[["unit", "command", "http"]], supports_check_mode=True)
-    seen = look(module)
-    for dummy in range(module.params["retries"]):
-        if seen["healthy"]:
-            break
+    if module.params["http"] and not module.params["http"].startswith(("http://", "https://")):
+        module.fail_json(msg=f"http must begin with http:// or https://, not {module.params['http']!r}")
+    seen, left = look(module), module.params["retries"]
+    while left > 0 and not seen["healthy"]:
         time.sleep(module.params["delay"])
-        seen = look(module)
+        seen, left = look(module), left - 1
     module.exit_json(changed=False, **seen)
 
 

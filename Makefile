@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 $(HOME)/.pyenv/versions/3.1[123]*/bin/python python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test lint
+.PHONY: demo test lint bench
 $(VENV)/.done: requirements.txt requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install python3 and python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
@@ -19,3 +19,6 @@ test: $(VENV)/.done
 
 lint: $(VENV)/.done
 	$(VENV)/bin/ruff check plugins tests
+
+bench: $(VENV)/.done
+	$(VENV)/bin/python tests/bench/overhead.py

@@ -191,6 +191,22 @@ def test_incident_info_shows_the_timeline(site: Site) -> None:
     assert "Start api on prod-api-01" in shown.stdout
 
 
+def test_a_run_without_the_callback_acts_and_says_that_it_is_not_recorded(site: Site) -> None:
+    config = site.folder / "ansible.cfg"
+    config.write_text(f"[defaults]\ncollections_path = {ROOT / 'collections'}\n")
+    site.environment["ANSIBLE_CONFIG"] = str(config)
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code == 0, output
+    assert "RECORDING IS OFF" in output
+    assert (site.folder / "running").exists()
+
+
+def test_a_recorded_run_does_not_say_that_it_is_not(site: Site) -> None:
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code == 0
+    assert "RECORDING IS OFF" not in output
+
+
 PLANTED = """
 - hosts: prod-api-01
   gather_facts: false

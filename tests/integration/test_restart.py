@@ -171,6 +171,14 @@ def test_a_damaged_journal_never_stops_the_action_and_the_spool_keeps_its_entrie
     assert site.incidents()[0]["runs"][0]["verdict"] == "worked"
 
 
+def test_a_state_folder_that_cannot_be_made_never_stops_the_action(site: Site) -> None:
+    site.state.write_text("a file where the folder should be")
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code == 0, output
+    assert "RECORDING IS DEGRADED" in output
+    assert (site.folder / "running").exists()
+
+
 def test_one_changed_byte_is_found_and_named(site: Site) -> None:
     code, output = site.run("-e", "service=api host=prod-api-01")
     assert code == 0, output

@@ -20,24 +20,72 @@ options:
     default: ""
     env: [{name: INCIDENT_STATE_DIR}]
     ini: [{section: incident_response, key: state_dir}]
+  journal:
+    description: Where the journal is, as C(sqlite:///journal.db), relative to the state folder.
+    type: str
+    default: ""
+    env: [{name: INCIDENT_JOURNAL}]
+    ini: [{section: incident_response, key: journal}]
+  journal_key_file:
+    description: The file of the key that seals the entries; made at first use. Defaults to C(journal.key) in the state folder.
+    type: str
+    default: ""
+    env: [{name: INCIDENT_JOURNAL_KEY_FILE}]
+    ini: [{section: incident_response, key: journal_key_file}]
+  config:
+    description: The configuration file, C(incident-response.yml).
+    type: str
+    default: ""
+    env: [{name: INCIDENT_CONFIG}]
+    ini: [{section: incident_response, key: config}]
+  rocketchat_url:
+    description: Address of the Rocket.Chat server. Nothing is sent to chat where it is empty.
+    type: str
+    default: ""
+    env: [{name: ROCKETCHAT_URL}]
+    ini: [{section: incident_response, key: rocketchat_url}]
+  rocketchat_user_id:
+    description: User id of the bot.
+    type: str
+    default: ""
+    env: [{name: ROCKETCHAT_USER_ID}]
+    ini: [{section: incident_response, key: rocketchat_user_id}]
+  rocketchat_token:
+    description: Personal access token of the bot.
+    type: str
+    default: ""
+    env: [{name: ROCKETCHAT_TOKEN}]
+    ini: [{section: incident_response, key: rocketchat_token}]
+  rocketchat_validate_certs:
+    description: Whether to check the certificate of the server.
+    type: str
+    default: ""
+    env: [{name: ROCKETCHAT_VALIDATE_CERTS}]
+    ini: [{section: incident_response, key: rocketchat_validate_certs}]
+  rocketchat_ca_path:
+    description: File of the authorities to check the certificate with.
+    type: str
+    default: ""
+    env: [{name: ROCKETCHAT_CA_PATH}]
+    ini: [{section: incident_response, key: rocketchat_ca_path}]
   incident:
     description: Attach to this incident.
     type: str
     default: ""
     env: [{name: INCIDENT_ID}]
+    ini: [{section: incident_response, key: incident}]
   drain_timeout:
-    description: Seconds to wait at the end of a run until the timeline is in the journal.
+    description:
+      - Seconds to wait at the end of a run until the timeline is in the journal and in chat. What is left is carried on in the background.
+      - By default 2, and 30 in a container that ends with the play.
     type: float
-    default: 2
     env: [{name: INCIDENT_DRAIN_TIMEOUT}]
     ini: [{section: incident_response, key: drain_timeout}]
 """
 
-import getpass
 import os
-import secrets
-import socket
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible import context
@@ -47,12 +95,25 @@ from ansible.template import Templar
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import SECRET_NAME, cut, redact
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, worst
-from ansible_collections.incident.response.plugins.module_utils._state import state_dir
-from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, start_courier, wait
+from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
+from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
+from ansible_collections.incident.response.plugins.plugin_utils import _run
+from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
+from ansible_collections.incident.response.plugins.plugin_utils._process import started
+from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, start_courier, status_file, wait
 
 _RECORDED_ARGUMENTS = ("service", "host", "app", "version", "replicas", "incident", "severity", "title", "reason", "drill")
+_FOR_THE_COURIER = {
+    "state_dir": "INCIDENT_STATE_DIR",
+    "journal": "INCIDENT_JOURNAL",
+    "journal_key_file": "INCIDENT_JOURNAL_KEY_FILE",
+    "config": "INCIDENT_CONFIG",
+    **{f"rocketchat_{name}": variable for name, variable in connect.VARIABLES.items()},
+}
 _HIDDEN = "a task that is not logged (no_log)"
 _TEXT = 500
+_EVIDENCE = 3000
+_DRAIN, _DRAIN_IN_CONTAINER = 2.0, 30.0
 
 
 def _secret_values(variables: Any, depth: int = 0, known: bool = False) -> set[str]:
@@ -79,6 +140,23 @@ def _is_vaulted(value: Any) -> bool:
     return any(tag.__name__ == "VaultedValue" for tag in tags)
 
 
+def _will_be_rescued(task: Any) -> bool:
+    """Whether a failure of the task is met by the rescue of a block round it."""
+    child, block = task, task._parent
+    while block is not None:
+        if getattr(block, "rescue", None) and any(each._uuid == child._uuid for each in block.block):
+            return True
+        child, block = block, block._parent
+    return False
+
+
+def _container_ends_with_the_play() -> bool:
+    try:
+        return b"ansible" in Path("/proc/1/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 class CallbackModule(CallbackBase):
     """Ansible's hooks become spool lines. Nothing here waits for anything but the last line of the run."""
 
@@ -90,12 +168,18 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._spool: Spool | None = None
+        self._folder = Path()
         self._play: Any = None
+        self._playbook_dir = ""
         self._recording = False
+        self._check = False
         self._started: dict[tuple[str, str], float] = {}
         self._names: dict[str, str] = {}
+        self._handlers: set[str] = set()
         self._verdicts: list[Verdict] = []
-        self._failed = ""
+        self._failed: list[str] = []
+        self._evidence: list[str] = []
+        self._problems: list[str] = []
         self._begun = 0.0
 
     def _guarded(self, step: Any, *args: Any) -> None:
@@ -103,12 +187,26 @@ class CallbackModule(CallbackBase):
         try:
             step(*args)
         except Exception as error:
-            self._display.warning(f"incident.response: RECORDING IS DEGRADED: {type(error).__name__}: {error}")
+            self._degraded(f"{type(error).__name__}: {redact(str(error))}")
+
+    def _degraded(self, problem: str) -> None:
+        self._display.warning(f"incident.response: RECORDING IS DEGRADED: {problem}")
 
     # Hooks
 
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        self._playbook_dir = str(getattr(playbook, "_basedir", "") or ".")
+
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._guarded(self._play_start, play)
+
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        if self._recording:
+            self._handlers.add(task._uuid)
+
+    def v2_playbook_on_notify(self, handler: Any, host: Any) -> None:
+        if self._recording:
+            self._guarded(self._notified, handler, host)
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         if self._recording:
@@ -120,7 +218,7 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         if self._recording:
-            self._guarded(self._outcome, result, "ignored" if ignore_errors else "failed")
+            self._guarded(self._failure, result, ignore_errors)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         if self._recording:
@@ -137,77 +235,170 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats: Any) -> None:
         if self._spool:
             self._guarded(self._end, stats)
+            _run.end()
 
     # What they record
 
     def _play_start(self, play: Any) -> None:
-        variables = play.get_variable_manager().get_vars(play=play)
         self._play, self._names = play, {}
-        self._recording = "incident_action" in variables
-        if not self._recording or self._spool:
-            return
-        templar = Templar(loader=play.get_loader(), variables=variables)
+        manager = play.get_variable_manager()
+        self._recording = "incident_action" in play.get_vars() or "incident_action" in manager.extra_vars
+        if self._recording and not self._spool:
+            self._begin(manager.get_vars(play=play), play.get_loader())
+
+    def _begin(self, variables: dict[str, Any], loader: Any) -> None:
+        templar = Templar(loader=loader, variables=variables)
         action = str(templar.template(variables["incident_action"]))
         service = str(templar.template(variables.get("incident_service", "")))
-        asked = {name: redact(cut(str(variables[name]), 200), _secret_values(variables)) for name in _RECORDED_ARGUMENTS if name in variables}
-        person = not (os.environ.get("CI") or os.environ.get("JOB_ID") or "awx_job_id" in variables or "semaphore_vars" in variables
-                      or "ansible_eda" in variables)  # fmt: skip
-        user = str(variables.get("awx_user_name") or getpass.getuser())
-        check = bool(context.CLIARGS.get("check"))
-        folder = state_dir(self.get_option("state_dir"))
-        run = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "-" + secrets.token_hex(4)
+        known = _secret_values(variables)
+        asked = {name: redact(cut(str(variables[name]), 200), known) for name in _RECORDED_ARGUMENTS if name in variables}
+        came = origin(variables, self._playbook_dir)
+        self._check = bool(context.CLIARGS.get("check"))
         self._begun = time.monotonic()
-        self._folder, self._spool, self._check = folder, Spool(folder, run), check
-        where = f"{socket.gethostname()}{' (check mode)' if check else ''}"
+        self._folder = self._state_folder()
+        run = _run.begin(self._folder)
+        self._spool = Spool(self._folder, run.name)
+        where = f"{came.where}{' (check mode)' if self._check else ''}"
         shown = cut(redact(service), 200)
         self._spool.append(
-            "run_started", sync=True, at=utc(time.time()), actor=user if person else f"automation:{user}", action=action,
-            text=f"{action.capitalize()} of {shown} started by {user} from {where}",
-            data={"service": shown, "incident": asked.get("incident") or self.get_option("incident"),
-                  "title": asked.get("title", ""), "severity": asked.get("severity", ""),
-                  "person": person, "check": check, "pid": os.getpid(), "arguments": asked},
+            "run_started", sync=True, at=utc(time.time()), actor=came.actor, action=action,
+            text=f"{action.capitalize()} of {shown or 'no service'} started by {came.user} from {where}",
+            data=self._about(came, service, variables, asked),
         )  # fmt: skip
-        start_courier(folder, run)
-        self._display.display(f"incident.response: recording this run ({run})")
-        if self._spool.problem:
-            self._display.warning(f"incident.response: RECORDING IS DEGRADED: {self._spool.problem}")
+        self._display.display(f"incident.response: recording {action} of {shown or 'no service'} (run {run.name})", stderr=True)
+        try:
+            start_courier(self._folder, run.name, self._courier_environment())
+        except OSError as error:
+            self._problems.append(f"the courier can't be started: {error}")
+        for problem in filter(None, (*self._problems, self._spool.problem)):
+            self._degraded(problem)
+
+    def _about(self, came: Origin, service: str, variables: dict[str, Any], asked: dict[str, str]) -> dict[str, Any]:
+        """What the run's first line tells the courier, beside what people read."""
+        return {
+            "pid": os.getpid(), "since": started(os.getpid()), "recorder": "callback", "person": came.person, "check": self._check,
+            "service": service, "incident": str(variables.get("incident") or self.get_option("incident") or ""),
+            "severity": str(variables.get("severity", "")), "title": asked.get("title", ""), "arguments": asked,
+            "link": came.link, "revision": came.revision, "chat": self._chat_is_configured(),
+        }  # fmt: skip
+
+    def _state_folder(self) -> Path:
+        configured = self.get_option("state_dir")
+        try:
+            return state_dir(configured)
+        except OSError as error:
+            self._problems.append(f"the state folder can't be made: {error}. Set INCIDENT_STATE_DIR to one that can")
+            return state_path(configured)
+
+    def _chat_is_configured(self) -> bool:
+        try:
+            return bool(connect.options({name: self.get_option(f"rocketchat_{name}") for name in connect.VARIABLES}, {}))
+        except connect.Misconfigured as error:
+            self._problems.append(str(error))
+            return False
+
+    def _courier_environment(self) -> dict[str, str]:
+        """The options travel in the environment: an argument would show in the list of processes."""
+        given = {variable: str(self.get_option(option) or "") for option, variable in _FOR_THE_COURIER.items()}
+        return {**os.environ, **{variable: value for variable, value in given.items() if value}}
 
     def _name(self, task: Any) -> str:
         if task.no_log:
             return _HIDDEN
-        return self._names.setdefault(f"{task._uuid}{task.name}", cut(redact(task.name or task.action), _TEXT))
+        key = f"{task._uuid}{task.name}"
+        name = self._names.get(key)
+        if name is None:
+            name = self._names[key] = cut(redact(task.name or task.action), _TEXT)
+        return name
+
+    def _known_secrets(self, result: Any) -> set[str]:
+        return _secret_values(self._play.get_variable_manager().get_vars(play=self._play, host=result._host, task=result._task))
+
+    def _notified(self, handler: Any, host: Any) -> None:
+        name = _HIDDEN if handler.no_log else cut(redact(handler.get_name()), _TEXT)
+        self._spool.append("notified", at=utc(time.time()), text=f"Notified {name}", host=host.name)
+
+    def _failure(self, result: Any, ignored: bool) -> None:
+        state = "ignored" if ignored else "rescued" if _will_be_rescued(result._task) else "failed"
+        self._outcome(result, state)
 
     def _outcome(self, result: Any, state: str) -> None:
         task, host = result._task, result._host.name
-        failed = state in {"failed", "unreachable", "ignored"}
-        text, name = "", self._name(task)
-        if "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")) or failed:
-            secret = _secret_values(self._play.get_variable_manager().get_vars(play=self._play, host=result._host, task=task))
-            name = redact(name, secret)
-            details = result._result if failed else {}
-            if failed and not task.no_log and not details.get("_ansible_no_log") and "censored" not in details:
-                text = ": " + cut(redact(str(details.get("msg", "")), secret), _TEXT)
-        if task.action == "incident.response.action_verdict" and "verdict" in result._result:
-            self._verdicts.append(Verdict(result._result["verdict"]))
-        begun = self._started.pop((host, task._uuid), None)
+        name, text, data = self._name(task), "", {}
+        if state in {"failed", "unreachable", "ignored", "rescued"}:
+            name, text, data = self._failure_text(result, name)
+        elif "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")) and not task.no_log:
+            name = redact(name, self._known_secrets(result))
+        if state == "retry":
+            text = f" (attempt {result._result.get('attempts', '?')})"
+        if task._uuid in self._handlers:
+            text = f" (handler){text}"
+        if task.action == "incident.response.action_verdict":
+            data |= self._judged(result)
+        begun = self._started.get((host, task._uuid)) if state == "retry" else self._started.pop((host, task._uuid), None)
         if state in {"failed", "unreachable"}:
-            self._failed = f"{name} on {host}"
+            self._failed.append(f"{name} on {host}{cut(text, 200)}")
         self._spool.append(
-            "task", sync=failed, at=utc(time.time()), text=name + text, host=host, action=task.action, state=state, changed=state == "changed",
-            duration_ms=None if begun is None else round((time.monotonic() - begun) * 1000),
+            "task", sync=state in {"failed", "unreachable"}, at=utc(time.time()), text=name + text, host=host, action=task.action, state=state,
+            changed=state == "changed", duration_ms=None if begun is None else round((time.monotonic() - begun) * 1000), data=data,
         )  # fmt: skip
 
+    def _failure_text(self, result: Any, name: str) -> tuple[str, str, dict[str, Any]]:
+        """The task's name, and what a failure says, both without secrets. Nothing of what is not logged."""
+        details = result._result
+        if result._task.no_log or details.get("_ansible_no_log") or "censored" in details:
+            return name, "", {}
+        known = self._known_secrets(result)
+        text = cut(redact(str(details.get("msg", "")), known), _TEXT)
+        evidence = redact(cut(str(details.get("evidence") or ""), _EVIDENCE), known)
+        if evidence:
+            self._evidence.append(f"{result._host.name}:\n{evidence}")
+        return redact(name, known), f": {text}" if text else "", {"evidence": evidence} if evidence else {}
+
+    def _judged(self, result: Any) -> dict[str, Any]:
+        verdict = result._result.get("verdict")
+        if not verdict:
+            return {}
+        self._verdicts.append(Verdict(verdict))
+        return {"verdict": verdict}
+
     def _end(self, stats: Any) -> None:
-        spool, verdict = self._spool, worst(self._verdicts)
-        duration = time.monotonic() - self._begun
-        outcome = f"failed at {self._failed}" if self._failed else f"verdict {verdict}"
-        spool.append("run_ended", sync=True, at=utc(time.time()), state=str(verdict), duration_ms=round(duration * 1000),
-                     text=f"{'❌' if self._failed else '✅'} Ended after {duration:.1f} s: {outcome}", data={"check": self._check})  # fmt: skip
-        answer = wait(self._folder, spool.run, spool.seq, float(self.get_option("drain_timeout")))
-        name = answer.get("incident") or "not known yet: the courier is still carrying this run's entries to the journal"
-        self._display.display(f"\nincident.response: incident {name}\n  verdict {verdict}, {duration:.1f} s, {spool.seq} entries recorded")
-        for problem in filter(None, (answer.get("problem"), spool.problem)):
-            self._display.warning(f"incident.response: RECORDING IS DEGRADED: {problem}. The spool keeps what it can; the next run carries it.")
-        for line in spool.lost():
-            self._display.warning(f"incident.response: could be written nowhere: {line}")
-        (self._folder / "spool" / f"{spool.run}.status").unlink(missing_ok=True)
+        verdict, duration = worst(self._verdicts), time.monotonic() - self._begun
+        failed = bool(self._failed or stats.failures or stats.dark) or bool(self._verdicts and verdict is not Verdict.WORKED)
+        outcome = f"verdict {verdict}" if self._verdicts else "nothing verified the outcome"
+        where = f", failed at {'; '.join(self._failed[:3])}" if self._failed else ""
+        self._spool.append(
+            "run_ended", sync=True, at=utc(time.time()), state=str(verdict), duration_ms=round(duration * 1000),
+            text=f"{'❌' if failed else '✅'} Ended after {duration:.1f} s: {outcome}{where}",
+            data={"check": self._check, "failed": failed, "evidence": cut("\n".join(self._evidence), _EVIDENCE)},
+        )  # fmt: skip
+        answer = wait(self._folder, self._spool.run, self._spool.seq, self._drain())
+        self._report(answer, outcome, duration)
+        status_file(self._folder, self._spool.run).unlink(missing_ok=True)
+
+    def _drain(self) -> float:
+        given = self.get_option("drain_timeout")
+        if given is not None:
+            return max(0.0, float(given))
+        return _DRAIN_IN_CONTAINER if _container_ends_with_the_play() else _DRAIN
+
+    def _report(self, answer: dict[str, Any], outcome: str, duration: float) -> None:
+        """The block that people read at the end of a run."""
+        if not answer.get("carried"):
+            name = "is not known yet: the courier is still carrying this run's entries to the journal"
+        elif not answer.get("incident"):
+            name = "none: a run in check mode opens none"
+        else:
+            name = f"{answer['incident']} ({answer.get('status')})"
+        lines = [f"incident.response: incident {name}", f"  {outcome}, {duration:.1f} s, {self._spool.seq} entries recorded"]
+        if answer.get("url"):
+            lines.append(f"  {answer['url']}")
+        if answer.get("pending"):
+            held = f" ({answer['chat_problem']})" if answer.get("chat_problem") else ""
+            lines.append(f"  {answer['pending']} entries are not in chat yet{held}: the courier goes on; else the next run, or")
+            lines.append("  ansible-playbook incident.response.deliver, brings them there")
+        self._display.display("\n" + "\n".join(lines), stderr=True)
+        for problem in filter(None, (answer.get("problem"), self._spool.problem)):
+            self._degraded(f"{problem}. The spool keeps what it can; the next run carries it on")
+        for line in self._spool.lost():
+            self._degraded(f"could be written nowhere: {line}")

@@ -9,11 +9,17 @@ import secrets
 from pathlib import Path
 
 
+def state_path(configured: str = "") -> Path:
+    """The folder of spool and journal, whether it is there or not."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(configured or os.environ.get("INCIDENT_STATE_DIR") or Path(base) / "incident-response").expanduser().absolute()
+
+
 def state_dir(configured: str = "") -> Path:
     """The folder of spool and journal, made with mode 0700 where it isn't there. Raises OSError."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    folder = Path(configured or os.environ.get("INCIDENT_STATE_DIR") or Path(base) / "incident-response").absolute()
-    (folder / "spool").mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = state_path(configured)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "spool").mkdir(mode=0o700, exist_ok=True)
     return folder
 
 

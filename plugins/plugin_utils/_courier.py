@@ -1,8 +1,11 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The courier: carries spools into the journal, and notices when a controller has gone.
+"""The courier: carries spools into the journal and the journal into chat, and notices when a controller has gone.
 
-    python _courier.py STATE_DIR RUN CONTROLLER_PID
+    python _courier.py STATE_DIR RUN
+
+One courier works in a state folder at a time. It ends when all is carried and shown, or when nothing has
+moved for a while: the next run, or the playbook `incident.response.deliver`, goes on from there.
 """
 
 from __future__ import annotations
@@ -12,102 +15,332 @@ import json
 import os
 import sqlite3
 import sys
+import threading
 import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 _COLLECTION = Path(__file__).absolute().parents[2]
-_IN_TREE = _COLLECTION.parents[1].name == "ansible_collections"
-sys.path[0] = str(_COLLECTION.parents[2] if _IN_TREE else _COLLECTION / "collections")
+if __name__ == "__main__":
+    _IN_TREE = _COLLECTION.parents[1].name == "ansible_collections"
+    sys.path[0] = str(_COLLECTION.parents[2] if _IN_TREE else _COLLECTION / "collections")
 
-from ansible_collections.incident.response.plugins.module_utils import _state  # noqa: E402 - after the path is set
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc  # noqa: E402
+from ansible_collections.incident.response.plugins.module_utils._core.incident import utc  # noqa: E402 - after the path is set
+from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, worst  # noqa: E402
+from ansible_collections.incident.response.plugins.module_utils._journal.location import location, open_journal  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import VANISHED, ingest  # noqa: E402
-from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, read  # noqa: E402
+from ansible_collections.incident.response.plugins.plugin_utils._process import alive  # noqa: E402
+from ansible_collections.incident.response.plugins.plugin_utils._spool import lines_after, places, status_file  # noqa: E402
 
-POLL = 0.05
+POLL = 0.03
+COMMIT_EVERY = 0.2
 GIVE_UP = 600.0
-UNREADABLE_AFTER = 60.0
+EMPTY_FOR = 60.0
+_TROUBLE = (OSError, sqlite3.Error, ValueError, TypeError, KeyError)
 
 
-def alive(pid: int) -> bool:
-    """Whether the process runs; one that is dead and not yet reaped does not."""
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except ProcessLookupError:
-        return False
-    except (OSError, IndexError):
+def log(text: str) -> None:
+    sys.stderr.write(f"{utc(time.time())} {text}\n")
+    sys.stderr.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """How far one spool has been carried."""
+
+    offset: int = 0
+    seq: int = 0
+    damaged: int = 0
+    ended: bool = False
+    pid: int = 0
+    since: str = ""
+    verdicts: tuple[Verdict, ...] = ()
+    recorder: str = ""
+
+
+@dataclass
+class Finished:
+    """A run whose controller may still wait to hear how far its lines got."""
+
+    run: str
+    carried: Carried
+    incident: str
+    told: dict[str, Any] = field(default_factory=dict)
+
+
+def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
+    """What a line of a spool says about its run."""
+    data = line.get("data") or {}
+    seen = replace(seen, seq=max(seen.seq, line["run_seq"]), ended=seen.ended or line["kind"] == "run_ended")
+    if line["kind"] == "run_started":
+        seen = replace(seen, pid=int(data.get("pid", 0)), since=str(data.get("since", "")), recorder=str(data.get("recorder", "")))
+    if data.get("verdict") in set(Verdict):
+        seen = replace(seen, verdicts=(*seen.verdicts, Verdict(data["verdict"])))
+    return seen
+
+
+def _last_words(run: str, seen: Carried) -> dict[str, Any]:
+    """What is written for a run that did not write its own end: it was killed, or nobody but its tasks recorded it."""
+    line: dict[str, Any] = {"run": run, "run_seq": VANISHED, "at": utc(time.time())}
+    if seen.recorder == "task" and seen.verdicts:
+        verdict = worst(seen.verdicts)
+        good = verdict is Verdict.WORKED
+        text = f"{'✅' if good else '❌'} Ended: verdict {verdict}"
+        return line | {"kind": "run_ended", "state": str(verdict), "text": text, "data": {"failed": not good}}
+    text = "The controller vanished: killed or interrupted before the run ended"
+    return line | {"kind": "run_vanished", "state": str(Verdict.UNKNOWN), "text": text}
+
+
+class Carrier:
+    """Spools into the journal."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: dict[Path, Carried] = {}
+        self._committed = 0.0
+        self.finished: list[Finished] = []
+
+    def step(self) -> tuple[bool, bool]:
+        """Carry what is new. Whether any spool is left, and whether anything moved. Raises what the journal raises."""
+        left = moved = False
+        for path in [path for place in places(self._folder) if place.is_dir() for path in sorted(place.glob("*.jsonl"))]:
+            left = True
+            try:
+                moved |= self._carry(path)
+            except FileNotFoundError:
+                self._seen.pop(path, None)
+        return left, moved
+
+    def _carry(self, path: Path) -> bool:
+        seen = self._seen.setdefault(path, Carried())
+        gone = bool(seen.pid) and not alive(seen.pid, seen.since)  # asked before the last look at the file
+        if not gone and path.stat().st_size == seen.offset:
+            self._set_aside(path, seen)
+            return False
+        if not gone and time.monotonic() - self._committed < COMMIT_EVERY and not _tail_is_end(path):
+            return False
+        lines, offset, damaged = lines_after(path, seen.offset)
+        now = replace(seen, offset=offset, damaged=seen.damaged + damaged)
+        for line in lines:
+            now = _noted(now, line)
+        if not now.pid:
+            now = self._like_its_sibling(path, now)
+        if gone and not now.ended:
+            if not self._ended_elsewhere(path):
+                lines.append(_last_words(path.stem, now))
+            now = replace(now, ended=True)
+        self._commit(path, now, lines)
         return True
 
+    def _like_its_sibling(self, path: Path, now: Carried) -> Carried:
+        """A run whose first place filled up goes on in another file, which has no start of its own."""
+        first = next((seen for other, seen in self._seen.items() if other.name == path.name and seen.pid), None)
+        return replace(now, pid=first.pid, since=first.since) if first else now
 
-def say(folder: Path, run: str, **answer: object) -> None:
-    """Tell the run's controller how far its lines got."""
-    draft = folder / "spool" / f".{run}.status"
-    draft.write_text(json.dumps(answer))
-    draft.replace(folder / "spool" / f"{run}.status")
+    def _ended_elsewhere(self, path: Path) -> bool:
+        others = [place / path.name for place in places(self._folder) if place / path.name != path]
+        return any(other.exists() and _tail_is_end(other) for other in others)
 
-
-def carry(folder: Path, path: Path, seen: int) -> tuple[int, bool]:
-    """Carry what is new in one spool. The number of lines carried so far, and whether the run is over and all carried."""
-    lines = read(path)
-    if not lines:
-        if time.time() - path.stat().st_mtime > UNREADABLE_AFTER:
+    def _commit(self, path: Path, now: Carried, lines: list[dict[str, Any]]) -> None:
+        with open_journal(self._folder) as journal:
+            incident = ingest(journal, lines) if lines else journal.incident_of(path.stem)
+            self._committed = time.monotonic()
+            self._seen[path] = now
+            if not now.ended:
+                return
+            with journal.transaction():
+                journal.release(path.stem)
+            self.finished.append(Finished(path.stem, now, incident or ""))
+        if now.damaged:
+            log(f"{path.name}: {now.damaged} lines can't be read; the file is kept beside the spools as .damaged")
             path.rename(path.with_suffix(".damaged"))
-        return seen, False
-    run, pid = path.stem, lines[0].get("data", {}).get("pid", 0)
-    ended = lines[-1]["kind"] == "run_ended"
-    if not ended and not alive(pid):
-        lines = read(path)  # again: it may have written its last lines since
-        ended = lines[-1]["kind"] == "run_ended"
-        if not ended:
-            lines.append({"kind": "run_vanished", "run": run, "run_seq": VANISHED, "at": utc(time.time()), "state": "unknown",
-                          "text": "The controller vanished: killed or interrupted before the run ended"})  # fmt: skip
-            ended = True
-    if len(lines) == seen:
-        return seen, ended
-    journal = SqliteJournal(folder / "journal.db", _state.key(folder))
+        else:
+            path.unlink()
+        del self._seen[path]
+
+    def live(self) -> bool:
+        """Whether any run that is not over yet has its controller."""
+        return any(seen.pid and alive(seen.pid, seen.since) for seen in self._seen.values())
+
+    def _set_aside(self, path: Path, seen: Carried) -> None:
+        """A file that holds no readable start of a run is kept, but no longer waited for."""
+        if not seen.pid and time.time() - path.stat().st_mtime > EMPTY_FOR:
+            log(f"{path.name}: no start of a run can be read in it; it is kept as .damaged")
+            path.rename(path.with_suffix(".damaged"))
+
+
+def _tail_is_end(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 8192))
+        return b'{"kind":"run_ended"' in file.read()
+
+
+class Postman(threading.Thread):
+    """The journal into chat, in a thread of its own: a chat that hangs must not keep entries from the journal."""
+
+    def __init__(self, folder: Path, connection: dict[str, Any]) -> None:
+        super().__init__(daemon=True)
+        self._folder, self._connection = folder, connection
+        self.problem = ""
+        self.hopeless = False
+        self.left = True
+        self.moved = time.monotonic()
+        self.hurry = threading.Event()
+        self.stop = threading.Event()
+        self._noted: set[str] = set()
+
+    def _log_new(self, notes: list[str]) -> None:
+        for note in notes:
+            if note not in self._noted:
+                log(note)
+                self._noted.add(note)
+
+    def run(self) -> None:
+        from ansible_collections.incident.response.plugins.plugin_utils._deliver import Deliverer
+
+        while not self.stop.is_set():
+            pause = 0.1
+            try:
+                with Deliverer(self._folder, self._connection) as deliverer:
+                    while not self.stop.is_set():
+                        hurry = self.hurry.is_set()
+                        self.hurry.clear()
+                        self.left = deliverer.step(all_now=hurry)
+                        self.problem = ""
+                        self._log_new(deliverer.notes)
+                        self.moved = time.monotonic()
+                        self.hurry.wait(0.1)
+            except Deliverer.TROUBLE as error:
+                if str(error) != self.problem:
+                    log(str(error))
+                self.problem, self.left = str(error), True
+                self.hopeless = bool(getattr(error, "lasting", False))
+                pause = min(getattr(error, "retry_after", None) or 1.0, 60.0)
+                self.hurry.set()
+            self.stop.wait(pause)
+
+
+class Courier:
+    """Both ways together, until all is done or nothing moves any more."""
+
+    def __init__(self, folder: Path, connection: dict[str, Any]) -> None:
+        self._folder = folder
+        self._carrier = Carrier(folder)
+        self._postman = Postman(folder, connection) if connection else None
+
+    def work(self) -> None:
+        moved = time.monotonic()
+        if self._postman:
+            self._postman.start()
+        while True:
+            problem, pause = "", POLL
+            try:
+                left, progress = self._carrier.step()
+            except _TROUBLE as error:
+                left, progress, pause = True, False, 1.0
+                problem = f"the journal {_journal_name(self._folder)} can't be written: {error}"
+                log(problem)
+            now = time.monotonic()
+            if progress:
+                moved = now
+            self._tell(problem)
+            if not left and not self._waits_for_chat(progress):
+                break
+            latest = max(moved, self._postman.moved if self._postman else 0.0)
+            if now - latest > GIVE_UP and not self._carrier.live():
+                log("nothing has moved for a while: the rest waits for the next run, or for the playbook incident.response.deliver")
+                break
+            time.sleep(pause)
+        if self._postman:
+            self._postman.stop.set()
+
+    def _waits_for_chat(self, progress: bool) -> bool:
+        postman = self._postman
+        if not postman:
+            return False
+        if progress:
+            postman.left = True
+            postman.hurry.set()
+        return postman.left and not postman.hopeless
+
+    def _tell(self, problem: str) -> None:
+        """Tell the runs that ended, or all that wait when the journal is in trouble, how far they got."""
+        if problem:
+            for path in [path for place in places(self._folder) if place.is_dir() for path in place.glob("*.jsonl")]:
+                self._say(path.stem, {"problem": problem})
+        waiting = [each for each in self._carrier.finished if alive(each.carried.pid, each.carried.since)]
+        self._carrier.finished = waiting
+        for finished in waiting:
+            answer = self._answer(finished)
+            if answer != finished.told:
+                self._say(finished.run, answer)
+                finished.told = answer
+
+    def _answer(self, finished: Finished) -> dict[str, Any]:
+        answer = {"carried": finished.carried.seq, "incident": "", "url": "", "status": "", "pending": 0, "chat_problem": ""}
+        if not finished.incident:
+            return answer
+        try:
+            with open_journal(self._folder) as journal:
+                if finished.told and journal.pending(finished.incident) == finished.told.get("pending"):
+                    answer = dict(finished.told)
+                else:
+                    info = journal.info(finished.incident)
+                    answer |= {"incident": info["name"], "url": info["url"] or "", "status": info["status"], "pending": info["pending"]}
+        except _TROUBLE as error:
+            return answer | {"problem": str(error)}
+        if self._postman and answer["pending"]:
+            answer["chat_problem"] = self._postman.problem
+        return answer
+
+    def _say(self, run: str, answer: dict[str, Any]) -> None:
+        status = status_file(self._folder, run)
+        try:
+            draft = status.with_name(f".{status.name}")
+            draft.write_text(json.dumps(answer))
+            draft.replace(status)
+        except OSError as error:
+            log(str(error))
+
+
+def _journal_name(folder: Path) -> str:
     try:
-        incident = ingest(journal, lines[seen:])
-        info = journal.info(incident) if ended and incident else {}
-        say(folder, run, carried=len(lines), incident=info.get("name", ""), status=info.get("status", ""))
-    finally:
-        journal.close()
-    return len(lines), ended
+        return str(location(folder))
+    except ValueError:
+        return ""
 
 
 def main(folder: Path, run: str) -> None:
-    """One courier works in a state folder at a time; another waits until its own run has been carried."""
-    places = Spool(folder, run)._places
-    own = [place / f"{run}.jsonl" for place in places]
-    seen: dict[Path, int] = {}
+    """Work as the folder's only courier; where another works, wait until it has carried this run, or step in for it."""
+    from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
+
+    own = [place / f"{run}.jsonl" for place in places(folder)]
+    try:
+        connection = connect.options()
+    except connect.Misconfigured as error:
+        log(str(error))
+        connection = {}
+    os.nice(5)
     with (folder / "courier.lock").open("w") as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if not any(path.exists() for path in own):
+                if not any(path.exists() for path in own) and not (connection and _undelivered(folder)):
                     return
-                time.sleep(POLL * 4)
-        failing_since: float | None = None
-        while paths := [path for place in places if place.is_dir() for path in sorted(place.glob("*.jsonl"))]:
-            for path in paths:
-                try:
-                    seen[path], ended = carry(folder, path, seen.get(path, 0))
-                    failing_since = None
-                    if ended:
-                        path.unlink()
-                except (OSError, sqlite3.Error, ValueError, TypeError, KeyError) as error:
-                    sys.stderr.write(f"{utc(time.time())} {path.name}: {error}\n")
-                    failing_since = failing_since or time.monotonic()
-                    try:
-                        say(folder, path.stem, problem=f"the journal {folder / 'journal.db'} can't be written: {error}")
-                    except OSError as deeper:
-                        sys.stderr.write(f"{deeper}\n")
-            if failing_since and time.monotonic() - failing_since > GIVE_UP:
-                return
-            time.sleep(1 if failing_since else POLL)
+                time.sleep(0.2)
+        Courier(folder, connection).work()
+
+
+def _undelivered(folder: Path) -> bool:
+    try:
+        with open_journal(folder) as journal:
+            return bool(journal.undelivered())
+    except _TROUBLE:
+        return False
 
 
 if __name__ == "__main__":

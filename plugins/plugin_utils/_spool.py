@@ -10,24 +10,36 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_NEEDED = {"kind": str, "run": str, "run_seq": int, "at": str}
+
+
+def places(folder: Path) -> list[Path]:
+    """Where spools may be: in the state folder, or where that can't be written, in the temporary folder."""
+    return [folder / "spool", Path(tempfile.gettempdir()) / f"incident-response-{os.getuid()}"]
+
 
 class Spool:
-    """Writes a run's lines. Never raises OSError: what can't be written in one place goes to the next, then is kept."""
+    """Writes a run's lines. Never raises OSError: what can't be written in one place goes to the next, then is kept.
 
-    def __init__(self, folder: Path, run: str) -> None:
-        self.run, self.seq, self.problem = run, 0, ""
+    `seq` is the number of lines that the run has so far.
+    """
+
+    def __init__(self, folder: Path, run: str, seq: int = 0) -> None:
+        self.run, self.seq, self.problem = run, seq, ""
         self._unwritten: list[bytes] = []
-        self._places = [folder / "spool", Path(tempfile.gettempdir()) / f"incident-response-{os.getuid()}"]
+        self._places = places(folder)
         self._fd: int | None = None
 
     def append(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
         """One line, in one write. `sync` waits for the disk."""
         self.seq += 1
         line = {"kind": kind, "run": self.run, "run_seq": self.seq, **fields}
-        self._unwritten.append(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        self._unwritten.append(_encode(line).encode("utf-8", "replace") + b"\n")
         while self._unwritten and self._write(self._unwritten[0], sync=sync):
             self._unwritten.pop(0)
 
@@ -35,59 +47,83 @@ class Spool:
         while self._fd is not None or self._places:
             try:
                 if self._fd is None:
-                    self._places[0].mkdir(mode=0o700, parents=True, exist_ok=True)
-                    path = self._places[0] / f"{self.run}.jsonl"
-                    self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+                    self._fd = self._open(self._places[0])
                 if os.write(self._fd, line) != len(line):
                     raise OSError("the disk is full")
                 if sync:
                     os.fsync(self._fd)
                 return True
             except OSError as error:
-                place = self._places.pop(0)
-                self.problem = f"{place}: {error.strerror or error}"
-                self._fd = None
+                self._leave(error)
         return False
+
+    def _open(self, place: Path) -> int:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if place.stat().st_uid != os.getuid():
+            raise OSError("it belongs to somebody else")
+        return os.open(place / f"{self.run}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+    def _leave(self, error: OSError) -> None:
+        place = self._places.pop(0)
+        self.problem = f"{place}: {error.strerror or error}"
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
 
     def lost(self) -> list[str]:
         """The lines that could be written nowhere."""
         return [line.decode().rstrip() for line in self._unwritten]
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """A spool's whole lines. A half-written last line, or a damaged one, is left out."""
-    lines = []
-    for raw in path.read_bytes().splitlines(keepends=True):
-        if raw.endswith(b"\n"):
-            try:
-                lines.append(json.loads(raw))
-            except ValueError:
-                continue
-    return lines
+def lines_after(path: Path, offset: int) -> tuple[list[dict[str, Any]], int, int]:
+    """The whole lines after `offset` bytes, where they end, and how many of them can't be read.
+
+    A half-written last line stays for later.
+    """
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read()
+    whole = data[: data.rfind(b"\n") + 1]
+    lines, damaged = [], 0
+    for raw in whole.splitlines():
+        try:
+            line = json.loads(raw)
+        except ValueError:
+            line = None
+        if isinstance(line, dict) and all(isinstance(line.get(name), kind) for name, kind in _NEEDED.items()):
+            lines.append(line)
+        else:
+            damaged += 1
+    return lines, offset + len(whole), damaged
 
 
-def start_courier(folder: Path, run: str) -> None:
-    """Start the process that carries the spool into the journal and outlives this one."""
+def start_courier(folder: Path, run: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Start the process that carries the spool into the journal and to chat, and outlives this one. Raises OSError."""
     program = Path(__file__).absolute().with_name("_courier.py")
     log = os.open(folder / "courier.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         subprocess.Popen(  # noqa: S603
-            [sys.executable, str(program), str(folder), run, str(os.getpid())],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
+            [sys.executable, str(program), str(folder), run],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", env=dict(environ),
         )  # fmt: skip
     finally:
         os.close(log)
 
 
+def status_file(folder: Path, run: str) -> Path:
+    """Where the courier tells the run how far its lines got."""
+    return folder / "spool" / f"{run}.status"
+
+
 def wait(folder: Path, run: str, seq: int, seconds: float) -> dict[str, Any]:
-    """What the courier says of the run, as soon as it has carried line `seq`, or after `seconds`."""
-    status, until = folder / "spool" / f"{run}.status", time.monotonic() + seconds
-    answer: dict[str, Any] = {}
+    """What the courier says of the run, as soon as line `seq` is carried and shown, or is known to be held up, or after `seconds`."""
+    status, until = status_file(folder, run), time.monotonic() + seconds
     while True:
         try:
-            answer = json.loads(status.read_text())
+            answer: dict[str, Any] = json.loads(status.read_text())
         except (OSError, ValueError):
             answer = {}
-        if answer.get("carried", 0) >= seq or answer.get("problem") or time.monotonic() >= until:
+        settled = answer.get("carried", 0) >= seq and (not answer.get("pending") or answer.get("chat_problem"))
+        if settled or answer.get("problem") or time.monotonic() >= until:
             return answer
-        time.sleep(0.02)
+        time.sleep(0.01)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -78,16 +79,19 @@ def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
     state: dict[str, Any] = {
         "id": incident_id, "name": "", "title": "", "service": "", "severity": str(DEFAULT_SEVERITY), "status": str(Status.OPEN),
         "drill": False, "opened_at": None, "acknowledged_at": None, "mitigated_at": None, "resolved_at": None, "closed_at": None,
-        "channel": None, "url": None, "runs": [], "entries": [],
+        "channel": None, "url": None, "names": [], "runs": [], "entries": [],
     }  # fmt: skip
     runs: dict[str, dict[str, Any]] = {}
     for position, entry in enumerate(entries, start=1):
-        _fold(state, runs, entry)
+        with suppress(KeyError, ValueError, TypeError):  # an entry that was tampered with says nothing; the chain names it
+            _fold(state, runs, entry)
         shown = {key: value for key, value in asdict(entry).items() if key not in {"run_seq", "data"}}
         state["entries"].append({"seq": position, **shown})
     state["runs"] = list(runs.values())
-    if not state["name"] and state["opened_at"]:
-        state["name"] = provisional(datetime.fromisoformat(state["opened_at"]).date(), incident_id)
+    with suppress(ValueError, TypeError):
+        first = provisional(datetime.fromisoformat(state["opened_at"]).date(), incident_id)
+        state["name"] = state["name"] or first
+        state["names"].insert(0, first)
     return state
 
 
@@ -98,13 +102,20 @@ def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) 
             state["opened_at"] = entry.at
         case "named":
             state["name"] = entry.data["name"]
+            state["names"].append(entry.data["name"])
+            state.update({key: entry.data[key] for key in ("channel", "url") if key in entry.data})
+        case "changed":
+            state.update({key: entry.data[key] for key in ("title", "service", "severity") if key in entry.data})
         case "status":
             state["status"] = entry.data["to"]
             stamp = _STAMPS.get(Status(entry.data["to"]))
-            if stamp:
+            if stamp and not entry.data.get("inferred"):
                 state[stamp] = entry.at
         case "run_started":
-            runs[entry.run] = {"run": entry.run, "action": entry.action, "actor": entry.actor, "started_at": entry.at, "verdict": None}
+            runs[entry.run] = {
+                "run": entry.run, "action": entry.action, "actor": entry.actor, "started_at": entry.at, "ended_at": None,
+                "verdict": None, "duration_ms": None, "text": entry.text,
+            }  # fmt: skip
         case "run_ended" | "run_vanished":
             run = runs.setdefault(entry.run, {"run": entry.run})
             run.update(ended_at=entry.at, verdict=entry.state, duration_ms=entry.duration_ms)

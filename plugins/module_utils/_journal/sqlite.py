@@ -1,18 +1,21 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The journal in a SQLite file: append-only entries, sealed per incident, and an index over them."""
+"""The journal in a SQLite file: append-only entries, sealed per incident, and what is derived from or kept about them."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
 from .._core import chain
 from .._core.incident import Entry, derive
 from .._core.naming import normal, number_of
+from .._ports import Lease, Outgoing, Projection
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -20,23 +23,53 @@ CREATE TABLE IF NOT EXISTS entries (
     PRIMARY KEY (incident, position), UNIQUE (run, run_seq));
 CREATE TABLE IF NOT EXISTS heads (incident TEXT PRIMARY KEY, count INTEGER NOT NULL, seal TEXT NOT NULL, proof TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS incidents (
-    id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL, service TEXT NOT NULL, status TEXT NOT NULL, opened_at TEXT NOT NULL);
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, service TEXT NOT NULL, status TEXT NOT NULL, opened_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY, incident TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS projections (
+    incident TEXT PRIMARY KEY, rid TEXT NOT NULL, oncall TEXT NOT NULL, planned INTEGER NOT NULL, edited INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, incident TEXT NOT NULL, body TEXT NOT NULL, first INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting', problem TEXT NOT NULL DEFAULT '');
+CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (incident, state);
+CREATE TABLE IF NOT EXISTS shown (incident TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (incident, key));
+CREATE TABLE IF NOT EXISTS leases (
+    service TEXT PRIMARY KEY, holder TEXT NOT NULL, machine TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL,
+    since TEXT NOT NULL, expires REAL NOT NULL);
 """
 
 
-class SqliteJournal:
-    """One connection to the journal file. Raises sqlite3.Error where the file is damaged or can't be written."""
+def _read(body: bytes | str) -> Entry:
+    """A stored entry; one that was damaged since is told as such, so that all others stay of use."""
+    try:
+        return Entry.from_json(body.decode() if isinstance(body, bytes) else str(body))
+    except (ValueError, TypeError):
+        return Entry("unreadable", "", text="this entry can't be read any more")
 
-    def __init__(self, path: Path, key: bytes) -> None:
+
+class SqliteJournal:
+    """One connection to the journal file, for one thread. Raises sqlite3.Error where the file is damaged or can't be written."""
+
+    def __init__(self, path: Path, key: bytes, *, timeout: float = 10) -> None:
         self._key = key
-        self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
-        path.chmod(0o600)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
+        self._db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        try:
+            self._db.execute("PRAGMA synchronous=FULL")
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'leases'").fetchone():
+                path.chmod(0o600)
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.executescript(_SCHEMA)
+        except BaseException:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         self._db.close()
+
+    def __enter__(self) -> SqliteJournal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -49,10 +82,12 @@ class SqliteJournal:
             raise
         self._db.execute("COMMIT")
 
+    # The record
+
     def append(self, incident: str, entries: Sequence[Entry]) -> int:
         """Append what isn't there yet (known by run and place in it); the number appended. Inside a transaction."""
-        row = self._db.execute("SELECT count, seal FROM heads WHERE incident = ?", (incident,)).fetchone()
-        count, last = row or (0, chain.START)
+        stored = self.head(incident)
+        count, last = (stored.count, stored.seal) if stored else (0, chain.START)
         before = count
         for entry in entries:
             if entry.run_seq is not None and self._db.execute(
@@ -66,7 +101,7 @@ class SqliteJournal:
         if count != before:
             proof = chain.head(self._key, incident, count, last).proof
             self._db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", (incident, count, last, proof))
-            if any(entry.kind != "task" for entry in entries):
+            if any(entry.kind in {"opened", "named", "status"} for entry in entries):
                 self._index(incident)
         return count - before
 
@@ -74,14 +109,23 @@ class SqliteJournal:
         state = derive(incident, self.entries(incident))
         row = (incident, state["name"], state["service"], state["status"], state["opened_at"])
         self._db.execute("INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?)", row)
+        self._db.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", [(name, incident) for name in state["names"]])
 
-    def entries(self, incident: str) -> list[Entry]:
-        rows = self._db.execute("SELECT body FROM entries WHERE incident = ? ORDER BY position", (incident,))
-        return [Entry.from_json(body.decode()) for (body,) in rows]
+    def entries(self, incident: str, after: int = 0) -> list[Entry]:
+        """The entries at the positions after `after`, in order."""
+        rows = self._db.execute("SELECT body FROM entries WHERE incident = ? AND position > ? ORDER BY position", (incident, after))
+        return [_read(body) for (body,) in rows]
+
+    def head(self, incident: str) -> chain.Head | None:
+        row = self._db.execute("SELECT count, seal, proof FROM heads WHERE incident = ?", (incident,)).fetchone()
+        return chain.Head(*row) if row else None
 
     def find(self, name: str) -> str | None:
-        """The id of the incident with this name or id."""
-        row = self._db.execute("SELECT id FROM incidents WHERE name = ? OR id = ?", (normal(name), normal(name))).fetchone()
+        """The id of the incident that has, or ever had, this name, or has this id."""
+        wanted = normal(name)
+        row = self._db.execute(
+            "SELECT incident FROM names WHERE name = ? UNION SELECT id FROM incidents WHERE id = ? OR name = ?", (wanted, wanted, wanted)
+        ).fetchone()
         return row[0] if row else None
 
     def open_for(self, service: str) -> str | None:
@@ -94,10 +138,11 @@ class SqliteJournal:
 
     def next_number(self, day: str) -> int:
         """The next number of the UTC day; the journal is the arbiter where no chat is configured."""
-        names = self._db.execute("SELECT name FROM incidents WHERE name LIKE ?", (f"incident-{day}-%",))
+        names = self._db.execute("SELECT name FROM names WHERE name LIKE ?", (f"incident-{day}-%",))
         return 1 + max((found[1] for (name,) in names if (found := number_of(name))), default=0)
 
     def incident_of(self, run: str) -> str | None:
+        """The id of the incident that the run belongs to, once its first line is recorded."""
         row = self._db.execute("SELECT incident FROM entries WHERE run = ? LIMIT 1", (run,)).fetchone()
         return row[0] if row else None
 
@@ -107,18 +152,80 @@ class SqliteJournal:
 
     def verify(self, incident: str) -> chain.Report:
         rows = self._db.execute("SELECT position, body, seal FROM entries WHERE incident = ? ORDER BY position", (incident,))
-        sealed = [chain.Sealed(position, bytes(body) if isinstance(body, bytes) else str(body).encode(), str(seal)) for position, body, seal in rows]
-        head = self._db.execute("SELECT count, seal, proof FROM heads WHERE incident = ?", (incident,)).fetchone()
-        return chain.verify(self._key, incident, sealed, chain.Head(*head) if head else None)
+        sealed = [
+            chain.Sealed(position, bytes(body) if isinstance(body, bytes) else str(body).encode(), str(seal)) for position, body, seal in rows
+        ]
+        return chain.verify(self._key, incident, sealed, self.head(incident))
 
     def info(self, incident: str) -> dict[str, Any]:
-        """What `incident_info` shows of one incident. An entry that can't be read any more is left out and named."""
-        report = self.verify(incident)
-        readable: list[Entry] = []
-        for (body,) in self._db.execute("SELECT body FROM entries WHERE incident = ? ORDER BY position", (incident,)):
-            try:
-                readable.append(Entry.from_json(body.decode() if isinstance(body, bytes) else body))
-            except (ValueError, TypeError):
-                readable.append(Entry("unreadable", "", text="this entry can't be read any more"))
-        state = derive(incident, readable)
-        return {**state, "verified": report.verified, "first_bad": report.first_bad, "reason": report.reason, "pending": 0}
+        """What `incident_info` shows of one incident. An entry that can't be read any more is named as such."""
+        report, head = self.verify(incident), self.head(incident)
+        state = derive(incident, self.entries(incident))
+        return {
+            **state, "verified": report.verified, "first_bad": report.first_bad, "reason": report.reason,
+            "head": chain.short(head.seal) if head else "", "pending": self.pending(incident),
+        }  # fmt: skip
+
+    # The way to chat
+
+    def want_chat(self, incident: str) -> None:
+        """From now on the incident is shown in chat, from its first entry on."""
+        self._db.execute("INSERT OR IGNORE INTO projections VALUES (?, '', '[]', 0, 0)", (incident,))
+
+    def projection(self, incident: str) -> Projection | None:
+        row = self._db.execute("SELECT rid, oncall, planned, edited FROM projections WHERE incident = ?", (incident,)).fetchone()
+        return Projection(row[0], tuple(json.loads(row[1])), row[2], row[3]) if row else None
+
+    def project(self, incident: str, projection: Projection) -> None:
+        row = (incident, projection.rid, json.dumps(projection.oncall), projection.planned, projection.edited)
+        self._db.execute("INSERT OR REPLACE INTO projections VALUES (?, ?, ?, ?, ?)", row)
+
+    def undelivered(self) -> list[str]:
+        """The incidents of which chat does not show everything yet, oldest first."""
+        rows = self._db.execute(
+            "SELECT p.incident FROM projections p JOIN heads h ON h.incident = p.incident JOIN incidents i ON i.id = p.incident "
+            "WHERE h.count > p.planned OR h.count > p.edited "
+            "OR EXISTS (SELECT 1 FROM outbox o WHERE o.incident = p.incident AND o.state = 'waiting') ORDER BY i.opened_at"
+        )
+        return [row[0] for row in rows]
+
+    def pending(self, incident: str) -> int:
+        """How many entries are not delivered to chat yet; 0 where the incident isn't shown in chat."""
+        row = self._db.execute(
+            "SELECT h.count - min(p.planned, coalesce((SELECT min(o.first) - 1 FROM outbox o WHERE o.incident = p.incident "
+            "AND o.state = 'waiting'), p.planned)) FROM projections p JOIN heads h ON h.incident = p.incident WHERE p.incident = ?",
+            (incident,),
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def plan(self, incident: str, outgoing: Sequence[Outgoing]) -> None:
+        rows = [(incident, json.dumps(asdict(each), ensure_ascii=False), each.first) for each in outgoing]
+        self._db.executemany("INSERT INTO outbox (incident, body, first) VALUES (?, ?, ?)", rows)
+
+    def waiting(self, incident: str) -> list[tuple[int, Outgoing]]:
+        rows = self._db.execute("SELECT id, body FROM outbox WHERE incident = ? AND state = 'waiting' ORDER BY id", (incident,))
+        return [(row, Outgoing(**json.loads(body))) for row, body in rows]
+
+    def done(self, row: int, problem: str = "") -> None:
+        """The message is stored, or (with a `problem`) was refused for good."""
+        self._db.execute("UPDATE outbox SET state = ?, problem = ? WHERE id = ?", ("failed" if problem else "sent", problem, row))
+
+    def shown(self, incident: str, key: str) -> str:
+        """The text that an edited thing (a root message, the topic) is known to show."""
+        row = self._db.execute("SELECT text FROM shown WHERE incident = ? AND key = ?", (incident, key)).fetchone()
+        return row[0] if row else ""
+
+    def show(self, incident: str, key: str, text: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO shown VALUES (?, ?, ?)", (incident, key, text))
+
+    # Who acts on what
+
+    def lease(self, service: str) -> Lease | None:
+        row = self._db.execute("SELECT * FROM leases WHERE service = ?", (service,)).fetchone()
+        return Lease(*row) if row else None
+
+    def take(self, lease: Lease) -> None:
+        self._db.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(lease))
+
+    def release(self, holder: str) -> None:
+        self._db.execute("DELETE FROM leases WHERE holder = ?", (holder,))

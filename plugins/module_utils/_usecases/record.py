@@ -14,14 +14,18 @@ from .._core.naming import numbered
 from .._core.severity import DEFAULT_SEVERITY, Severity
 from .._core.status import Status
 from .._core.verdict import Verdict
-from .._journal.sqlite import SqliteJournal
+from .._ports import Journal
 
 VANISHED = 1_000_000_000
 """The place in a run of the entry that says its controller vanished: after every line of its own."""
 
 
-def ingest(journal: SqliteJournal, lines: Sequence[dict[str, Any]]) -> str | None:
-    """Put a run's lines, in order, into the journal, each once however often it is offered. Returns the incident's id."""
+def ingest(journal: Journal, lines: Sequence[dict[str, Any]]) -> str | None:
+    """Put a run's lines, in order, into the journal, each once however often it is offered.
+
+    Returns the incident's id; None for a run in check mode on a service that has no open incident: it changes
+    nothing, so it opens nothing. A run that knew of a chat has its incident shown, and numbered, there.
+    """
     if not lines:
         return None
     with journal.transaction():
@@ -29,41 +33,57 @@ def ingest(journal: SqliteJournal, lines: Sequence[dict[str, Any]]) -> str | Non
         for line in lines:
             entry = Entry(**{key: value for key, value in line.items() if key in Entry.__slots__})
             if incident is None:
-                incident = _attach(journal, entry)
+                incident = _attach(journal, entry, chat=bool(entry.data.get("chat")))
+                if incident is None:
+                    return None
+            if entry.kind == "run_vanished" and any(each.run == entry.run and each.kind == "run_ended" for each in journal.entries(incident)):
+                continue
+            if entry.data.get("chat"):
+                journal.want_chat(incident)
             journal.append(incident, [entry])
-            if entry.kind == "run_started" and entry.data.get("person"):
+            if entry.kind == "run_started" and entry.data.get("person") and not entry.data.get("check"):
                 _advance(journal, incident, Status.ACKNOWLEDGED, entry)
             if entry.kind == "run_ended" and entry.state == Verdict.WORKED and not entry.data.get("check"):
                 _advance(journal, incident, Status.MITIGATED, entry)
         return incident
 
 
-def _attach(journal: SqliteJournal, start: Entry) -> str:
+def _attach(journal: Journal, start: Entry, *, chat: bool) -> str | None:
     asked, service = start.data.get("incident", ""), start.data.get("service", "")
     found = (journal.find(asked) if asked else None) or (journal.open_for(service) if service else None)
     if found:
         return found
-    incident = secrets.token_hex(8)
-    day = datetime.fromisoformat(start.at).date()
-    name = numbered(day, journal.next_number(day.isoformat()))
+    if start.data.get("check"):
+        return None
     try:
         severity = Severity.parse(start.data.get("severity") or DEFAULT_SEVERITY)
     except ValueError:
         severity = DEFAULT_SEVERITY
     title = start.data.get("title") or f"{start.action.capitalize()} of {service or 'a service'}"
     note = f" ({asked} was asked for and isn't known here)" if asked else ""
-    opened = {"title": title, "service": service, "severity": str(severity), "drill": False}
-    journal.append(
-        incident,
-        [
-            Entry("opened", start.at, actor=start.actor, text=f"Opened: {title}{note}", data=opened),
-            Entry("named", start.at, text=f"Named {name}", data={"name": name}),
-        ],
+    return open_incident(
+        journal, title=title, service=service, severity=severity, at=start.at, actor=start.actor, note=note, link=start.data.get("link", ""), chat=chat
     )
+
+
+def open_incident(
+    journal: Journal, *, title: str, service: str, severity: Severity, at: str, actor: str, chat: bool, note: str = "", link: str = ""
+) -> str:
+    """Open a new incident and return its id. Where chat is the arbiter of numbers, its number comes later."""
+    incident = secrets.token_hex(8)
+    data = {"title": title, "service": service, "severity": str(severity), "drill": False, "link": link}
+    entries = [Entry("opened", at, actor=actor, text=f"Opened: {title}{note}", data=data)]
+    if not chat:
+        day = datetime.fromisoformat(at).date()
+        name = numbered(day, journal.next_number(day.isoformat()))
+        entries.append(Entry("named", at, text=f"Named {name}", data={"name": name}))
+    journal.append(incident, entries)
+    if chat:
+        journal.want_chat(incident)
     return incident
 
 
-def _advance(journal: SqliteJournal, incident: str, wanted: Status, cause: Entry) -> None:
+def _advance(journal: Journal, incident: str, wanted: Status, cause: Entry) -> None:
     entries = journal.entries(incident)
     current = Status(derive(incident, entries)["status"])
     done = any(entry.kind == "status" and entry.run == cause.run and entry.data["to"] == wanted for entry in entries)

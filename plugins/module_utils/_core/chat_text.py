@@ -1,0 +1,158 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The words of an incident as Rocket.Chat is to show them. Pure: entries in, text out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .incident import Entry
+
+LIMIT = 4800
+"""UTF-16 units in one message. A server refuses more than 5000 by default (Message_MaxAllowedSize)."""
+
+_BLOCK = "\u200b"
+"""Zero-width space: keeps `@` and `#` from naming anybody. The mention pattern runs on raw text, code included."""
+
+_PLAIN = re.compile(r"[^\W_]*(?:[ .,:;!?()/%+='’…✅❌-][^\W_]*)*")
+_ICONS = {"worked": "✅", "no_effect": "❌", "made_worse": "❌", "unknown": "⚠️"}
+_FAILED = {"failed", "unreachable"}
+_COLOURS = {"P0": "#d0021b", "P1": "#f5620f", "P2": "#f5c70f", "P3": "#4a90e2"}
+
+
+def units(text: str) -> int:
+    """The length of `text` as the server counts it, in UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def inert(text: str) -> str:
+    """`text` that isn't ours, for a place where no markup is read: it mentions nobody and links to nothing."""
+    clean = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+    clean = clean.encode("utf-8", "replace").decode()
+    return clean.replace("@", f"@{_BLOCK}").replace("#", f"#{_BLOCK}").replace("://", f":{_BLOCK}//").replace("`", "ˋ")
+
+
+def quoted(text: str, limit: int = 300) -> str:
+    """`text` that isn't ours, for a line of ours: as it stands where it holds no markup, else as inline code."""
+    line = " ⏎ ".join(part.strip() for part in text.splitlines() if part.strip())
+    line = line if len(line) <= limit else line[: limit - 1] + "…"
+    return line if _PLAIN.fullmatch(line) and "://" not in line else f"`{inert(line)}`" if line else ""
+
+
+def fenced(lines: Iterable[str]) -> list[str]:
+    """The lines, each made inert, in as many code blocks as the server's limit asks for."""
+    blocks: list[str] = []
+    room, block = LIMIT - 8, list[str]()
+    for line in lines:
+        for piece in _pieces(inert(line), LIMIT - 16):
+            if block and room < units(piece) + 1:
+                blocks.append("```\n" + "\n".join(block) + "\n```")
+                room, block = LIMIT - 8, []
+            block.append(piece)
+            room -= units(piece) + 1
+    if block:
+        blocks.append("```\n" + "\n".join(block) + "\n```")
+    return blocks
+
+
+def _pieces(line: str, limit: int) -> list[str]:
+    if units(line) <= limit:
+        return [line]
+    size = limit // 2  # a character is two units at most
+    return [line[start : start + size] for start in range(0, len(line), size)]
+
+
+def lines_of(entries: Sequence[Entry]) -> list[str]:
+    """The thread's lines: the same task with the same outcome is one line however many hosts it ran on."""
+    hosts: dict[tuple[str, str], list[str]] = {}
+    order: list[tuple[tuple[str, str], Entry]] = []
+    for entry in entries:
+        key = (entry.text, entry.state) if entry.kind == "task" and entry.state != "retry" else (str(id(entry)), "")
+        if key not in hosts:
+            order.append((key, entry))
+        hosts.setdefault(key, []).append(entry.host)
+    found = []
+    for key, entry in order:
+        if entry.kind != "task":
+            found.append(entry.line())
+            continue
+        where = ", ".join(hosts[key])
+        mark = "❌ " if entry.state in _FAILED else ""
+        on = "" if len(hosts[key]) == 1 and where in entry.text else f" on {where}"
+        took = f" ({entry.duration_ms / 1000:.1f} s)" if entry.duration_ms is not None and len(hosts[key]) == 1 else ""
+        found.append(f"{entry.at[11:16]} - {mark}{entry.text}{on}: {entry.state}{took}")
+    return found
+
+
+def opening(state: dict[str, Any], actor: str, link: str, oncall: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
+    """The first message of an incident's room, and its attachment. `oncall` are user names of people who were invited."""
+    text = f"🚨 *{state['severity']}* · {quoted(state['title'])}"
+    if oncall:
+        text += "\non call: " + " ".join(f"@{name}" for name in oncall)
+    values = {"Severity": state["severity"], "Service": quoted(state["service"]), "Opened by": quoted(actor), "Opened at": state["opened_at"]}
+    fields = [{"title": title, "value": value, "short": True} for title, value in values.items() if value]
+    if link:
+        fields.append({"title": "Link", "value": link, "short": False})
+    return text, [{"color": _COLOURS.get(state["severity"], "#888888"), "fields": fields}]
+
+
+def announcement(state: dict[str, Any], name: str, actor: str, team: str, oncall: Sequence[str]) -> str:
+    """What #incidents reads: who is called, what it is, and where."""
+    people = " ".join(f"@{person}" for person in (team, *oncall) if person)
+    service = f" · service {quoted(state['service'])}" if state["service"] else ""
+    return f"{people} 🚨 *{state['severity']}* {quoted(state['title'])}{service} · opened by {quoted(actor)} · #{name}".strip()
+
+
+def topic(state: dict[str, Any], oncall: Sequence[str]) -> str:
+    """Severity, status, service and who is on call, always current."""
+    people = f" · on call: {', '.join(oncall)}" if oncall else ""
+    return f"{state['severity']} · {state['status']} · {inert(state['service']) or 'no service'}{people}"
+
+
+def root(entries: Sequence[Entry]) -> str:
+    """A run's root message, from all entries of that run so far."""
+    start = next((entry for entry in entries if entry.kind == "run_started"), entries[0])
+    tasks = [entry for entry in entries if entry.kind == "task" and entry.state != "retry"]
+    counts = [f"{len(tasks)} task results", f"{sum(entry.changed is True for entry in tasks)} changed"]
+    failed = [entry for entry in tasks if entry.state in _FAILED]
+    if failed:
+        counts.append(f"{len(failed)} failed")
+    end = next((entry for entry in entries if entry.kind in {"run_ended", "run_vanished"}), None)
+    if end is None:
+        return f"⏳ {quoted(start.text)} · running · {', '.join(counts)}"
+    if end.kind == "run_vanished":
+        return f"⚠️ {quoted(start.text)} · the controller vanished · {', '.join(counts)}"
+    return f"{mark(end)} {quoted(start.text)} · *{end.state.replace('_', ' ')}* · {seconds(end)}{', '.join(counts)}"
+
+
+def mark(end: Entry) -> str:
+    """✅ for a run that did what it should, ❌ for one that failed."""
+    return "❌" if end.data.get("failed") else _ICONS.get(end.state, "⚠️")
+
+
+def seconds(end: Entry) -> str:
+    return "" if end.duration_ms is None else f"{end.duration_ms / 1000:.1f} s · "
+
+
+def closing(end: Entry, evidence: Sequence[str], head: str, count: int) -> str:
+    """The last reply of a run: the outcome, what failed where, and the record's head as a witness against later changes."""
+    witness = f"\nrecord: {count} entries, head `{head}`"
+    what = quoted(end.text)
+    block = fenced(evidence)
+    shown = f"\n{block[0]}" if block and units(block[0]) + units(what) < LIMIT - 200 else ""
+    return f"{what}{shown}{witness}"
+
+
+def said(entry: Entry) -> str:
+    """An entry that a person or another program wrote, as a message in the incident's room."""
+    if entry.kind == "status" and entry.data.get("block"):
+        return "\n".join([f"✅ *{entry.data['to'].upper()}* at {entry.at[11:16]} by {quoted(entry.actor)}", *_block(entry.data["block"])])
+    by = f" ({quoted(entry.actor)})" if entry.actor else ""
+    return f"{entry.at[11:16]} - {quoted(entry.text, 3000)}{by}"
+
+
+def _block(block: dict[str, str]) -> list[str]:
+    names = (("root_cause", "Root cause"), ("fix", "Fix"), ("monitoring", "Monitoring"), ("next", "Next"), ("message", "Note"))
+    return [f"*{title}:* {quoted(block[key], 1000)}" for key, title in names if block.get(key)]

@@ -1,0 +1,161 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the use cases need from the outside: each interface has an adapter per backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ._core import chain
+from ._core.incident import Entry
+
+
+class ChatError(Exception):
+    """The chat could not do it now; `retry_after` is in seconds, None where the caller decides."""
+
+    retry_after: float | None = None
+    lasting = False
+    """Whether trying again without a person's help is in vain."""
+
+
+class ChatDown(ChatError):
+    """No answer, or none that makes sense: whether it was done is not known."""
+
+
+class ChatLimited(ChatError):
+    """Too many calls: not done."""
+
+    def __init__(self, text: str, retry_after: float) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class ChatDenied(ChatError):
+    """The token is not accepted."""
+
+    lasting = True
+
+
+class ChatForbidden(ChatError):
+    """The bot lacks a permission."""
+
+    lasting = True
+
+
+class ChatRejected(ChatError):
+    """A definite no to this call; `code` is the server's own, where it gave one."""
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A channel as the server has it."""
+
+    rid: str
+    name: str
+    topic: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+    archived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is to be posted. The id is ours, so that posting twice stores once."""
+
+    id: str
+    rid: str
+    text: str
+    thread: str = ""
+    in_channel: bool = False
+    attachments: Sequence[dict[str, Any]] = ()
+
+
+class Chat(Protocol):
+    """A chat server. Every method raises ChatError."""
+
+    def create_room(self, name: str, fields: dict[str, Any]) -> Room | None:
+        """The new room; None where the name is taken."""
+
+    def room(self, name: str) -> Room | None: ...
+    def set_topic(self, rid: str, topic: str) -> None: ...
+    def set_fields(self, rid: str, fields: dict[str, Any]) -> None: ...
+    def invite(self, rid: str, user_ids: Sequence[str]) -> None: ...
+    def members(self, team: str) -> list[tuple[str, str]]:
+        """The people of a team: id and user name."""
+
+    def post(self, message: Message) -> None:
+        """Returns once the message is stored, by this call or an earlier one."""
+
+    def edit(self, rid: str, message_id: str, text: str) -> None: ...
+    def pin(self, message_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A planned message: it stands for the entries `first` to `last`. `channel` is empty for the incident's own room."""
+
+    first: int
+    last: int
+    message_id: str
+    text: str
+    channel: str = ""
+    thread: str = ""
+    in_channel: bool = False
+    pin: bool = False
+    attachments: Sequence[dict[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """How far an incident has got in chat. `planned` and `edited` are positions of entries."""
+
+    rid: str = ""
+    oncall: tuple[str, ...] = ()
+    planned: int = 0
+    edited: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds a service: a controller known by its host, process and that process's start."""
+
+    service: str
+    holder: str
+    machine: str
+    pid: int
+    started: str
+    since: str
+    expires: float
+
+
+class Journal(Protocol):
+    """The record. A transaction is all or nothing, and nobody else writes meanwhile."""
+
+    def transaction(self) -> AbstractContextManager[None]: ...
+    def append(self, incident: str, entries: Sequence[Entry]) -> int: ...
+    def entries(self, incident: str, after: int = 0) -> list[Entry]: ...
+    def find(self, name: str) -> str | None: ...
+    def open_for(self, service: str) -> str | None: ...
+    def next_number(self, day: str) -> int: ...
+    def incident_of(self, run: str) -> str | None: ...
+    def head(self, incident: str) -> chain.Head | None: ...
+    def info(self, incident: str) -> dict[str, Any]: ...
+    def want_chat(self, incident: str) -> None: ...
+    def projection(self, incident: str) -> Projection | None: ...
+    def project(self, incident: str, projection: Projection) -> None: ...
+    def undelivered(self) -> list[str]: ...
+    def pending(self, incident: str) -> int: ...
+    def plan(self, incident: str, outgoing: Sequence[Outgoing]) -> None: ...
+    def waiting(self, incident: str) -> list[tuple[int, Outgoing]]: ...
+    def done(self, row: int, problem: str = "") -> None: ...
+    def shown(self, incident: str, key: str) -> str: ...
+    def show(self, incident: str, key: str, text: str) -> None: ...
+    def lease(self, service: str) -> Lease | None: ...
+    def take(self, lease: Lease) -> None: ...
+    def release(self, holder: str) -> None: ...

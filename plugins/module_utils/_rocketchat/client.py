@@ -1,0 +1,158 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rocket.Chat's REST API, as far as an incident needs it (developer.rocket.chat, apidocs; server 6 to 8)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import requests
+
+from .._core.redact import cut, redact
+from .._ports import ChatDenied, ChatDown, ChatError, ChatForbidden, ChatLimited, ChatRejected, Message, Room
+
+_TAKEN = {"error-duplicate-channel-name", "error-archived-duplicate-name"}
+_ABSENT = {"error-room-not-found"}
+_LONGEST_WAIT = 120.0
+
+
+class RocketChat:
+    """One connection, kept. Every method raises ChatError with the server's own words.
+
+    `timeout` is how long to wait for an answer, in seconds; `clock` gives Unix time.
+    """
+
+    def __init__(
+        self, url: str, user_id: str, token: str, *, verify: bool | str = True, timeout: float = 10, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.url, self._token, self._timeout, self._clock = url.rstrip("/"), token, timeout, clock
+        self._session = requests.Session()
+        self._session.verify = verify
+        self._session.headers.update({"X-Auth-Token": token, "X-User-Id": user_id, "Content-Type": "application/json"})
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _call(self, method: str, route: str, body: dict[str, Any] | None = None, **query: str) -> dict[str, Any]:
+        try:
+            answer = self._session.request(
+                method, f"{self.url}/api/v1/{route}", json=body, params=query, timeout=(min(3.0, self._timeout), self._timeout),
+                allow_redirects=False,
+            )  # fmt: skip
+            content = answer.json() if answer.content else {}
+        except requests.JSONDecodeError:
+            msg = f"{self.url} answered {route} with {answer.status_code} and no JSON: is this the address of a Rocket.Chat server?"
+            raise ChatDown(msg) from None
+        except (requests.RequestException, ValueError) as error:
+            raise ChatDown(f"{self.url} can't be reached ({route}): {self._safe(error)}") from None
+        if not isinstance(content, dict):
+            raise ChatDown(f"{self.url} answered {route} with something that is no object")
+        if answer.status_code == 200 and content.get("success") is True:
+            return content
+        raise self._error(route, answer, content)
+
+    def _error(self, route: str, answer: requests.Response, content: dict[str, Any]) -> ChatError:
+        words = self._safe(content.get("error") or content.get("message") or f"status {answer.status_code}")
+        match answer.status_code:
+            case 429:
+                return ChatLimited(f"{route}: {words}", self._reset(answer))
+            case 401:
+                return ChatDenied(f"{self.url} does not accept the token (ROCKETCHAT_USER_ID, ROCKETCHAT_TOKEN): {words}")
+            case 403:
+                return ChatForbidden(f"the bot may not do {route}: {words}")
+            case status if 400 <= status < 500:
+                return ChatRejected(f"{route}: {words}", str(content.get("errorType", "")))
+            case status:
+                return ChatDown(f"{self.url} answered {route} with {status}: {words}")
+
+    def _reset(self, answer: requests.Response) -> float:
+        """Seconds until X-RateLimit-Reset (Unix time in ms), within reason."""
+        try:
+            wait = float(answer.headers["X-RateLimit-Reset"]) / 1000 - self._clock()
+        except (KeyError, ValueError):
+            wait = 60.0
+        return min(max(wait, 0.5), _LONGEST_WAIT)
+
+    def _safe(self, words: object) -> str:
+        return cut(redact(str(words), [self._token]), 300)
+
+    @staticmethod
+    def _room_of(content: dict[str, Any]) -> Room:
+        found = content.get("channel") or content.get("group") or content.get("room") or {}
+        try:
+            fields = found.get("customFields")
+            return Room(found["_id"], found["name"], found.get("topic") or "", fields if isinstance(fields, dict) else {}, bool(found.get("archived")))
+        except (KeyError, AttributeError, TypeError):
+            raise ChatDown("the server's answer names no room") from None
+
+    def create_room(self, name: str, fields: dict[str, Any]) -> Room | None:
+        """The new public channel; None where the name is taken. A server may make another name of it: the answer's counts."""
+        try:
+            return self._room_of(self._call("POST", "channels.create", {"name": name, "customFields": fields}))
+        except ChatRejected as error:
+            if error.code in _TAKEN:
+                return None
+            raise
+
+    def room(self, name: str) -> Room | None:
+        try:
+            return self._room_of(self._call("GET", "channels.info", roomName=name))
+        except ChatRejected as error:
+            if error.code in _ABSENT:
+                return None
+            raise
+
+    def set_topic(self, rid: str, topic: str) -> None:
+        """Sets the topic. The server refuses one that is set already, so that is asked first."""
+        current = self._room_of(self._call("GET", "channels.info", roomId=rid))
+        if current.topic != topic:
+            self._call("POST", "channels.setTopic", {"roomId": rid, "topic": topic})
+
+    def set_fields(self, rid: str, fields: dict[str, Any]) -> None:
+        self._call("POST", "channels.setCustomFields", {"roomId": rid, "customFields": fields})
+
+    def invite(self, rid: str, user_ids: Sequence[str]) -> None:
+        if user_ids:
+            self._call("POST", "channels.invite", {"roomId": rid, "userIds": list(user_ids)})
+
+    def members(self, team: str) -> list[tuple[str, str]]:
+        found = self._call("GET", "teams.members", teamName=team).get("members")
+        people = [member.get("user", {}) for member in found if isinstance(member, dict)] if isinstance(found, list) else []
+        return [(str(user["_id"]), str(user["username"])) for user in people if user.get("_id") and user.get("username")]
+
+    def has(self, message_id: str) -> bool:
+        try:
+            return bool(self._call("GET", "chat.getMessage", msgId=message_id).get("message"))
+        except ChatRejected:
+            return False
+
+    def post(self, message: Message) -> None:
+        """Returns once the message is stored, by this call or an earlier one.
+
+        A message id that exists is answered with an error whose text means nothing, and an answer can get lost: so
+        after any failure the server is asked whether it has the message.
+        """
+        body: dict[str, Any] = {"_id": message.id, "rid": message.rid, "msg": message.text}
+        if message.thread:
+            body |= {"tmid": message.thread, "tshow": message.in_channel}
+        if message.attachments:
+            body["attachments"] = list(message.attachments)
+        try:
+            self._call("POST", "chat.sendMessage", {"message": body})
+        except (ChatLimited, ChatDenied, ChatForbidden):
+            raise
+        except ChatError as error:
+            try:
+                if self.has(message.id):
+                    return
+            except ChatError:
+                raise ChatDown(str(error)) from None
+            raise
+
+    def edit(self, rid: str, message_id: str, text: str) -> None:
+        self._call("POST", "chat.update", {"roomId": rid, "msgId": message_id, "text": text})
+
+    def pin(self, message_id: str) -> None:
+        self._call("POST", "chat.pinMessage", {"messageId": message_id})

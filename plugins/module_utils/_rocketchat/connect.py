@@ -1,0 +1,53 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The connection options, from the environment or from a task."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+VARIABLES = {
+    "url": "ROCKETCHAT_URL",
+    "user_id": "ROCKETCHAT_USER_ID",
+    "token": "ROCKETCHAT_TOKEN",
+    "validate_certs": "ROCKETCHAT_VALIDATE_CERTS",
+    "ca_path": "ROCKETCHAT_CA_PATH",
+}
+SPEC: dict[str, dict[str, Any]] = {
+    "url": {"type": "str"},
+    "user_id": {"type": "str"},
+    "token": {"type": "str", "no_log": True},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "timeout": {"type": "float", "default": 10.0},
+}
+_NO = {"0", "false", "no", "off", "n", "f"}
+
+
+class Misconfigured(ValueError):
+    """The connection options make no whole."""
+
+
+def options(given: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """The connection options: those given, else the environment's. Empty where no chat is configured.
+
+    Raises Misconfigured where only a part is there.
+    """
+    found = {name: (given or {}).get(name) or environ.get(variable, "") for name, variable in VARIABLES.items()}
+    if not any(found[name] for name in ("url", "user_id", "token")):
+        return {}
+    missing = [VARIABLES[name] for name in ("url", "user_id", "token") if not found[name]]
+    if missing:
+        raise Misconfigured(f"Rocket.Chat is configured in part: {', '.join(missing)} missing. Set all three, or none.")
+    if not str(found["url"]).startswith(("http://", "https://")):
+        raise Misconfigured(f"ROCKETCHAT_URL must begin with http:// or https://, not {str(found['url'])[:80]!r}")
+    return found | {"verify": _verify(given or {}, found)}
+
+
+def _verify(given: Mapping[str, Any], found: Mapping[str, Any]) -> bool | str:
+    wanted = given.get("validate_certs")
+    from_environment = str(found["validate_certs"]).strip().lower() not in _NO
+    checked = from_environment if wanted is None or wanted is True else bool(wanted)
+    return (str(found["ca_path"]) or True) if checked and found["ca_path"] else checked

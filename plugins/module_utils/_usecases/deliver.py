@@ -1,0 +1,272 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bring the journal into chat: in order, each entry once, whatever fails in between.
+
+What is to be posted is planned from the entries and stored before it is sent, under a message id that
+follows from the entries. So whoever goes on after a crash sends the same message under the same id, and
+the server keeps one. What is edited (root messages, the topic) is compared with what is known to show.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from .._core import chat_text, naming
+from .._core.incident import Entry, derive
+from .._core.status import Status
+from .._ports import Chat, ChatForbidden, ChatRejected, Journal, Message, Outgoing, Projection, Room
+
+_MILESTONES = {"opened", "run_started", "run_ended", "run_vanished", "status", "changed", "note"}
+_TRIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are said. `every` is the least time between two batches of one incident, in seconds:
+    with 10 calls a minute a server lets a run through without a wait."""
+
+    incidents_channel: str = "incidents"
+    team: str = "oncall"
+    base_url: str = ""
+    every: float = 8.0
+
+
+class Delivery:
+    """Delivers one journal to one chat. `clock` is monotonic, in seconds."""
+
+    def __init__(self, journal: Journal, chat: Chat, settings: Settings, clock: Callable[[], float]) -> None:
+        self._journal, self._chat, self._settings, self._clock = journal, chat, settings, clock
+        self._batched: dict[str, float] = {}
+        self._edited: dict[str, float] = {}
+        self.notes: list[str] = []
+        """What was refused for good, in words for the person who looks after the bot."""
+
+    def step(self, *, all_now: bool = False) -> bool:
+        """Deliver what is due; `all_now` makes everything due. Whether anything is left. Raises ChatError."""
+        for incident in self._journal.undelivered():
+            try:
+                self._deliver(incident, all_now)
+            except ChatRejected as error:
+                self.notes.append(f"an incident can't be shown: {error}")
+        return bool(self._journal.undelivered())
+
+    def _deliver(self, incident: str, all_now: bool) -> None:
+        projection = self._journal.projection(incident)
+        if projection is None:
+            return
+        if not projection.rid:
+            projection = self._enter(incident, projection)
+        self._send(incident, projection)
+        while self._plan(incident, all_now):
+            self._send(incident, projection)
+        self._refresh(incident, all_now)
+
+    # The room
+
+    def _enter(self, incident: str, projection: Projection) -> Projection:
+        """Find or make the incident's room, which gives the incident its number, and bring in the people on call."""
+        state = derive(incident, self._journal.entries(incident))
+        room = self._room(incident, state)
+        oncall = self._invite(room)
+        with self._journal.transaction():
+            url = f"{self._settings.base_url}/channel/{room.name}" if self._settings.base_url else None
+            data = {"name": room.name, "channel": room.name, "url": url}
+            if (state["name"], state["channel"]) != (room.name, room.name):
+                last = self._journal.entries(incident)[-1]
+                self._journal.append(incident, [Entry("named", last.at, text=f"Named {room.name}", data=data)])
+            projection = replace(projection, rid=room.rid, oncall=tuple(oncall))
+            self._journal.project(incident, projection)
+        return projection
+
+    def _room(self, incident: str, state: dict[str, Any]) -> Room:
+        day = datetime.fromisoformat(state["opened_at"]).date()
+        fields = self._fields(incident, state)
+        number = naming.number_of(state["name"])
+        names = [state["name"]] if number else []
+        first = self._journal.next_number(day.isoformat())
+        for name in [*names, *(naming.numbered(day, each) for each in range(first, first + _TRIES))]:
+            made = self._chat.create_room(name, fields)
+            if made:
+                return made
+            there = self._chat.room(name)
+            if there and not there.archived and self._ours(there, incident, state):
+                return there
+        raise ChatRejected(f"no free name for an incident of {day.isoformat()} after {_TRIES} tries")
+
+    @staticmethod
+    def _ours(room: Room, incident: str, state: dict[str, Any]) -> bool:
+        """Whether the room is this incident's: made by us and the answer got lost, or opened by another controller for the same."""
+        mark = room.fields.get("incident")
+        if not isinstance(mark, dict):
+            return False
+        try:
+            over = Status(str(mark.get("status"))).is_over
+        except ValueError:
+            return False
+        same = bool(state["service"]) and mark.get("service") == state["service"] and not Status(state["status"]).is_over
+        return mark.get("id") == incident or (same and not over)
+
+    @staticmethod
+    def _fields(incident: str, state: dict[str, Any]) -> dict[str, Any]:
+        return {"incident": {"id": incident, "service": state["service"], "status": state["status"]}}
+
+    def _invite(self, room: Room) -> list[str]:
+        """Invite the people on call, so that a mention reaches them. A missing team or permission is said, and costs nothing else."""
+        try:
+            people = self._chat.members(self._settings.team)
+            self._chat.invite(room.rid, [person for person, _ in people])
+        except (ChatForbidden, ChatRejected) as error:
+            self.notes.append(f"the people on call (team {self._settings.team}) could not be invited: {error}")
+            return []
+        return [name for _, name in people]
+
+    # Messages
+
+    def _send(self, incident: str, projection: Projection) -> None:
+        for row, outgoing in self._journal.waiting(incident):
+            rid = projection.rid if not outgoing.channel else self._rid_of(outgoing.channel)
+            problem = ""
+            if not rid:
+                problem = f"there is no channel #{outgoing.channel}: make it, and invite the bot"
+            else:
+                try:
+                    self._chat.post(
+                        Message(outgoing.message_id, rid, outgoing.text, outgoing.thread, outgoing.in_channel, outgoing.attachments)
+                    )
+                except ChatRejected as error:
+                    problem = str(error)
+                if outgoing.pin and not problem:
+                    self._optional(self._chat.pin, outgoing.message_id)
+            if problem:
+                self.notes.append(f"entries {outgoing.first} to {outgoing.last} could not be posted: {problem}")
+            with self._journal.transaction():
+                self._journal.done(row, problem)
+
+    def _rid_of(self, channel: str) -> str:
+        room = self._chat.room(channel)
+        return room.rid if room else ""
+
+    def _optional(self, call: Callable[..., None], *arguments: object) -> bool:
+        """A nicety: refused, it is said once and left out."""
+        try:
+            call(*arguments)
+        except (ChatForbidden, ChatRejected) as error:
+            if str(error) not in self.notes:
+                self.notes.append(str(error))
+            return False
+        return True
+
+    def _plan(self, incident: str, all_now: bool) -> bool:
+        """Store what is to be posted next. Whether there is anything."""
+        with self._journal.transaction():
+            projection = self._journal.projection(incident)
+            if projection is None or self._journal.waiting(incident):
+                return projection is not None
+            fresh = self._journal.entries(incident, projection.planned)
+            head = self._journal.head(incident)
+            if not fresh or head is None:
+                return False
+            waited = self._clock() - self._batched.get(incident, float("-inf"))
+            if not all_now and waited < self._settings.every and not any(entry.kind in _MILESTONES for entry in fresh):
+                return False
+            entries = self._journal.entries(incident)
+            planner = _Planner(incident, projection, entries, head.seal[:12], self._settings)
+            self._journal.plan(incident, list(planner.messages(projection.planned)))
+            self._journal.project(incident, replace(projection, planned=len(entries)))
+            self._batched[incident] = self._clock()
+        return True
+
+    # What is edited
+
+    def _refresh(self, incident: str, all_now: bool) -> None:
+        """Bring root messages, the topic and the room's own mark up to date."""
+        projection = self._journal.projection(incident)
+        if projection is None or self._journal.waiting(incident):
+            return
+        entries = self._journal.entries(incident)
+        fresh = entries[projection.edited : projection.planned]
+        if not fresh:
+            return
+        waited = self._clock() - self._edited.get(incident, float("-inf"))
+        if not all_now and waited < self._settings.every and not any(entry.kind in _MILESTONES for entry in fresh):
+            return
+        state = derive(incident, entries)
+        for run in dict.fromkeys(entry.run for entry in fresh if entry.run):
+            text = chat_text.root([entry for entry in entries if entry.run == run])
+            self._changed(incident, f"root {run}", text, self._chat.edit, projection.rid, _message_id(incident, "root", run))
+        self._changed(incident, "topic", chat_text.topic(state, projection.oncall), self._chat.set_topic, projection.rid)
+        if self._journal.shown(incident, "status") != state["status"]:
+            self._optional(self._chat.set_fields, projection.rid, self._fields(incident, state))
+            with self._journal.transaction():
+                self._journal.show(incident, "status", state["status"])
+        self._edited[incident] = self._clock()
+        with self._journal.transaction():
+            self._journal.project(incident, replace(self._journal.projection(incident) or projection, edited=projection.planned))
+
+    def _changed(self, incident: str, key: str, text: str, call: Callable[..., None], *arguments: object) -> None:
+        if self._journal.shown(incident, key) != text:
+            self._optional(call, *arguments, text)
+            with self._journal.transaction():
+                self._journal.show(incident, key, text)
+
+
+def _message_id(incident: str, *parts: object) -> str:
+    return hashlib.sha256("|".join([incident, *map(str, parts)]).encode()).hexdigest()[:24]
+
+
+class _Planner:
+    """The messages that an incident's new entries ask for, in order."""
+
+    def __init__(self, incident: str, projection: Projection, entries: Sequence[Entry], head: str, settings: Settings) -> None:
+        self._incident, self._projection, self._entries, self._head, self._settings = incident, projection, entries, head, settings
+        self._state = derive(incident, entries)
+
+    def messages(self, after: int) -> Iterator[Outgoing]:
+        """What to post for the entries at the positions after `after`."""
+        position = after
+        while position < len(self._entries):
+            entry = self._entries[position]
+            if entry.kind == "opened":
+                yield from self._opening(position + 1, entry)
+            elif entry.run:
+                end = position
+                while end < len(self._entries) and self._entries[end].run == entry.run:
+                    end += 1
+                yield from self._run(position + 1, end)
+                position = end
+                continue
+            elif entry.kind != "named":
+                yield self._message("said", position + 1, text=chat_text.said(entry))
+            position += 1
+
+    def _message(self, kind: str, first: int, *, text: str, last: int | None = None, **more: Any) -> Outgoing:
+        return Outgoing(first, last or first, _message_id(self._incident, kind, first, more.pop("part", "")), text, **more)
+
+    def _opening(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        oncall = self._projection.oncall
+        text, attachments = chat_text.opening(self._state, entry.actor, entry.data.get("link", ""), oncall)
+        yield self._message("opening", position, text=text, attachments=attachments, pin=True)
+        if self._settings.incidents_channel:
+            team = self._settings.team if oncall else ""
+            text = chat_text.announcement(self._state, self._state["name"], entry.actor, team, oncall)
+            yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
+
+    def _run(self, first: int, last: int) -> Iterator[Outgoing]:
+        """One run's entries from position `first` to `last`: its root message, a reply or a few, its closing line."""
+        batch = self._entries[first - 1 : last]
+        run = batch[0].run
+        thread = _message_id(self._incident, "root", run)
+        if batch[0].kind == "run_started":
+            yield Outgoing(first, first, thread, chat_text.root([entry for entry in self._entries if entry.run == run]))
+        lines = chat_text.lines_of([entry for entry in batch if entry.kind not in {"run_started", "run_ended", "run_vanished"}])
+        for part, text in enumerate(chat_text.fenced(lines)):
+            yield self._message("reply", first, part=part, last=last, text=text, thread=thread)
+        end = next((entry for entry in batch if entry.kind in {"run_ended", "run_vanished"}), None)
+        if end:
+            evidence = str(end.data.get("evidence", "")).splitlines()
+            text = chat_text.closing(end, evidence, self._head, len(self._entries))
+            yield self._message("closing", first, last=last, text=text, thread=thread, in_channel=True)

@@ -1,0 +1,49 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The journal, the chat and the configuration put together for a delivery."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError
+from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
+from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Delivery, Settings
+from ansible_collections.incident.response.plugins.plugin_utils import _config
+
+
+class Deliverer:
+    """A delivery with its own connections to journal and chat. `connection` is that of `connect.options`."""
+
+    TROUBLE = (ChatError, OSError, sqlite3.Error, ValueError, TypeError, KeyError)
+
+    def __init__(self, folder: Path, connection: dict[str, Any], timeout: float = 10) -> None:
+        self.notes: list[str] = []
+        settings = self._settings(str(connection["url"]))
+        self._journal = open_journal(folder)
+        self._chat = RocketChat(connection["url"], connection["user_id"], connection["token"], verify=connection["verify"], timeout=timeout)
+        self._delivery = Delivery(self._journal, self._chat, settings, time.monotonic)
+        self._delivery.notes = self.notes
+
+    def _settings(self, url: str) -> Settings:
+        try:
+            config = _config.load(_config.find())
+        except _config.ConfigError as error:
+            self.notes.append(f"the defaults are used: {error}")
+            return Settings(base_url=url.rstrip("/"))
+        return Settings(config["channels"]["incidents"], config["oncall"]["team"], url.rstrip("/"))
+
+    def step(self, *, all_now: bool) -> bool:
+        """Deliver what is due. Whether anything is left. Raises one of TROUBLE."""
+        return self._delivery.step(all_now=all_now)
+
+    def __enter__(self) -> Deliverer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._journal.close()
+        self._chat.close()

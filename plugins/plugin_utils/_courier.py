@@ -29,7 +29,6 @@ if __name__ == "__main__":
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc  # noqa: E402 - after the path is set
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, worst  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location, open_journal  # noqa: E402
-from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import VANISHED, ingest  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._spool import lines_after, places, status_file  # noqa: E402

@@ -82,9 +82,9 @@ class RocketChat:
     def _room_of(content: dict[str, Any]) -> Room:
         found = content.get("channel") or content.get("group") or content.get("room") or {}
         try:
-            fields = found.get("customFields")
-            return Room(found["_id"], found["name"], found.get("topic") or "", fields if isinstance(fields, dict) else {}, bool(found.get("archived")))
-        except (KeyError, AttributeError, TypeError):
+            fields = found.get("customFields") or {}
+            return Room(found["_id"], found["name"], found.get("topic") or "", dict(fields), bool(found.get("archived")))
+        except (KeyError, AttributeError, TypeError, ValueError):
             raise ChatDown("the server's answer names no room") from None
 
     def create_room(self, name: str, fields: dict[str, Any]) -> Room | None:

@@ -61,8 +61,9 @@ def _attach(journal: Journal, start: Entry, *, chat: bool) -> str | None:
         severity = DEFAULT_SEVERITY
     title = start.data.get("title") or f"{start.action.capitalize()} of {service or 'a service'}"
     note = f" ({asked} was asked for and isn't known here)" if asked else ""
+    link = start.data.get("link", "")
     return open_incident(
-        journal, title=title, service=service, severity=severity, at=start.at, actor=start.actor, note=note, link=start.data.get("link", ""), chat=chat
+        journal, title=title, service=service, severity=severity, at=start.at, actor=start.actor, chat=chat, note=note, link=link
     )
 
 

@@ -83,61 +83,27 @@ options:
     ini: [{section: incident_response, key: drain_timeout}]
 """
 
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 from ansible import context
-from ansible.parsing.vault import AnsibleVaultError
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.module_utils._core.redact import SECRET_NAME, cut, redact
+from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, worst
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
-from ansible_collections.incident.response.plugins.plugin_utils import _run
-from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
-from ansible_collections.incident.response.plugins.plugin_utils._process import started
+from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
+from ansible_collections.incident.response.plugins.plugin_utils._origin import origin
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, start_courier, status_file, wait
 
-_RECORDED_ARGUMENTS = ("service", "host", "app", "version", "replicas", "incident", "severity", "title", "reason", "drill")
-_FOR_THE_COURIER = {
-    "state_dir": "INCIDENT_STATE_DIR",
-    "journal": "INCIDENT_JOURNAL",
-    "journal_key_file": "INCIDENT_JOURNAL_KEY_FILE",
-    "config": "INCIDENT_CONFIG",
-    **{f"rocketchat_{name}": variable for name, variable in connect.VARIABLES.items()},
-}
 _HIDDEN = "a task that is not logged (no_log)"
 _TEXT = 500
 _EVIDENCE = 3000
 _DRAIN, _DRAIN_IN_CONTAINER = 2.0, 30.0
-
-
-def _secret_values(variables: Any, depth: int = 0, known: bool = False) -> set[str]:
-    """The values in `variables` whose name says that they are secrets."""
-    if isinstance(variables, dict) and depth < 6:
-        return set().union(
-            *(_secret_values(value, depth + 1, known or bool(SECRET_NAME.search(str(name)))) for name, value in variables.items()
-              if name not in {"hostvars", "groups", "vars", "ansible_facts"})
-        )  # fmt: skip
-    if isinstance(variables, (list, tuple)) and depth < 6:
-        return set().union(*(_secret_values(value, depth + 1, known) for value in variables))
-    vaulted = type(variables).__name__ in {"AnsibleVaultEncryptedUnicode", "EncryptedString", "_EncryptedString"}
-    if not known and not vaulted and not _is_vaulted(variables):
-        return set()
-    try:
-        value = str(variables)
-    except AnsibleVaultError:
-        return set()
-    return {value} if len(value) > 3 and "{{" not in value else set()
-
-
-def _is_vaulted(value: Any) -> bool:
-    tags = getattr(value, "_ansible_tags_mapping", None) or {}
-    return any(tag.__name__ == "VaultedValue" for tag in tags)
 
 
 def _will_be_rescued(task: Any) -> bool:
@@ -250,37 +216,25 @@ class CallbackModule(CallbackBase):
         templar = Templar(loader=loader, variables=variables)
         action = str(templar.template(variables["incident_action"]))
         service = str(templar.template(variables.get("incident_service", "")))
-        known = _secret_values(variables)
-        asked = {name: redact(cut(str(variables[name]), 200), known) for name in _RECORDED_ARGUMENTS if name in variables}
         came = origin(variables, self._playbook_dir)
         self._check = bool(context.CLIARGS.get("check"))
         self._begun = time.monotonic()
         self._folder = self._state_folder()
         run = _run.begin(self._folder)
         self._spool = Spool(self._folder, run.name)
-        where = f"{came.where}{' (check mode)' if self._check else ''}"
-        shown = cut(redact(service), 200)
-        self._spool.append(
-            "run_started", sync=True, at=utc(time.time()), actor=came.actor, action=action,
-            text=f"{action.capitalize()} of {shown or 'no service'} started by {came.user} from {where}",
-            data=self._about(came, service, variables, asked),
+        about = _run.start(
+            run, came, variables, action=action, service=service, known=secret_values(variables), recorder="callback", check=self._check,
+            chat=self._chat_is_configured(), incident=self.get_option("incident"),
         )  # fmt: skip
-        self._display.display(f"incident.response: recording {action} of {shown or 'no service'} (run {run.name})", stderr=True)
+        self._spool.append("run_started", sync=True, **about)
+        shown = cut(redact(service), 200) or "no service"
+        self._display.display(f"incident.response: recording {action} of {shown} (run {run.name})", stderr=True)
         try:
-            start_courier(self._folder, run.name, self._courier_environment())
+            start_courier(self._folder, run.name, _options.environment(self.get_options()))
         except OSError as error:
             self._problems.append(f"the courier can't be started: {error}")
         for problem in filter(None, (*self._problems, self._spool.problem)):
             self._degraded(problem)
-
-    def _about(self, came: Origin, service: str, variables: dict[str, Any], asked: dict[str, str]) -> dict[str, Any]:
-        """What the run's first line tells the courier, beside what people read."""
-        return {
-            "pid": os.getpid(), "since": started(os.getpid()), "recorder": "callback", "person": came.person, "check": self._check,
-            "service": service, "incident": str(variables.get("incident") or self.get_option("incident") or ""),
-            "severity": str(variables.get("severity", "")), "title": asked.get("title", ""), "arguments": asked,
-            "link": came.link, "revision": came.revision, "chat": self._chat_is_configured(),
-        }  # fmt: skip
 
     def _state_folder(self) -> Path:
         configured = self.get_option("state_dir")
@@ -292,15 +246,10 @@ class CallbackModule(CallbackBase):
 
     def _chat_is_configured(self) -> bool:
         try:
-            return bool(connect.options({name: self.get_option(f"rocketchat_{name}") for name in connect.VARIABLES}, {}))
+            return bool(_options.connection(self.get_options()))
         except connect.Misconfigured as error:
             self._problems.append(str(error))
             return False
-
-    def _courier_environment(self) -> dict[str, str]:
-        """The options travel in the environment: an argument would show in the list of processes."""
-        given = {variable: str(self.get_option(option) or "") for option, variable in _FOR_THE_COURIER.items()}
-        return {**os.environ, **{variable: value for variable, value in given.items() if value}}
 
     def _name(self, task: Any) -> str:
         if task.no_log:
@@ -312,7 +261,7 @@ class CallbackModule(CallbackBase):
         return name
 
     def _known_secrets(self, result: Any) -> set[str]:
-        return _secret_values(self._play.get_variable_manager().get_vars(play=self._play, host=result._host, task=result._task))
+        return secret_values(self._play.get_variable_manager().get_vars(play=self._play, host=result._host, task=result._task))
 
     def _notified(self, handler: Any, host: Any) -> None:
         name = _HIDDEN if handler.no_log else cut(redact(handler.get_name()), _TEXT)

@@ -7,20 +7,28 @@ DOCUMENTATION = r"""
 name: action_targets
 short_description: The hosts that an emergency action may touch
 version_added: 0.1.0
-description: Checks what a person named before any play acts. An unknown host is an error, never an empty play that ends with 0.
+description:
+  - Checks what a person named before any play acts. An unknown host is an error, never an empty play that ends with 0.
+  - With a service catalogue the hosts must be of those where the service runs, and are all of these where no host is named.
 author: contributors to incident.response
 options:
   _terms:
-    description: The host or pattern that was named.
+    description: The host or pattern that was named; may be empty where the service catalogue says where the service runs.
     required: true
   service:
     description: The service that was named.
     type: str
     required: true
   max_hosts:
-    description: The blast radius, the most hosts that the action may touch.
+    description: The blast radius, the most hosts that the action may touch. 0 for the configuration's C(safety.max_hosts).
     type: int
-    default: 1
+    default: 0
+  config:
+    description: The configuration file.
+    type: str
+    default: ""
+    env: [{name: INCIDENT_CONFIG}]
+    ini: [{section: incident_response, key: config}]
 """
 EXAMPLES = r"""
 - name: Act on exactly the host that was named
@@ -34,15 +42,13 @@ _raw:
 """
 
 import difflib
-import re
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.lookup import LookupBase
-
-_SERVICE = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@_.:-]{0,127}")
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
 
 
 class LookupModule(LookupBase):
@@ -50,34 +56,69 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
-        service, limit = str(self.get_option("service")), self.get_option("max_hosts")
-        if not _SERVICE.fullmatch(service):
-            raise AnsibleError(f"service={service[:60]!r} is not the name of a service (letters, digits, @ _ . : -). Nothing was touched.")
-        pattern = str(terms[0]).strip()
+        variables = variables or {}
+        config = _catalogue.configuration(self.get_option("config"))
+        service, named = str(self.get_option("service")), str(terms[0]).strip()
+        settings = _catalogue.service_settings(config, service)
+        pattern = named or (settings["hosts"] if service in config["services"] else "")
         if not pattern:
             raise AnsibleError(f'host is empty: name the host to act on, as in -e "service={service} host=prod-api-01". Nothing was touched.')
-        groups = (variables or {}).get("groups", {})
-        inventory = InventoryManager(loader=DataLoader(), parse=False)
-        for group, hosts in groups.items():
-            inventory.add_group(group)
-            for host in hosts:
-                inventory.add_host(host, group=None if group in {"all", "ungrouped"} else group)
-        inventory.reconcile_inventory()
-        found = [host.name for host in inventory.list_hosts(pattern)]
+        inventory = _inventory(variables.get("groups", {}))
+        found = _matching(inventory, pattern)
         if not found:
-            near = difflib.get_close_matches(pattern, groups.get("all", []), n=3)
-            hint = f"Did you mean {' or '.join(near)}?" if near else "Look with: ansible-inventory --graph"
-            raise AnsibleError(f"host={pattern[:100]!r} matches no host of the inventory. {hint} Nothing was touched.")
-        subset = (variables or {}).get("ansible_limit")
+            raise AnsibleError(_no_match(pattern, variables.get("groups", {}).get("all", [])))
+        self._check_place(inventory, found, service, settings, config)
+        subset = variables.get("ansible_limit")
         if subset:
             inventory.subset(subset)
-            left_out = sorted(set(found) - {host.name for host in inventory.list_hosts(pattern)})
+            left_out = sorted(set(found) - set(_matching(inventory, pattern)))
             if left_out:
                 raise AnsibleError(f"--limit {subset} leaves out {', '.join(left_out)}, which host={pattern} names. Nothing was touched.")
+        limit = self.get_option("max_hosts") or config["safety"]["max_hosts"]
         if len(found) > limit:
-            some = ", ".join(found[:5]) + (" …" if len(found) > 5 else "")
             raise AnsibleError(
-                f"host={pattern} means {len(found)} hosts ({some}), more than the blast radius of {limit}. "
+                f"host={pattern} means {len(found)} hosts ({_some(found)}), more than the blast radius of {limit}. "
                 f"Name fewer, or allow it with -e max_hosts={len(found)}. Nothing was touched."
             )
         return found
+
+    @staticmethod
+    def _check_place(inventory: InventoryManager, found: list[str], service: str, settings: dict[str, Any], config: dict[str, Any]) -> None:
+        """Whether the service runs there, and whether the place is left to us."""
+        if service in config["services"]:
+            there = _matching(inventory, settings["hosts"])
+            wrong = [name for name in found if name not in there]
+            if wrong:
+                raise AnsibleError(
+                    f"{service} does not run on {_some(wrong)}: the service catalogue has it on {settings['hosts']} "
+                    f"({_some(there) or 'no host of the inventory'}). Nothing was touched."
+                )
+        protected = config["safety"]["protected_hosts"]
+        kept = [name for each in protected for name in _matching(inventory, each) if name in found]
+        if kept:
+            raise AnsibleError(f"{_some(kept)} is protected (safety.protected_hosts in the configuration). Nothing was touched.")
+
+
+def _inventory(groups: dict[str, list[str]]) -> InventoryManager:
+    """The run's own inventory, flat, for its patterns."""
+    inventory = InventoryManager(loader=DataLoader(), parse=False)
+    for group, hosts in groups.items():
+        inventory.add_group(group)
+        for host in hosts:
+            inventory.add_host(host, group=None if group in {"all", "ungrouped"} else group)
+    inventory.reconcile_inventory()
+    return inventory
+
+
+def _matching(inventory: InventoryManager, pattern: str) -> list[str]:
+    return [host.name for host in inventory.list_hosts(pattern)]
+
+
+def _no_match(pattern: str, hosts: list[str]) -> str:
+    near = difflib.get_close_matches(pattern, hosts, n=3)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "Look with: ansible-inventory --graph"
+    return f"host={pattern[:100]!r} matches no host of the inventory. {hint} Nothing was touched."
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")

@@ -20,6 +20,9 @@ options:
   http:
     description: An address that must answer with a status below 400.
     type: str
+  tcp:
+    description: A C(host:port) that must take connections.
+    type: str
   retries:
     description: How many times to look again.
     type: int
@@ -55,8 +58,14 @@ detail:
   description: What was seen, in words.
   type: str
   returned: success
+evidence:
+  description: Of a service that isn't healthy, the unit's status and last log lines, and the last lines of the command.
+  type: str
+  returned: success
 """
 
+import http.client
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -64,33 +73,62 @@ import urllib.request
 from ansible.module_utils.basic import AnsibleModule
 
 
+def look_at_unit(module, unit):
+    """Whether the unit is active, whether systemd knows it, which run of it this is, and words."""
+    command = ["systemctl", "show", "--property=LoadState,ActiveState,SubState,InvocationID", "--", unit]
+    dummy, out, dummy = module.run_command(command, check_rc=True)
+    shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+    exists = shown.get("LoadState") == "loaded"
+    word = shown.get("ActiveState", "") if exists else shown.get("LoadState", "")
+    return shown.get("ActiveState") == "active", exists, shown.get("InvocationID", ""), "unit " + word
+
+
+def look_at_http(address):
+    try:
+        with urllib.request.urlopen(  # noqa: S310 - main() lets only http and https through
+            address, timeout=5
+        ) as answer:
+            return True, f"HTTP {answer.status}"
+    except urllib.error.HTTPError as error:
+        return False, f"HTTP {error.code}"
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return False, f"HTTP: {error}"
+
+
+def look_at_tcp(address):
+    host, dummy, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        return False, f"TCP {address}: {error}"
+    return True, f"TCP {address} answers"
+
+
 def look(module):
-    """One look at the service: healthy, exists, instance, detail."""
-    healthy, exists, instance, seen = True, True, "", []
-    if module.params["unit"]:
-        command = ["systemctl", "show", "--property=LoadState,ActiveState,SubState,InvocationID", "--", module.params["unit"]]
-        dummy, out, dummy = module.run_command(command, check_rc=True)
-        shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
-        exists, instance = shown.get("LoadState") == "loaded", shown.get("InvocationID", "")
-        healthy = shown.get("ActiveState") == "active"
-        seen.append("unit " + (shown.get("ActiveState", "") if exists else shown.get("LoadState", "")))
-    if module.params["command"]:
-        code, dummy, dummy = module.run_command(module.params["command"])
-        healthy = healthy and code == 0
-        seen.append(f"status command ended with {code}")
-    if module.params["http"]:
-        try:
-            with urllib.request.urlopen(  # noqa: S310 - main() lets only http and https through
-                module.params["http"], timeout=5
-            ) as answer:
-                seen.append(f"HTTP {answer.status}")
-        except urllib.error.HTTPError as error:
-            healthy = False
-            seen.append(f"HTTP {error.code}")
-        except (OSError, ValueError) as error:
-            healthy = False
-            seen.append(f"HTTP: {error}")
-    return {"healthy": healthy, "exists": exists, "instance": instance, "detail": ", ".join(seen)}
+    """One look at the service: healthy, exists, instance, detail, evidence."""
+    wanted, good, exists, instance, seen, evidence = module.params, [], True, "", [], ""
+    if wanted["unit"]:
+        active, exists, instance, words = look_at_unit(module, wanted["unit"])
+        good.append(active)
+        seen.append(words)
+    if wanted["command"]:
+        code, out, err = module.run_command(wanted["command"])
+        good.append(code == 0)
+        seen.append(f"command ended with {code}")
+        evidence = "\n".join((out + err).splitlines()[-10:])
+    for name, check in (("http", look_at_http), ("tcp", look_at_tcp)):
+        if wanted[name]:
+            answers, words = check(wanted[name])
+            good.append(answers)
+            seen.append(words)
+    return {"healthy": all(good), "exists": exists, "instance": instance, "detail": ", ".join(seen), "evidence": evidence}
+
+
+def last_words(module, unit):
+    """What the host says of a unit that isn't well."""
+    dummy, status, dummy = module.run_command(["systemctl", "status", "--no-pager", "--full", "--lines=0", "--", unit])
+    dummy, log, dummy = module.run_command(["journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", unit])
+    return status.rstrip() + "\n" + log.rstrip()
 
 
 def main():
@@ -98,16 +136,22 @@ def main():
         "unit": {"type": "str"},
         "command": {"type": "list", "elements": "str"},
         "http": {"type": "str"},
+        "tcp": {"type": "str"},
         "retries": {"type": "int", "default": 0},
         "delay": {"type": "float", "default": 1},
     }
-    module = AnsibleModule(argument_spec=spec, required_one_of=[["unit", "command", "http"]], supports_check_mode=True)
-    if module.params["http"] and not module.params["http"].startswith(("http://", "https://")):
-        module.fail_json(msg=f"http must begin with http:// or https://, not {module.params['http']!r}")
+    module = AnsibleModule(argument_spec=spec, required_one_of=[["unit", "command", "http", "tcp"]], supports_check_mode=True)
+    address, port = module.params["http"], (module.params["tcp"] or ":1").rpartition(":")[2]
+    if address and not address.startswith(("http://", "https://")):
+        module.fail_json(msg=f"http must begin with http:// or https://, not {address!r}")
+    if not port.isdigit():
+        module.fail_json(msg="tcp must be host:port, not {!r}".format(module.params["tcp"]))
     seen, left = look(module), module.params["retries"]
     while left > 0 and not seen["healthy"]:
         time.sleep(module.params["delay"])
         seen, left = look(module), left - 1
+    if not seen["healthy"] and module.params["unit"] and seen["exists"]:
+        seen["evidence"] = (last_words(module, module.params["unit"]) + "\n" + seen["evidence"]).strip()
     module.exit_json(changed=False, **seen)
 
 

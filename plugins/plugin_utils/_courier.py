@@ -83,10 +83,11 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
 def _last_words(run: str, seen: Carried) -> dict[str, Any]:
     """What is written for a run that did not write its own end: it was killed, or nobody but its tasks recorded it."""
     line: dict[str, Any] = {"run": run, "run_seq": VANISHED, "at": utc(time.time())}
-    if seen.recorder == "task" and seen.verdicts:
+    if seen.recorder == "task":
         verdict = worst(seen.verdicts)
         good = verdict is Verdict.WORKED
-        text = f"{'✅' if good else '❌'} Ended: verdict {verdict}"
+        outcome = f"verdict {verdict}" if seen.verdicts else "nothing verified the outcome"
+        text = f"{'✅' if good else '❌'} Ended: {outcome}"
         return line | {"kind": "run_ended", "state": str(verdict), "text": text, "data": {"failed": not good}}
     text = "The controller vanished: killed or interrupted before the run ended"
     return line | {"kind": "run_vanished", "state": str(Verdict.UNKNOWN), "text": text}

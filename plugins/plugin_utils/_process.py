@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from pathlib import Path
 def _stat(pid: int) -> list[str]:
     """The fields of /proc/PID/stat that follow the command's name. Raises OSError, IndexError."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def machine() -> str:
+    """Where process numbers of this process mean something: the host, and the container in it."""
+    try:
+        return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return socket.gethostname()
 
 
 def started(pid: int) -> str:

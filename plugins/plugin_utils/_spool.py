@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_FLAGS = os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _NEEDED = {"kind": str, "run": str, "run_seq": int, "at": str}
 
 
@@ -61,7 +63,7 @@ class Spool:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         if place.stat().st_uid != os.getuid():
             raise OSError("it belongs to somebody else")
-        return os.open(place / f"{self.run}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return os.open(place / f"{self.run}.jsonl", _FLAGS | os.O_WRONLY, 0o600)
 
     def _leave(self, error: OSError) -> None:
         place = self._places.pop(0)
@@ -73,6 +75,35 @@ class Spool:
     def lost(self) -> list[str]:
         """The lines that could be written nowhere."""
         return [line.decode().rstrip() for line in self._unwritten]
+
+
+def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **fields: Any) -> bool:
+    """One line of a run that several processes write; `first` begins the run, and any other goes to one that was begun.
+
+    Whether it was written. Raises OSError where no place takes it.
+    """
+    problem = OSError(f"no place for a spool under {folder}")
+    for place in places(folder):
+        try:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not first and not (place / f"{run}.jsonl").exists():
+                continue
+            with os.fdopen(os.open(place / f"{run}.jsonl", _FLAGS | os.O_RDWR, 0o600), "a+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                file.seek(0)
+                there = sum(1 for _ in file)
+                if first == bool(there):
+                    return False
+                line = {"kind": kind, "run": run, "run_seq": there + 1, **fields}
+                file.write(_encode(line).encode("utf-8", "replace") + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            return True
+        except OSError as error:
+            problem = error
+    if first:
+        raise problem
+    return False
 
 
 def lines_after(path: Path, offset: int) -> tuple[list[dict[str, Any]], int, int]:

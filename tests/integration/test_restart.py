@@ -4,74 +4,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils import _state
-from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
-
-ROOT = Path(__file__).parents[2]
-SERVICE = """#!/bin/sh
-cd {folder}
-case $1 in
-  start) [ -e cannot-start ] || {{ [ ! -e slow ] || sleep 30; touch running; }} ;;
-  stop) rm -f running ;;
-  status) [ -e running ] ;;
-esac
-"""
-
-
-class Site:
-    """An inventory of three hosts that share one service, and a state folder of their own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.state = folder, folder / "state"
-        self.script = folder / "service"
-        self.script.write_text(SERVICE.format(folder=folder))
-        self.script.chmod(0o755)
-        commands = {word: [str(self.script), word] for word in ("start", "stop", "status")}
-        variables: dict[str, Any] = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
-            "service_restart_backend": "command",
-            "service_restart_commands": commands,
-            "service_restart_retries": 2,
-            "service_restart_delay": 0.1,
-        }
-        hosts = {"prod-api-01": None, "prod-api-02": None, "prod-db-01": None}
-        self.inventory = folder / "inventory.json"
-        self.inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}))
-        unwanted = {"CI", "JOB_ID", "INCIDENT_ID"}
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self.environment = {name: value for name, value in os.environ.items() if name not in unwanted}
-        self.environment |= {"INCIDENT_STATE_DIR": str(self.state), "INCIDENT_DRAIN_TIMEOUT": "15", "PATH": path}
-
-    def start(self, *arguments: str, playbook: str = "playbooks/emergency/restart-service.yml") -> subprocess.Popen[str]:
-        command = ["ansible-playbook", "-i", str(self.inventory), playbook, *arguments]
-        return subprocess.Popen(command, cwd=ROOT, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-    def run(self, *arguments: str, playbook: str = "playbooks/emergency/restart-service.yml") -> tuple[int, str]:
-        process = self.start(*arguments, playbook=playbook)
-        output, _ = process.communicate(timeout=120)
-        return process.returncode, output
-
-    def incidents(self) -> list[dict[str, Any]]:
-        journal = SqliteJournal(self.state / "journal.db", _state.key(self.state))
-        try:
-            return [journal.info(incident) for incident in journal.ids()]
-        finally:
-            journal.close()
-
-    def kinds(self) -> list[str]:
-        return [entry["kind"] for entry in self.incidents()[0]["entries"]]
+from sites import Site, eventually
 
 
 @pytest.fixture
@@ -192,27 +131,109 @@ def test_one_changed_byte_is_found_and_named(site: Site) -> None:
 def test_incident_info_shows_the_timeline(site: Site) -> None:
     assert site.run("-e", "service=api host=prod-api-01")[0] == 0
     name = site.incidents()[0]["name"]
-    command = ["ansible", "localhost", "-m", "incident.response.incident_info", "-a", f"incident={name}"]
-    shown = subprocess.run(command, cwd=ROOT, env=site.environment, text=True, capture_output=True, timeout=60, check=False)
-    assert shown.returncode == 0, shown.stdout + shown.stderr
-    assert '"verified": true' in shown.stdout
-    assert "Start api on prod-api-01" in shown.stdout
+    code, shown = site.ad_hoc("incident_info", f"incident={name}")
+    assert code == 0, shown
+    assert '"verified": true' in shown
+    assert "Start api on prod-api-01" in shown
 
 
-def test_a_run_without_the_callback_acts_and_says_that_it_is_not_recorded(site: Site) -> None:
-    config = site.folder / "ansible.cfg"
-    config.write_text(f"[defaults]\ncollections_path = {ROOT / 'collections'}\n")
-    site.environment["ANSIBLE_CONFIG"] = str(config)
+def test_without_the_callback_start_and_outcome_are_recorded_and_it_says_so(site: Site) -> None:
+    site.without_callback()
     code, output = site.run("-e", "service=api host=prod-api-01")
     assert code == 0, output
-    assert "RECORDING IS OFF" in output
+    assert "THE CALLBACK IS NOT ENABLED" in " ".join(output.split())
     assert (site.folder / "running").exists()
+    assert eventually(lambda: bool(site.incidents()) and site.incidents()[0]["status"] == "mitigated")
+    assert site.kinds() == ["opened", "named", "run_started", "status", "task", "run_ended", "status", "status"]
+    assert site.incidents()[0]["runs"][0]["verdict"] == "worked"
+
+
+def test_without_the_callback_a_failure_is_recorded_too(site: Site) -> None:
+    site.without_callback()
+    (site.folder / "cannot-start").touch()
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code != 0, output
+    assert eventually(lambda: bool(site.incidents()) and site.incidents()[0]["runs"][0]["verdict"] == "no_effect")
 
 
 def test_a_recorded_run_does_not_say_that_it_is_not(site: Site) -> None:
     code, output = site.run("-e", "service=api host=prod-api-01")
     assert code == 0
-    assert "RECORDING IS OFF" not in output
+    assert "NOT ENABLED" not in output
+
+
+def test_a_second_run_on_the_same_service_is_refused_until_the_first_is_over(site: Site) -> None:
+    (site.folder / "slow").touch()
+    first = site.start("-e", "service=api host=prod-api-01")
+    assert first.stdout
+    while "Start api" not in first.stdout.readline():
+        pass
+    code, output = site.run("-e", "service=api host=prod-api-02")
+    assert code != 0
+    assert f"process {first.pid}" in output
+    assert "Somebody else is acting on api" in output
+    code, output = site.run("-e", "service=web host=prod-api-02")
+    assert "Somebody else" not in output
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    (site.folder / "slow").unlink()
+    code, output = site.run("-e", "service=api host=prod-api-02")
+    assert code == 0, output
+
+
+CATALOGUE = """
+services:
+  api:
+    hosts: prod-api-*
+    backend: command
+    commands: {{start: [{script}, start], stop: [{script}, stop], status: [{script}, status]}}
+    health: {{retries: 1, delay: 0.1}}
+safety: {{protected_hosts: [prod-api-02], max_hosts: 2}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("service=apu host=prod-api-01", "Did you mean api?"),
+        ("service=api host=prod-db-01", "api does not run on prod-db-01: the service catalogue has it on prod-api-*"),
+        ("service=api host=prod-api-02", "prod-api-02 is protected"),
+        ("service=api", "prod-api-02 is protected"),
+        ("service=api host=prod-api-01 max_hosts=many", "many"),
+    ],
+)
+def test_the_catalogue_refuses_what_it_does_not_allow(site: Site, arguments: str, message: str) -> None:
+    config = site.folder / "config.yml"
+    config.write_text(CATALOGUE.format(script=site.script))
+    site.environment["INCIDENT_CONFIG"] = str(config)
+    code, output = site.run("-e", arguments)
+    assert code != 0
+    assert message in " ".join(output.split())
+    assert not (site.folder / "running").exists()
+
+
+def test_the_catalogue_says_where_a_service_runs_and_how_it_is_restarted(site: Site) -> None:
+    config = site.folder / "config.yml"
+    config.write_text(CATALOGUE.format(script=site.script).replace("protected_hosts: [prod-api-02], ", ""))
+    site.environment["INCIDENT_CONFIG"] = str(config)
+    site.without_variables()
+    code, output = site.run("-e", "service=api")
+    assert code == 0, output
+    assert "Judge the restart of api on prod-api-02" in output
+
+
+def test_a_mistake_in_the_configuration_is_named_before_anything_is_touched(site: Site) -> None:
+    config = site.folder / "config.yml"
+    config.write_text("servcies: {}\n")
+    site.environment["INCIDENT_CONFIG"] = str(config)
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code != 0
+    words = " ".join(output.split())
+    assert "config.yml:1: servcies is not a key of the configuration: did you mean services?" in words
+    assert "INCIDENT_CONFIG=/dev/null" in words
+    assert not (site.folder / "running").exists()
+    site.environment["INCIDENT_CONFIG"] = "/dev/null"
+    assert site.run("-e", "service=api host=prod-api-01")[0] == 0
 
 
 PLANTED = """

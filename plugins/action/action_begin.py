@@ -1,0 +1,77 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
+from ansible_collections.incident.response.plugins.module_utils._ports import Lease
+from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
+from ansible_collections.incident.response.plugins.module_utils._usecases import lock
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _config, _options, _run, _spool
+from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._process import alive, machine, started
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
+
+
+class ActionModule(ControllerAction):
+    """Locks the service for this run, and records the run's start where no callback did."""
+
+    SPEC: ClassVar = {"service": {"type": "str", "required": True}}
+
+    def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        service = params["service"]
+        expires = _config.seconds(_catalogue.configuration(self.options["config"])["safety"]["lock_expires"])
+        recorded = _run.current() is not None
+        try:
+            folder = self.folder()
+            run = self.this_run(folder)
+            if not recorded:
+                self._record(folder, run, service, variables)
+            held = self._lock(folder, run, service, expires)
+        except (OSError, sqlite3.Error, ValueError) as error:
+            self._display.warning(
+                f"incident.response: RECORDING IS DEGRADED: the journal can't be used, so nobody else is kept from acting on {service}: {error}"
+            )
+            return {"recorded": recorded, "locked": False}
+        if held:
+            raise Refused(_held(service, held))
+        return {"recorded": recorded, "locked": not self.check, "run": run.name}
+
+    def _lock(self, folder: Path, run: _run.Run, service: str, expires: float) -> Lease | None:
+        now = time.time()
+        wanted = Lease(service, run.name, machine(), run.pid, started(run.pid), utc(now), now + expires)
+        with open_journal(folder, timeout=2) as journal:
+            return (lock.holds if self.check else lock.acquire)(journal, wanted, now=now, alive=alive)
+
+    def _record(self, folder: Path, run: _run.Run, service: str, variables: dict[str, Any]) -> None:
+        """Without the callback: the start now, the verdict by `action_verdict`, the end by the courier."""
+        try:
+            chat = bool(_options.connection(self.options))
+        except connect.Misconfigured as error:
+            chat = False
+            self._display.warning(f"incident.response: {error}")
+        about = _run.start(
+            run, self.origin(variables), variables, action=str(variables.get("incident_action", "action")), service=service,
+            known=secret_values(variables), recorder="task", check=self.check, chat=chat, incident=self.options["incident"],
+        )  # fmt: skip
+        if _spool.append_shared(folder, run.name, "run_started", first=True, **about):
+            _spool.start_courier(folder, run.name, _options.environment(self.options))
+            self._display.warning(
+                "incident.response: THE CALLBACK IS NOT ENABLED: only the start and the outcome of this run are recorded. For the whole timeline "
+                f"put callbacks_enabled = {_options.CALLBACK} into ansible.cfg, or into ANSIBLE_CALLBACKS_ENABLED."
+            )
+
+
+def _held(service: str, lease: Lease) -> str:
+    where = lease.machine.partition(" ")[0]
+    end = "" if lease.machine == machine() else f" Should it be dead, the lock ends at {utc(lease.expires)[11:16]} UTC."
+    return (
+        f"Somebody else is acting on {service}: run {lease.holder}, process {lease.pid} on {where}, since {lease.since[11:16]} UTC. "
+        f"Nothing was touched. Wait for it, or end it, then run this again.{end}"
+    )

@@ -1,0 +1,49 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: service_settings
+short_description: What the service catalogue says of a service
+version_added: 0.1.0
+description:
+  - Reads C(incident-response.yml). Without a catalogue there, a service is the systemd unit of its name.
+  - A service that the catalogue does not have is an error.
+author: contributors to incident.response
+options:
+  _terms:
+    description: The service's name.
+    required: true
+  config:
+    description: The configuration file.
+    type: str
+    default: ""
+    env: [{name: INCIDENT_CONFIG}]
+    ini: [{section: incident_response, key: config}]
+"""
+EXAMPLES = r"""
+- name: Show the unit of api
+  ansible.builtin.debug:
+    msg: "{{ lookup('incident.response.service_settings', 'api').unit }}"
+"""
+RETURN = r"""
+_raw:
+  description: The service's entry with all defaults, as C(docs/configuration.md) lists them.
+  type: list
+  elements: dict
+"""
+
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
+
+
+class LookupModule(LookupBase):
+    """The catalogue, read on the controller."""
+
+    def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
+        self.set_options(var_options=variables, direct=kwargs)
+        config = _catalogue.configuration(self.get_option("config"))
+        return [_catalogue.service_settings(config, str(term)) for term in terms]

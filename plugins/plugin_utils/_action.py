@@ -1,0 +1,59 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The base of the action plugins: a module's work, done in the controller, where the journal is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.incident.response.plugins.module_utils._state import state_dir
+from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
+from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
+
+
+class Refused(Exception):
+    """The task fails with this message; `more` goes into its result."""
+
+    def __init__(self, message: str, **more: Any) -> None:
+        super().__init__(message)
+        self.more = more
+
+
+class ControllerAction(ActionBase):
+    """Checks the arguments against `SPEC`, then calls `act`."""
+
+    SPEC: ClassVar[dict[str, dict[str, Any]]]
+    RULES: ClassVar[dict[str, Any]] = {}
+    """What else `validate_argument_spec` is to check, such as required_if."""
+    _requires_connection = False
+
+    def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """The task's result. Raises Refused where it fails."""
+        raise NotImplementedError
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, params = self.validate_argument_spec(argument_spec=self.SPEC, **self.RULES)
+        self.options = _options.settings()
+        try:
+            return result | {"changed": False} | self.act(params, task_vars or {})
+        except Refused as error:
+            return result | error.more | {"failed": True, "msg": str(error)}
+
+    @property
+    def check(self) -> bool:
+        return bool(self._task.check_mode)
+
+    def folder(self) -> Path:
+        """The state folder. Raises OSError."""
+        return state_dir(self.options["state_dir"])
+
+    def origin(self, variables: dict[str, Any]) -> Origin:
+        return origin(variables, str(variables.get("playbook_dir", ".")))
+
+    def this_run(self, folder: Path) -> _run.Run:
+        """The run that this task is part of, whether the callback records it or not."""
+        return _run.current() or _run.unrecorded(folder, os.getppid())

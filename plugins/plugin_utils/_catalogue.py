@@ -1,0 +1,39 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The service catalogue as a play meets it: every refusal is an AnsibleError that names the way out."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible_collections.incident.response.plugins.plugin_utils import _config
+
+_SERVICE = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@_.:-]{0,127}")
+
+
+def configuration(explicit: str = "") -> dict[str, Any]:
+    """The configuration. Raises AnsibleError."""
+    try:
+        return _config.load(_config.find(explicit))
+    except _config.ConfigError as error:
+        problems = "\n".join(f"  {problem}" for problem in error.problems)
+        raise AnsibleError(
+            f"The configuration has mistakes. Nothing was touched.\n{problems}\nCorrect them, or act without it: INCIDENT_CONFIG=/dev/null"
+        ) from None
+
+
+def service_settings(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """What is known of the service. Raises AnsibleError for no name, a bad one, and one that a catalogue does not have."""
+    if not _SERVICE.fullmatch(name):
+        raise AnsibleError(f"service={name[:60]!r} is not the name of a service (letters, digits, @ _ . : -). Nothing was touched.")
+    known = config["services"]
+    if known and name not in known:
+        near = difflib.get_close_matches(name, known, n=2)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(sorted(known)[:20])}."
+        raise AnsibleError(
+            f"service={name} is not in the service catalogue. {hint} Nothing was touched. To act without the catalogue: INCIDENT_CONFIG=/dev/null"
+        )
+    return _config.service(config, name)

@@ -1,0 +1,203 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The configuration file `incident-response.yml`: found, read, checked against the schema, and completed with its defaults."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+NAME = "incident-response.yml"
+_SCHEMA = Path(__file__).absolute().parents[2] / "meta" / "incident-response.schema.json"
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_KINDS = {
+    "object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
+    "null": "null",
+}  # fmt: skip
+
+
+class ConfigError(ValueError):
+    """The configuration can't be used. `problems` names each: file, line, path in it, what was expected."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def find(explicit: str = "", environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The file to use: the one named, INCIDENT_CONFIG, the working directory's, the user's; None where there is none.
+
+    Raises ConfigError where one was named that isn't there.
+    """
+    named = explicit or environ.get("INCIDENT_CONFIG", "")
+    if named:
+        path = Path(named).expanduser().absolute()
+        if not path.exists():
+            raise ConfigError([f"{path}: there is no such file (INCIDENT_CONFIG)"])
+        return path
+    home = environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    places = (Path.cwd() / NAME, Path(home) / "incident-response" / NAME)
+    return next((path for path in places if path.is_file()), None)
+
+
+def load(path: Path | None) -> dict[str, Any]:
+    """The whole configuration with all defaults; only these where `path` is None or the file is empty. Raises ConfigError."""
+    if path is None:
+        return _completed({})
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError as error:
+        raise ConfigError([f"{path}: {error.strerror}"]) from None
+    return copy.deepcopy(_read(path, changed))
+
+
+def service(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What is known of a service: its entry in the catalogue, else the defaults of one."""
+    found = config["services"].get(name)
+    settings: dict[str, Any] = copy.deepcopy(found) if found is not None else _filled({}, schema()["$defs"]["service"])
+    settings.setdefault("unit", name if name.endswith((".service", ".socket", ".timer", ".target")) else f"{name}.service")
+    settings.setdefault("commands", {})
+    return settings
+
+
+def seconds(duration: str) -> float:
+    """`30s`, `5m`, `2h` or `1d` in seconds."""
+    return float(duration[:-1]) * _SECONDS[duration[-1]]
+
+
+@lru_cache
+def schema() -> dict[str, Any]:
+    """The JSON Schema that the collection ships."""
+    loaded: dict[str, Any] = json.loads(_SCHEMA.read_text())
+    return loaded
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _changed: int) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: can't be read: {error}"]) from None
+    lines: dict[tuple[str | int, ...], int] = {}
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is None:
+            return _completed({})
+        twice = list(_look(node, (), lines))
+        given = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError([f"{path}{line}: this is no YAML: {error.problem}"]) from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError([f"{path}: this is no YAML: {error}"]) from None
+    problems = [f"{path}:{line}: {_dotted(where)} is there twice" for where, line in twice]
+    if given is None:
+        given = {}
+    problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _problems(given)]
+    if problems:
+        raise ConfigError(problems)
+    return _completed(given)
+
+
+def _look(node: yaml.Node, where: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    """Note the line of each path below `node`; yields the keys that are there twice."""
+    lines.setdefault(where, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen = set[str]()
+        for key, value in node.value:
+            below = (*where, str(key.value))
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                yield below, key.start_mark.line + 1
+            seen.add(str(key.value))
+            lines[below] = key.start_mark.line + 1
+            yield from _look(value, below, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _look(value, (*where, index), lines)
+
+
+def _line(lines: Mapping[tuple[str | int, ...], int], where: tuple[str | int, ...]) -> int:
+    while where and where not in lines:
+        where = where[:-1]
+    return lines.get(where, 1)
+
+
+def _dotted(where: tuple[str | int, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).lstrip(".")
+
+
+def _problems(given: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    from jsonschema import Draft202012Validator
+
+    found = Draft202012Validator(schema()).iter_errors(given)
+    for error in sorted(found, key=lambda each: [str(part) for part in each.absolute_path]):
+        yield from _worded(error)
+
+
+def _worded(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """An error of the validator in words that say what to do."""
+    where = tuple(error.absolute_path)
+    at = _dotted(where) or "the file"
+    rules = error.schema if isinstance(error.schema, dict) else {}
+    match error.validator:
+        case "additionalProperties":
+            known = list(rules.get("properties", {}))
+            for key in [key for key in error.instance if key not in known]:
+                near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+                yield (*where, str(key)), f"{_dotted((*where, str(key)))} is not a key of the configuration: {hint}"
+        case "required":
+            missing = [key for key in error.validator_value if key not in error.instance]
+            why = " (its backend is command)" if missing == ["commands"] else ""
+            yield where, f"{at} needs {', '.join(missing)}{why}"
+        case "enum":
+            yield where, f"{at} must be one of {', '.join(map(str, error.validator_value))}, not {_shown(error.instance)}"
+        case "minimum":
+            yield where, f"{at} must be {error.validator_value} or more, not {_shown(error.instance)}"
+        case _:
+            wanted = rules.get("type")
+            expected = rules.get("$comment") or _KINDS.get(str(wanted), "something else")
+            yield where, f"{at} must be {expected}, not {_shown(error.instance)}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
+    return _filled(given, schema())
+
+
+def _filled(given: Any, rules: Mapping[str, Any]) -> Any:
+    """`given` with the schema's defaults in all places that it leaves open."""
+    if "$ref" in rules:
+        rules = {**schema()["$defs"][rules["$ref"].rpartition("/")[2]], **rules}
+    if not isinstance(given, Mapping):
+        return copy.deepcopy(given)
+    base = rules.get("default")
+    found = {**copy.deepcopy(base), **given} if isinstance(base, dict) else dict(given)
+    for key, below in rules.get("properties", {}).items():
+        if key in found:
+            found[key] = _filled(found[key], below)
+        elif "default" in below:
+            found[key] = _filled(copy.deepcopy(below["default"]), below)
+    more = rules.get("additionalProperties")
+    if isinstance(more, dict):
+        found |= {key: _filled(value, more) for key, value in found.items() if key not in rules.get("properties", {})}
+    return found

@@ -1,0 +1,103 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A place to act on for real: an inventory, a service that needs neither root nor systemd, a state folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.incident.response.plugins.module_utils import _state
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
+
+ROOT = Path(__file__).parents[1]
+RESTART = "playbooks/emergency/restart-service.yml"
+
+SERVICE = """#!/bin/sh
+cd {folder}
+case $1 in
+  start) [ -e cannot-start ] || {{ [ ! -e slow ] || sleep 30; touch running; }} ;;
+  stop) rm -f running ;;
+  status) [ -e running ] ;;
+esac
+"""
+
+
+class Site:
+    """An inventory of three hosts that share one service, and a state folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.state = folder, folder / "state"
+        self.script = folder / "service"
+        self.script.write_text(SERVICE.format(folder=folder))
+        self.script.chmod(0o755)
+        commands = {word: [str(self.script), word] for word in ("start", "stop", "status")}
+        variables: dict[str, Any] = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "service_restart_backend": "command",
+            "service_restart_commands": commands,
+            "service_restart_retries": 2,
+            "service_restart_delay": 0.1,
+        }
+        self.inventory = folder / "inventory.json"
+        self._write_inventory(variables)
+        unwanted = {"CI", "JOB_ID", "INCIDENT_ID", "INCIDENT_CONFIG", *connect.VARIABLES.values()}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        self.environment = {name: value for name, value in os.environ.items() if name not in unwanted}
+        self.environment |= {"INCIDENT_STATE_DIR": str(self.state), "INCIDENT_DRAIN_TIMEOUT": "15", "PATH": path}
+
+    def _write_inventory(self, variables: dict[str, Any]) -> None:
+        hosts = {"prod-api-01": None, "prod-api-02": None, "prod-db-01": None}
+        self.inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}))
+
+    def without_variables(self) -> None:
+        """Leave what a service is to the catalogue."""
+        self._write_inventory({"ansible_connection": "local", "ansible_python_interpreter": sys.executable})
+
+    def start(self, *arguments: str, playbook: str = RESTART) -> subprocess.Popen[str]:
+        command = ["ansible-playbook", "-i", str(self.inventory), playbook, *arguments]
+        return subprocess.Popen(command, cwd=ROOT, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def run(self, *arguments: str, playbook: str = RESTART) -> tuple[int, str]:
+        process = self.start(*arguments, playbook=playbook)
+        output, _ = process.communicate(timeout=120)
+        return process.returncode, output
+
+    def incidents(self) -> list[dict[str, Any]]:
+        journal = SqliteJournal(self.state / "journal.db", _state.key(self.state))
+        try:
+            return [journal.info(incident) for incident in journal.ids()]
+        finally:
+            journal.close()
+
+    def kinds(self) -> list[str]:
+        return [entry["kind"] for entry in self.incidents()[0]["entries"]]
+
+    def without_callback(self) -> None:
+        """As an installed collection is met: our ansible.cfg isn't there."""
+        config = self.folder / "ansible.cfg"
+        config.write_text(f"[defaults]\ncollections_path = {ROOT / 'collections'}\n")
+        self.environment["ANSIBLE_CONFIG"] = str(config)
+
+    def ad_hoc(self, module: str, arguments: str, *more: str) -> tuple[int, str]:
+        command = ["ansible", "localhost", "-i", str(self.inventory), "-m", f"incident.response.{module}", "-a", arguments, *more]
+        shown = subprocess.run(command, cwd=ROOT, env=self.environment, text=True, capture_output=True, timeout=60, check=False)
+        return shown.returncode, shown.stdout + shown.stderr
+
+
+def eventually(true: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether it becomes true in time."""
+    until = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True

@@ -1,0 +1,109 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The promises of the configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.incident.response.plugins.plugin_utils import _config
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "incident-response.yml"
+    path.write_text(text)
+    return path
+
+
+def test_no_file_an_empty_one_and_the_null_device_mean_the_handbook(tmp_path: Path) -> None:
+    config = _config.load(None)
+    assert config["severities"]["P1"]["ack_within"] == "5m"
+    assert (config["channels"]["incidents"], config["oncall"]["team"]) == ("incidents", "oncall")
+    assert [level["name"] for level in config["escalation"]["levels"]][-1] == "CEO"
+    assert _config.load(written(tmp_path, "")) == config
+    assert _config.load(written(tmp_path, "# nothing\n---\n")) == config
+    assert _config.load(Path("/dev/null")) == config
+
+
+def test_what_is_given_replaces_only_itself(tmp_path: Path) -> None:
+    config = _config.load(written(tmp_path, "severities: {P1: {ack_within: 3m}}\nservices: {api: {hosts: api, health: {retries: 3}}}\n"))
+    assert config["severities"]["P1"] == {**_config.load(None)["severities"]["P1"], "ack_within": "3m"}
+    api = _config.service(config, "api")
+    assert (api["hosts"], api["unit"], api["backend"]) == ("api", "api.service", "systemd")
+    assert api["health"] == {"http": "", "tcp": "", "retries": 3, "delay": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("servcies: {}\n", ":1: servcies is not a key of the configuration: did you mean services?"),
+        ("services:\n  api:\n    unti: x\n", ":3: services.api.unti is not a key of the configuration: did you mean unit?"),
+        ("services:\n  api:\n    backend: docker\n", ':3: services.api.backend must be one of systemd, command, not "docker"'),
+        ("services:\n  api: {backend: command}\n", ":2: services.api needs commands (its backend is command)"),
+        ("severities:\n  P1:\n    ack_within: 5 minutes\n", ":3: severities.P1.ack_within must be a duration such as 30s, 5m, 2h or 1d, or null"),
+        ("safety:\n  max_hosts: 0\n", ":2: safety.max_hosts must be 1 or more, not 0"),
+        ("safety:\n  max_hosts: many\n", ':2: safety.max_hosts must be a whole number, not "many"'),
+        ("channels:\n  incidents: '#incidents'\n", ":2: channels.incidents must be a channel's name without the #"),
+        ("services: []\n", ":1: services must be a mapping, not a list"),
+        ("- a\n", ":1: the file must be a mapping, not a list"),
+        ("services: {}\nservices: {}\n", ":2: services is there twice"),
+        ("a: [\n", "this is no YAML"),
+        ("services: {'a b': {}}\n", "a service's name"),
+        ("safety: {max_hosts: 0}\nservices: {api: {unti: 1}}\n", "services.api.unti"),
+    ],
+)
+def test_a_mistake_names_file_line_path_and_what_was_expected(tmp_path: Path, text: str, message: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(_config.ConfigError) as caught:
+        _config.load(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(_config.ConfigError) as caught:
+        _config.load(written(tmp_path, "safety: {max_hosts: 0}\nservices: {api: {unti: 1}}\n"))
+    assert len(caught.value.problems) == 2
+
+
+def test_the_file_is_looked_for_in_the_promised_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, work = tmp_path / "home", tmp_path / "work"
+    (home / "incident-response").mkdir(parents=True)
+    work.mkdir()
+    monkeypatch.chdir(work)
+    environ = {"XDG_CONFIG_HOME": str(home)}
+    assert _config.find("", environ) is None
+    user = written(home / "incident-response", "")
+    assert _config.find("", environ) == user
+    local = written(work, "")
+    assert _config.find("", environ) == local
+    named = tmp_path / "named.yml"
+    with pytest.raises(_config.ConfigError, match="there is no such file"):
+        _config.find("", environ | {"INCIDENT_CONFIG": str(named)})
+    named.touch()
+    assert _config.find("", environ | {"INCIDENT_CONFIG": str(named)}) == named
+    assert _config.find(str(user), environ | {"INCIDENT_CONFIG": str(named)}) == user
+
+
+def test_the_schema_is_one_and_its_defaults_hold_to_it() -> None:
+    from jsonschema import Draft202012Validator
+
+    Draft202012Validator.check_schema(_config.schema())
+    Draft202012Validator(_config.schema()).validate(_config.load(None))
+
+
+def test_every_key_is_described() -> None:
+    """The page docs/configuration.md is made of these descriptions."""
+
+    def walk(rules: dict[str, object], where: str) -> list[str]:
+        properties = rules.get("properties", {})
+        assert isinstance(properties, dict)
+        bare = [f"{where}.{key}" for key, below in properties.items() if not below.get("description") and key not in {"P0", "P1", "P2", "P3"}]
+        return bare + [each for key, below in properties.items() for each in walk(below, f"{where}.{key}")]
+
+    assert [each for rules in (_config.schema(), *_config.schema()["$defs"].values()) for each in walk(rules, "")] == []
+
+
+def test_durations_are_seconds() -> None:
+    assert [_config.seconds(each) for each in ("30s", "5m", "2h", "1d", "1.5m")] == [30, 300, 7200, 86400, 90]

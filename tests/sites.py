@@ -62,6 +62,12 @@ class Site:
         """Leave what a service is to the catalogue."""
         self._write_inventory({"ansible_connection": "local", "ansible_python_interpreter": sys.executable})
 
+    def write_playbook(self, tasks: list[dict[str, Any]], variables: dict[str, Any] | None = None) -> Path:
+        """`play.json`: one play on prod-api-01."""
+        path = self.folder / "play.json"
+        path.write_text(json.dumps([{"hosts": "prod-api-01", "gather_facts": False, "vars": variables or {}, "tasks": tasks}]))
+        return path
+
     def start(self, *arguments: str, playbook: str = RESTART) -> subprocess.Popen[str]:
         command = ["ansible-playbook", "-i", str(self.inventory), playbook, *arguments]
         return subprocess.Popen(command, cwd=ROOT, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

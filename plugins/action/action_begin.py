@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._ports import Lease
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import lock
@@ -46,7 +45,7 @@ class ActionModule(ControllerAction):
     def _lock(self, folder: Path, run: _run.Run, service: str, expires: float) -> Lease | None:
         now = time.time()
         wanted = Lease(service, run.name, machine(), run.pid, started(run.pid), utc(now), now + expires)
-        with open_journal(folder, timeout=2) as journal:
+        with self.journal(folder, timeout=2) as journal:
             return (lock.holds if self.check else lock.acquire)(journal, wanted, now=now, alive=alive)
 
     def _record(self, folder: Path, run: _run.Run, service: str, variables: dict[str, Any]) -> None:

@@ -23,9 +23,9 @@ def state_dir(configured: str = "") -> Path:
     return folder
 
 
-def key(folder: Path) -> bytes:
+def key(folder: Path, configured: str = "") -> bytes:
     """The HMAC key, made with mode 0600 at first use; two makers at once end with the same one."""
-    path = Path(os.environ.get("INCIDENT_JOURNAL_KEY_FILE") or folder / "journal.key")
+    path = Path(configured or os.environ.get("INCIDENT_JOURNAL_KEY_FILE") or folder / "journal.key").expanduser()
     if not path.exists():
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

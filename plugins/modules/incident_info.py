@@ -7,52 +7,120 @@ DOCUMENTATION = r"""
 module: incident_info
 short_description: Show incidents with their timelines
 version_added: 0.1.0
-description: Reads the journal of the machine it runs on, and verifies that it is what was written.
+description:
+  - Reads the journal, and verifies that it is what was written.
+  - In a play its work is done on the controller, by the action plugin of the same name.
 author: contributors to incident.response
 options:
   incident:
     description: The name or id of one incident. All where it isn't given.
     type: str
+  service:
+    description: Only incidents of this service.
+    type: str
+  status:
+    description: Only incidents in this stage.
+    type: str
+    choices: [open, acknowledged, investigating, mitigated, resolved, closed, reviewed]
+  since:
+    description: Only incidents opened since then, as V(2025-11-10), V(2025-11-10T10:00:00Z), or V(7d) for seven days ago.
+    type: str
   state_dir:
     description: Folder of the journal. Defaults to E(INCIDENT_STATE_DIR), else C($XDG_STATE_HOME/incident-response).
-    type: str
+    type: path
 attributes:
   check_mode: {support: full, description: Only reads.}
   diff_mode: {support: none, description: Only reads.}
+  idempotent: {support: full, description: Only reads.}
 """
 EXAMPLES = r"""
 - name: Show one incident
   incident.response.incident_info:
     incident: incident-2025-11-10-001
+
+- name: Show what happened to api this week
+  incident.response.incident_info:
+    service: api
+    since: 7d
 """
 RETURN = r"""
 incidents:
-  description: The incidents, newest first, each with its C(entries), and C(verified), C(first_bad), C(reason) of the record.
+  description: The incidents, newest first. Times are UTC, ISO 8601.
   type: list
   elements: dict
   returned: success
+  contains:
+    id: {description: What never changes., type: str, returned: success}
+    name: {description: "C(incident-YYYY-MM-DD-NNN), or a provisional name until it has its number.", type: str, returned: success}
+    names: {description: All names that it ever had., type: list, elements: str, returned: success}
+    title: {description: What is wrong., type: str, returned: success}
+    service: {description: The service., type: str, returned: success}
+    severity: {description: P0 to P3., type: str, returned: success}
+    status: {description: The stage., type: str, returned: success}
+    drill: {description: Whether it is an exercise., type: bool, returned: success}
+    opened_at: {description: When it was opened., type: str, returned: success}
+    acknowledged_at: {description: When a person took it on., type: str, returned: success}
+    mitigated_at: {description: When its effect was gone., type: str, returned: success}
+    resolved_at: {description: When its cause was gone., type: str, returned: success}
+    closed_at: {description: When it was closed., type: str, returned: success}
+    channel: {description: Its chat channel., type: str, returned: success}
+    url: {description: Where its channel is., type: str, returned: success}
+    resolution: {description: "What is known of C(root_cause), C(fix), C(monitoring), C(next).", type: dict, returned: success}
+    pending: {description: Entries that are not in chat yet., type: int, returned: success}
+    entries:
+      description: >-
+        The timeline, each with C(seq), C(at), C(kind), C(actor), C(text), C(run), C(host), C(action), C(state), C(changed), C(duration_ms).
+      type: list
+      elements: dict
+      returned: success
+    runs:
+      description: The runs, each with C(run), C(action), C(actor), C(started_at), C(ended_at), C(verdict), C(duration_ms).
+      type: list
+      elements: dict
+      returned: success
+    verified: {description: Whether the record is what was written., type: bool, returned: success}
+    first_bad: {description: The C(seq) of the first entry that isn't; null where all are., type: int, returned: success}
+    reason: {description: What is wrong with it., type: str, returned: success}
+    head: {description: "Short hash of the newest entry's seal, as chat has it.", type: str, returned: success}
 """
 
 import sqlite3
+import time
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._journal.sqlite import SqliteJournal
-from ..module_utils._state import key, state_dir
+from ..module_utils._core.status import Status
+from ..module_utils._journal.location import open_journal
+from ..module_utils._ports import Journal
+from ..module_utils._state import state_dir
+from ..module_utils._usecases.show import NotFound, instant, select
+
+SPEC: dict[str, dict[str, Any]] = {
+    "incident": {"type": "str"},
+    "service": {"type": "str"},
+    "status": {"type": "str", "choices": list(map(str, Status))},
+    "since": {"type": "str"},
+    "state_dir": {"type": "path"},
+}
+TROUBLE = (OSError, sqlite3.Error, ValueError, NotFound)
+
+
+def shown(params: Mapping[str, Any], journal: Journal) -> dict[str, Any]:
+    """What the task returns. Raises one of TROUBLE."""
+    filters = {name: params[name] or "" for name in ("incident", "service", "status")}
+    since = instant(params["since"], now=time.time()) if params["since"] else None
+    return {"changed": False, "incidents": select(journal, **filters, since=since)}
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"incident": {"type": "str"}, "state_dir": {"type": "str"}}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     try:
-        folder = state_dir(module.params["state_dir"] or "")
-        journal = SqliteJournal(folder / "journal.db", key(folder))
-        asked = module.params["incident"]
-        found = journal.find(asked) if asked else None
-        if asked and found is None:
-            module.fail_json(msg=f"no incident is called {asked} in {folder / 'journal.db'}; without `incident`, all are shown")
-        module.exit_json(changed=False, incidents=[journal.info(each) for each in ([found] if found else journal.ids())])
-    except (OSError, sqlite3.Error) as error:
-        module.fail_json(msg=f"the journal can't be read: {error}")
+        with open_journal(state_dir(module.params["state_dir"] or "")) as journal:
+            module.exit_json(**shown(module.params, journal))
+    except TROUBLE as error:
+        module.fail_json(msg=f"the incidents can't be shown: {error}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
 from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
@@ -47,9 +49,13 @@ class ControllerAction(ActionBase):
     def check(self) -> bool:
         return bool(self._task.check_mode)
 
-    def folder(self) -> Path:
-        """The state folder. Raises OSError."""
-        return state_dir(self.options["state_dir"])
+    def folder(self, given: str | None = None) -> Path:
+        """The state folder: the one `given`, else the configured one. Raises OSError."""
+        return state_dir(given or self.options["state_dir"])
+
+    def journal(self, folder: Path, *, timeout: float = 10) -> SqliteJournal:
+        """A connection to the journal. Raises OSError, sqlite3.Error, ValueError."""
+        return open_journal(folder, url=self.options["journal"], key_file=self.options["journal_key_file"], timeout=timeout)
 
     def origin(self, variables: dict[str, Any]) -> Origin:
         return origin(variables, str(variables.get("playbook_dir", ".")))

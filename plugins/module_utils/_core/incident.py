@@ -21,6 +21,8 @@ _STAMPS = {
     Status.RESOLVED: "resolved_at",
     Status.CLOSED: "closed_at",
 }
+RESOLUTION = ("root_cause", "fix", "monitoring", "next")
+"""What the handbook's Resolve block says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
     state: dict[str, Any] = {
         "id": incident_id, "name": "", "title": "", "service": "", "severity": str(DEFAULT_SEVERITY), "status": str(Status.OPEN),
         "drill": False, "opened_at": None, "acknowledged_at": None, "mitigated_at": None, "resolved_at": None, "closed_at": None,
-        "channel": None, "url": None, "names": [], "runs": [], "entries": [],
+        "channel": None, "url": None, "resolution": {}, "names": [], "runs": [], "entries": [],
     }  # fmt: skip
     runs: dict[str, dict[str, Any]] = {}
     for position, entry in enumerate(entries, start=1):
@@ -106,8 +108,11 @@ def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) 
             state.update({key: entry.data[key] for key in ("channel", "url") if key in entry.data})
         case "changed":
             state.update({key: entry.data[key] for key in ("title", "service", "severity") if key in entry.data})
+            state["resolution"] |= {key: entry.data[key] for key in RESOLUTION if key in entry.data}
         case "status":
             state["status"] = entry.data["to"]
+            block = entry.data.get("block", {})
+            state["resolution"] |= {key: block[key] for key in RESOLUTION if key in block}
             stamp = _STAMPS.get(Status(entry.data["to"]))
             if stamp and not entry.data.get("inferred"):
                 state[stamp] = entry.at

@@ -25,6 +25,6 @@ def location(folder: Path, url: str = "") -> Path:
     raise ValueError(f"INCIDENT_JOURNAL must be sqlite:///path; this version keeps no journal in {scheme!r}")
 
 
-def open_journal(folder: Path, *, timeout: float = 10) -> SqliteJournal:
+def open_journal(folder: Path, *, url: str = "", key_file: str = "", timeout: float = 10) -> SqliteJournal:
     """A connection to the journal. Raises OSError, sqlite3.Error, ValueError."""
-    return SqliteJournal(location(folder), key(folder), timeout=timeout)
+    return SqliteJournal(location(folder, url), key(folder, key_file), timeout=timeout)

@@ -101,7 +101,7 @@ class SqliteJournal:
         if count != before:
             proof = chain.head(self._key, incident, count, last).proof
             self._db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", (incident, count, last, proof))
-            if any(entry.kind in {"opened", "named", "status"} for entry in entries):
+            if any(entry.kind in {"opened", "named", "status", "changed"} for entry in entries):
                 self._index(incident)
         return count - before
 
@@ -135,6 +135,16 @@ class SqliteJournal:
             (service,),
         ).fetchone()
         return row[0] if row else None
+
+    def newest_of(self, service: str) -> str | None:
+        """The id of the service's newest incident, over or not."""
+        row = self._db.execute("SELECT id FROM incidents WHERE service = ? ORDER BY opened_at DESC", (service,)).fetchone()
+        return row[0] if row else None
+
+    def open_incidents(self) -> list[str]:
+        """The incidents that are not over, newest first."""
+        rows = self._db.execute("SELECT id FROM incidents WHERE status NOT IN ('resolved', 'closed', 'reviewed') ORDER BY opened_at DESC")
+        return [row[0] for row in rows]
 
     def next_number(self, day: str) -> int:
         """The next number of the UTC day; the journal is the arbiter where no chat is configured."""

@@ -1,0 +1,22 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ansible_collections.incident.response.plugins.modules import incident_info as module
+from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+
+
+class ActionModule(ControllerAction):
+    """Reads the controller's journal."""
+
+    SPEC: ClassVar = module.SPEC
+
+    def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        try:
+            with self.journal(self.folder(params["state_dir"])) as journal:
+                return module.shown(params, journal)
+        except module.TROUBLE as error:
+            raise Refused(f"the incidents can't be shown: {error}") from None

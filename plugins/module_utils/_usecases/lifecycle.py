@@ -1,0 +1,165 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a person or a program says of an incident: that it is open, acknowledged … reviewed, or news of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._core.incident import RESOLUTION, Entry, derive, transition
+from .._core.severity import DEFAULT_SEVERITY, Severity
+from .._core.status import IllegalTransition, Status, steps
+from .._ports import Journal
+from .record import open_incident
+
+_SEEN = ("title", "service", "severity", "status")
+_DETAILS = ("title", "service", "severity")
+_WORDS = {"root_cause": "Root cause", "fix": "Fix", "monitoring": "Monitoring", "next": "Next"}
+
+
+class Refused(ValueError):
+    """It can't be done as it was asked for; the text says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for. `status` is None where only something is said; empty texts ask for nothing."""
+
+    status: Status | None
+    incident: str = ""
+    service: str = ""
+    title: str = ""
+    severity: Severity | None = None
+    message: str = ""
+    resolution: dict[str, str] = field(default_factory=dict)
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be appended to an incident, or to the new one that is opened where `incident` is None."""
+
+    incident: str | None
+    entries: tuple[Entry, ...]
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+    @property
+    def changed(self) -> bool:
+        return self.incident is None or bool(self.entries)
+
+
+def locate(journal: Journal, wanted: Wanted) -> str | None:
+    """The incident that is meant; None where `wanted` opens a new one. Raises Refused where none is."""
+    if wanted.incident:
+        found = journal.find(wanted.incident)
+        if found is None:
+            raise Refused(f"no incident is called {wanted.incident}; incident.response.incident_info shows those that there are")
+        return found
+    if wanted.service:
+        found = journal.open_for(wanted.service)
+        if found is None and wanted.status is not Status.OPEN:
+            found = journal.newest_of(wanted.service)
+            if found is None:
+                raise Refused(f"there is no incident of {wanted.service}. {_open_now(journal)}")
+        return found
+    if wanted.status is not Status.OPEN:
+        raise Refused(f"which incident? Name it by `incident`, INCIDENT_ID or `service`. {_open_now(journal)}")
+    states = [derive(each, journal.entries(each)) for each in journal.open_incidents()]
+    return next((state["id"] for state in states if not state["service"] and state["title"] == wanted.title), None)
+
+
+def _open_now(journal: Journal) -> str:
+    names = [derive(each, journal.entries(each))["name"] for each in journal.open_incidents()[:10]]
+    return f"Open now: {', '.join(names) or 'none'}"
+
+
+def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: str, actor: str) -> Change:
+    """What `wanted` asks for that isn't so yet. Raises Refused."""
+    if incident is None:
+        return _opening(wanted, at=at, actor=actor)
+    state = derive(incident, entries)
+    planned = _details(state, wanted, at, actor)
+    severity = Severity(wanted.severity or state["severity"])
+    if wanted.status is not None:
+        planned += _stages(state, wanted, severity, at, actor)
+    if wanted.message and not any(_says(entry, wanted.message) for entry in planned) and not _said_last(entries, wanted.message):
+        planned.append(Entry("note", at, actor=actor, text=wanted.message))
+    after = derive(incident, [*entries, *planned])
+    return Change(incident, tuple(planned), _view(state), _view(after))
+
+
+def apply(change: Change, journal: Journal, *, at: str, actor: str, chat: bool) -> str:
+    """Append what was planned; the incident's id. Inside the transaction that it was planned in."""
+    incident = change.incident
+    if incident is None:
+        after = change.after
+        incident = open_incident(
+            journal, title=after["title"], service=after["service"], severity=Severity(after["severity"]), at=at, actor=actor, chat=chat
+        )
+    if chat:
+        journal.want_chat(incident)
+    journal.append(incident, change.entries)
+    return incident
+
+
+def _opening(wanted: Wanted, *, at: str, actor: str) -> Change:
+    if not (wanted.title or wanted.service):
+        raise Refused("to open an incident, say what is wrong (title) or with what (service)")
+    after = {
+        "title": wanted.title or f"Incident of {wanted.service}", "service": wanted.service,
+        "severity": str(wanted.severity or DEFAULT_SEVERITY), "status": str(Status.OPEN),
+    }  # fmt: skip
+    note = (Entry("note", at, actor=actor, text=wanted.message),) if wanted.message else ()
+    return Change(None, note, {}, after)
+
+
+def _details(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list[Entry]:
+    asked = {"title": wanted.title, "service": wanted.service, "severity": str(wanted.severity or "")}
+    new = {key: asked[key] for key in _DETAILS if asked[key] and asked[key] != state[key]}
+    if not new:
+        return []
+    text = ", ".join(f"{key} is now {value} (was {state[key] or 'none'})" for key, value in new.items())
+    return [Entry("changed", at, actor=actor, text=text.capitalize(), data=dict(new))]
+
+
+def _stages(state: dict[str, Any], wanted: Wanted, severity: Severity, at: str, actor: str) -> list[Entry]:
+    """The entries of the stages to `wanted.status`, the last one with what is said of it."""
+    assert wanted.status is not None  # noqa: S101 - plan() asks
+    resolution = {**state["resolution"], **wanted.resolution}
+    current = Status(state["status"])
+    if current is wanted.status or (wanted.status is Status.OPEN and not current.is_over):
+        new = {key: value for key, value in wanted.resolution.items() if value != state["resolution"].get(key)}
+        text = "; ".join(f"{_WORDS[key]}: {value}" for key, value in new.items())
+        return [Entry("changed", at, actor=actor, text=text, data=new)] if new else []
+    try:
+        path = steps(current, wanted.status)
+    except IllegalTransition as error:
+        raise Refused(str(error)) from None
+    missing = [key for key in RESOLUTION if not resolution.get(key)]
+    if Status.RESOLVED in path and missing and severity in {Severity.P0, Severity.P1} and not wanted.force:
+        raise Refused(f"to resolve a {severity} incident, also give {', '.join(missing)} (or force: true, and write it down later)")
+    *inferred, last = transition(current, wanted.status, at=at, actor=actor)
+    data = dict(last.data)
+    if Status.RESOLVED in path:
+        data["block"] = {key: resolution[key] for key in RESOLUTION if resolution.get(key)}
+        if wanted.message:
+            data["block"]["message"] = wanted.message
+    text = f"{last.text}: {wanted.message}" if wanted.message else last.text
+    return [*inferred, replace(last, text=text, data=data)]
+
+
+def _says(entry: Entry, message: str) -> bool:
+    return entry.kind == "note" and entry.text == message or entry.kind == "status" and entry.text.endswith(f": {message}")
+
+
+def _said_last(entries: Sequence[Entry], message: str) -> bool:
+    """Whether the message is the last that was said: saying it again by running the same task again adds nothing."""
+    spoken = [entry for entry in entries if entry.kind == "note" or (entry.kind == "status" and not entry.run and ": " in entry.text)]
+    return bool(spoken) and _says(spoken[-1], message)
+
+
+def _view(state: dict[str, Any]) -> dict[str, Any]:
+    return {key: state[key] for key in _SEEN} | state["resolution"]

@@ -1,0 +1,193 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rocketchat_incident
+short_description: Open an incident, move it on, and say what is new
+version_added: 0.1.0
+description:
+  - Writes to the journal, from which Rocket.Chat is told, where one is configured. A chat that is down keeps nothing from being recorded.
+  - In a play its work is done on the controller, by the action plugin of the same name, so it needs no C(delegate_to) and no C(run_once).
+  - A stage that is skipped is recorded as inferred. No stage goes back.
+author: contributors to incident.response
+extends_documentation_fragment: [incident.response.connection]
+options:
+  state:
+    description:
+      - The stage that the incident shall be in. V(open) opens one unless one of the same service, or else of the same title, is open.
+      - V(updated) leaves the stage as it is, and records what else is given.
+    type: str
+    choices: [open, acknowledged, investigating, mitigated, resolved, closed, reviewed, updated]
+    default: updated
+  incident:
+    description: Name or id of the incident. Defaults to E(INCIDENT_ID), else it is the one of O(service).
+    type: str
+  service:
+    description: The service that the incident is about.
+    type: str
+  title:
+    description: What is wrong, in a few words.
+    type: str
+  severity:
+    description: How bad it is. A new incident has V(P1) unless it is given.
+    type: str
+    choices: [P0, P1, P2, P3]
+  message:
+    description: What there is to say. Saying the same again adds nothing.
+    type: str
+  root_cause:
+    description: Why it happened.
+    type: str
+  fix:
+    description: What ended it.
+    type: str
+  monitoring:
+    description: What watches for it from now on.
+    type: str
+  next:
+    description: What comes next, such as the review.
+    type: str
+  force:
+    description: Resolve a P0 or P1 incident although O(root_cause), O(fix), O(monitoring) or O(next) is missing.
+    type: bool
+    default: false
+  state_dir:
+    description: Folder of the journal. Defaults to E(INCIDENT_STATE_DIR), else C($XDG_STATE_HOME/incident-response).
+    type: path
+attributes:
+  check_mode: {support: full, description: Predicts the change and writes nothing.}
+  diff_mode: {support: full, description: Shows what changes on the incident.}
+  idempotent: {support: full, description: A second run with the same options changes nothing.}
+"""
+EXAMPLES = r"""
+- name: Open an incident
+  incident.response.rocketchat_incident:
+    state: open
+    service: api
+    title: API response time degraded
+
+- name: Tell what was found
+  incident.response.rocketchat_incident:
+    service: api
+    state: investigating
+    message: "Root cause: database connection pool exhausted"
+
+- name: Resolve it
+  incident.response.rocketchat_incident:
+    service: api
+    state: resolved
+    root_cause: Database connection pool too small
+    fix: Increased pool size from 20 to 50
+    monitoring: Added alerts for pool utilization
+    next: Post-incident review tomorrow 2pm
+"""
+RETURN = r"""
+incident:
+  description:
+    - The incident as it is now, without its entries. In check mode, as it would be.
+    - C(id), C(name), C(channel) and C(url) are null where they can't be known yet. C(pending) is the number of entries not in chat yet.
+  type: dict
+  returned: success
+  sample: {"id": "3f0c9ad1e5b7a642", "name": "incident-2025-11-10-001", "title": "API response time degraded", "service": "api",
+    "severity": "P1", "status": "resolved", "channel": "incident-2025-11-10-001",
+    "url": "https://chat.example.com/channel/incident-2025-11-10-001", "pending": 0}
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._core.incident import RESOLUTION, utc
+from ..module_utils._core.severity import Severity
+from ..module_utils._core.status import Status
+from ..module_utils._journal.location import open_journal
+from ..module_utils._ports import ChatError, Journal
+from ..module_utils._rocketchat import connect
+from ..module_utils._state import state_dir
+from ..module_utils._usecases import lifecycle
+from ..module_utils._usecases.deliver import Delivery, Settings
+
+SPEC: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": [*map(str, Status), "updated"], "default": "updated"},
+    "incident": {"type": "str"},
+    "service": {"type": "str"},
+    "title": {"type": "str"},
+    "severity": {"type": "str", "choices": list(map(str, Severity))},
+    "message": {"type": "str"},
+    **{name: {"type": "str"} for name in RESOLUTION},
+    "force": {"type": "bool", "default": False},
+    "state_dir": {"type": "path"},
+    **connect.SPEC,
+}
+TROUBLE = (OSError, sqlite3.Error, ValueError)
+_SHOWN = ("id", "name", "title", "service", "severity", "status", "channel", "url", "pending")
+
+
+def wanted(params: Mapping[str, Any], incident: str) -> lifecycle.Wanted:
+    """The options as a use case takes them; `incident` is the one of the environment."""
+    return lifecycle.Wanted(
+        status=None if params["state"] == "updated" else Status(params["state"]),
+        incident=params["incident"] or incident,
+        service=params["service"] or "",
+        title=params["title"] or "",
+        severity=Severity(params["severity"]) if params["severity"] else None,
+        message=params["message"] or "",
+        resolution={name: params[name] for name in RESOLUTION if params[name]},
+        force=params["force"],
+    )
+
+
+def change(journal: Journal, asked: lifecycle.Wanted, *, actor: str, chat: bool, check: bool) -> tuple[lifecycle.Change, str | None]:
+    """Plan, and unless in check mode append. The change and the incident's id. Raises lifecycle.Refused."""
+    at = utc(time.time())
+    with journal.transaction():
+        incident = lifecycle.locate(journal, asked)
+        planned = lifecycle.plan(incident, journal.entries(incident) if incident else [], asked, at=at, actor=actor)
+        if planned.changed and not check:
+            incident = lifecycle.apply(planned, journal, at=at, actor=actor, chat=chat)
+    return planned, incident
+
+
+def result(journal: Journal, planned: lifecycle.Change, incident: str | None) -> dict[str, Any]:
+    """What the task returns, with the same keys in every case."""
+    info = journal.info(incident) if incident else {"pending": 0}
+    shown = {key: info.get(key) for key in _SHOWN} | {key: value for key, value in planned.after.items() if key in _SHOWN}
+    return {"changed": planned.changed, "incident": shown, "diff": {"before": planned.before, "after": planned.after}}
+
+
+def _deliver(journal: Journal, connection: dict[str, Any], timeout: float, warn: Callable[[str], None]) -> None:
+    """Into chat at once: where no controller does it, nobody else would."""
+    from ..module_utils._rocketchat.client import RocketChat
+
+    client = RocketChat(connection["url"], connection["user_id"], connection["token"], verify=connection["verify"], timeout=timeout)
+    try:
+        Delivery(journal, client, Settings(base_url=str(connection["url"]).rstrip("/")), time.monotonic).step(all_now=True)
+    except ChatError as error:
+        warn(f"recorded, and not in chat yet: {error}")
+    finally:
+        client.close()
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    try:
+        connection = connect.options(module.params)
+        with open_journal(state_dir(module.params["state_dir"] or "")) as journal:
+            asked = wanted(module.params, os.environ.get("INCIDENT_ID", ""))
+            actor = os.environ.get("USER") or "somebody"
+            planned, incident = change(journal, asked, actor=actor, chat=bool(connection), check=module.check_mode)
+            if connection and not module.check_mode:
+                _deliver(journal, connection, module.params["timeout"], module.warn)
+            module.exit_json(**result(journal, planned, incident))
+    except TROUBLE as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What people say of an incident, through the modules."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sites import Site
+
+RESOLUTION = "root_cause='Pool too small' fix='Pool of 50' monitoring='Alert on the pool' next='Review tomorrow'"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def told(site: Site, arguments: str, *more: str) -> dict[str, Any]:
+    """The result of one rocketchat_incident, which has to succeed."""
+    code, output = site.ad_hoc("rocketchat_incident", arguments, *more)
+    assert code == 0, output
+    result: dict[str, Any] = json.loads(output[output.index("{") : output.rindex("}") + 1])
+    return result
+
+
+def test_each_step_of_the_handbook_is_recorded_and_repeating_it_changes_nothing(site: Site) -> None:
+    steps = [
+        "state=open service=api title='API slow'",
+        "state=acknowledged service=api",
+        "state=investigating service=api message='High error rate'",
+        "service=api message='Root cause: pool exhausted'",
+        "service=api severity=P0",
+        f"state=resolved service=api {RESOLUTION}",
+        "state=closed service=api message='Resolved by scaling'",
+        "state=reviewed service=api",
+    ]
+    for step in steps:
+        predicted = told(site, step, "--check")
+        first, again = told(site, step), told(site, step)
+        assert (predicted["changed"], first["changed"], again["changed"]) == (True, True, False), step
+        assert {**predicted["incident"], **dict.fromkeys(("id", "name"))} == {**first["incident"], **dict.fromkeys(("id", "name"))}, step
+        assert set(predicted) == set(first) == set(again)
+    (incident,) = site.incidents()
+    assert (incident["status"], incident["severity"], incident["title"], incident["verified"]) == ("reviewed", "P0", "API slow", True)
+    assert incident["resolution"] == {"root_cause": "Pool too small", "fix": "Pool of 50", "monitoring": "Alert on the pool", "next": "Review tomorrow"}
+    texts = [entry["text"] for entry in incident["entries"]]
+    assert "Investigating: High error rate" in texts
+    assert "Mitigated (inferred)" in texts
+    assert incident["mitigated_at"] is None
+    assert incident["resolved_at"] is not None
+
+
+def test_check_mode_writes_nothing(site: Site) -> None:
+    told(site, "state=open service=api", "--check")
+    assert site.incidents() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("state=resolved service=api fix=x", "also give root_cause, monitoring, next"),
+        ("state=closed service=api", "also give root_cause, fix, monitoring, next"),
+        ("state=reviewed service=api", "close it first"),
+        ("state=acknowledged service=web", "there is no incident of web. Open now: incident-"),
+        ("state=acknowledged", "which incident?"),
+        ("state=acknowledged incident=incident-2025-11-10-001", "no incident is called incident-2025-11-10-001"),
+        ("state=open", "say what is wrong (title) or with what (service)"),
+        ("state=gone service=api", "value of state must be one of"),
+        ("service=api severity=P9", "value of severity must be one of"),
+        ("service=api message=x url=chat.example.com", "configured in part"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_the_way_out(site: Site, arguments: str, message: str) -> None:
+    told(site, "state=open service=api")
+    before = site.incidents()
+    code, output = site.ad_hoc("rocketchat_incident", arguments)
+    assert code != 0
+    assert message in output
+    assert site.incidents() == before
+
+
+def test_force_resolves_without_the_details_and_they_can_follow(site: Site) -> None:
+    told(site, "state=open service=api")
+    assert told(site, "state=resolved service=api force=true")["incident"]["status"] == "resolved"
+    assert told(site, "state=resolved service=api root_cause=Pool")["changed"]
+    assert site.incidents()[0]["resolution"] == {"root_cause": "Pool"}
+
+
+def test_after_a_resolved_incident_the_next_open_is_another_one(site: Site) -> None:
+    told(site, "state=open service=api")
+    told(site, "state=resolved service=api force=true")
+    told(site, "state=open service=api")
+    assert [incident["status"] for incident in site.incidents()] == ["open", "resolved"]
+
+
+def test_stages_never_go_back(site: Site) -> None:
+    told(site, "state=open service=api")
+    told(site, "state=mitigated service=api")
+    code, output = site.ad_hoc("rocketchat_incident", "state=acknowledged service=api")
+    assert code != 0
+    assert "stages only go forward" in output
+
+
+def test_titles_are_kept_as_they_are_typed(site: Site) -> None:
+    title = "it's \"down\" 🔥 @all `rm -rf /` $(reboot) *x*\n## next"
+    site.write_playbook([{"incident.response.rocketchat_incident": {"state": "open", "service": "api", "title": "{{ title }}"}}], {"title": title * 100})
+    code, output = site.run(playbook=str(site.folder / "play.json"))
+    assert code == 0, output
+    assert site.incidents()[0]["title"] == title * 100
+
+
+def test_the_diff_shows_what_changes(site: Site) -> None:
+    told(site, "state=open service=api")
+    _, output = site.ad_hoc("rocketchat_incident", "state=acknowledged service=api", "--diff")
+    assert '-    "status": "open"' in output
+    assert '+    "status": "acknowledged"' in output
+
+
+def test_incidents_are_filtered(site: Site) -> None:
+    told(site, "state=open service=api")
+    told(site, "state=open service=web")
+    told(site, "state=acknowledged service=web")
+    for arguments, expected in (
+        ("service=api", ["api"]), ("status=acknowledged", ["web"]), ("since=1h", ["web", "api"]), ("since=2100-01-01", []), ("", ["web", "api"]),
+    ):  # fmt: skip
+        code, output = site.ad_hoc("incident_info", arguments)
+        assert code == 0, output
+        shown = json.loads(output[output.index("{") : output.rindex("}") + 1])["incidents"]
+        assert [incident["service"] for incident in shown] == expected, arguments
+    code, output = site.ad_hoc("incident_info", "since=yesterday")
+    assert code != 0
+    assert "is no time: write" in output
+
+
+@pytest.mark.parametrize("module", ["incident_info", "rocketchat_incident"])
+def test_the_module_itself_does_what_its_action_does(site: Site, module: str, tmp_path: Path) -> None:
+    """Where somebody runs main() on a host of its own, without the controller's help."""
+    import subprocess
+    import sys
+
+    arguments = {"state": "open", "service": "api"} if module == "rocketchat_incident" else {}
+    program = f"import ansible_collections.incident.response.plugins.modules.{module} as m; m.main()"
+    data = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
+    environment = site.environment | {"PYTHONPATH": str(Path(__file__).parents[2] / "collections")}
+    command = [sys.executable, "-c", program]
+    answer = subprocess.run(command, input=data, env=environment, text=True, capture_output=True, timeout=60, check=False)
+    assert json.loads(answer.stdout).get("failed") is None, answer.stdout + answer.stderr

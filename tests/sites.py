@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from ansible_collections.incident.response.plugins.module_utils._rocketchat impo
 
 ROOT = Path(__file__).parents[1]
 RESTART = "playbooks/emergency/restart-service.yml"
+DELIVER = "incident.response.deliver"
 
 SERVICE = """#!/bin/sh
 cd {folder}
@@ -86,6 +88,28 @@ class Site:
 
     def kinds(self) -> list[str]:
         return [entry["kind"] for entry in self.incidents()[0]["entries"]]
+
+    def courier_log(self) -> str:
+        log = self.state / "courier.log"
+        return log.read_text() if log.exists() else ""
+
+    def couriers(self) -> list[int]:
+        """The couriers of this site's state folder."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (process / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if str(self.state).encode() in command and any(word.endswith(b"_courier.py") for word in command):
+                found.append(int(process.name))
+        return found
+
+    def end_couriers(self) -> None:
+        """Kill them, as a machine that is switched off does."""
+        for process in self.couriers():
+            os.kill(process, signal.SIGKILL)
+        assert eventually(lambda: not self.couriers())
 
     def without_callback(self) -> None:
         """As an installed collection is met: our ansible.cfg isn't there."""

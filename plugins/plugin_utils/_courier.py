@@ -31,7 +31,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.verdict im
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location, open_journal  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import VANISHED, ingest  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive  # noqa: E402
-from ansible_collections.incident.response.plugins.plugin_utils._spool import lines_after, places, status_file  # noqa: E402
+from ansible_collections.incident.response.plugins.plugin_utils._spool import courier_file, lines_after, places, status_file  # noqa: E402
 
 POLL = 0.03
 COMMIT_EVERY = 0.2
@@ -229,6 +229,7 @@ class Courier:
         self._folder = folder
         self._carrier = Carrier(folder)
         self._postman = Postman(folder, connection) if connection else None
+        self._published = float("-inf")
 
     def work(self) -> None:
         moved = time.monotonic()
@@ -255,6 +256,8 @@ class Courier:
             time.sleep(pause)
         if self._postman:
             self._postman.stop.set()
+        self._published = float("-inf")
+        self._tell("")
 
     def _waits_for_chat(self, progress: bool) -> bool:
         postman = self._postman
@@ -266,7 +269,10 @@ class Courier:
         return postman.left and not postman.hopeless
 
     def _tell(self, problem: str) -> None:
-        """Tell the runs that ended, or all that wait when the journal is in trouble, how far they got."""
+        """Tell the runs that ended, or all that wait when the journal is in trouble, how far they got; and everybody what is wrong."""
+        if time.monotonic() - self._published > 1:
+            self._published = time.monotonic()
+            self._write(courier_file(self._folder), {"problem": problem, "chat_problem": self._postman.problem if self._postman else ""})
         if problem:
             for path in [path for place in places(self._folder) if place.is_dir() for path in place.glob("*.jsonl")]:
                 self._say(path.stem, {"problem": problem})
@@ -296,11 +302,14 @@ class Courier:
         return answer
 
     def _say(self, run: str, answer: dict[str, Any]) -> None:
-        status = status_file(self._folder, run)
+        self._write(status_file(self._folder, run), answer)
+
+    @staticmethod
+    def _write(file: Path, answer: dict[str, Any]) -> None:
         try:
-            draft = status.with_name(f".{status.name}")
+            draft = file.with_name(f".{file.name}")
             draft.write_text(json.dumps(answer))
-            draft.replace(status)
+            draft.replace(file)
         except OSError as error:
             log(str(error))
 

@@ -146,6 +146,21 @@ def status_file(folder: Path, run: str) -> Path:
     return folder / "spool" / f"{run}.status"
 
 
+def courier_file(folder: Path) -> Path:
+    """Where the courier tells what holds it up."""
+    return folder / "courier.status"
+
+
+def courier_says(folder: Path, since: float) -> dict[str, Any]:
+    """The courier's `problem` with the journal and `chat_problem`, as it told them after `since` (Unix time); empty where it didn't."""
+    path = courier_file(folder)
+    try:
+        told: dict[str, Any] = json.loads(path.read_text()) if path.stat().st_mtime >= since else {}
+    except (OSError, ValueError):
+        return {}
+    return told
+
+
 def wait(folder: Path, run: str, seq: int, seconds: float) -> dict[str, Any]:
     """What the courier says of the run, as soon as line `seq` is carried and shown, or is known to be held up, or after `seconds`."""
     status, until = status_file(folder, run), time.monotonic() + seconds

@@ -1,0 +1,288 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The restart command with Rocket.Chat, by a stand-in server that is a real process."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers.running import RocketChat
+from sites import DELIVER, Site, eventually
+
+ARGUMENTS = ("-e", "service=api host=prod-api-01")
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Iterator[RocketChat]:
+    with RocketChat(tmp_path / "chat") as server:
+        yield server
+
+
+@pytest.fixture
+def site(tmp_path: Path, chat: RocketChat) -> Site:
+    site = Site(tmp_path)
+    site.environment |= chat.environment()
+    return site
+
+
+def rooms(chat: RocketChat) -> list[dict[str, Any]]:
+    return [room for room in chat.state()["rooms"] if room["name"].startswith("incident-")]
+
+
+def texts(chat: RocketChat, room: str) -> list[str]:
+    return [message["msg"] for message in chat.messages(room)]
+
+
+def everything_once(site: Site, chat: RocketChat) -> None:
+    """All that the journal has is in chat, each line once, in order."""
+    assert eventually(lambda: bool(site.incidents()) and all(incident["pending"] == 0 for incident in site.incidents())), site.courier_log()
+    for incident in site.incidents():
+        shown = "\n".join(texts(chat, incident["channel"]))
+        tasks = [entry for entry in incident["entries"] if entry["kind"] == "task"]
+        places = []
+        for entry in tasks:
+            assert shown.count(f"- {entry['text']}") + shown.count(f"- ❌ {entry['text']}") == sum(
+                other["text"] == entry["text"] and other["state"] == entry["state"] for other in tasks
+            ), entry
+            places.append(shown.index(entry["text"]))
+        ids = [message["_id"] for message in chat.messages(incident["channel"])]
+        assert len(ids) == len(set(ids))
+        assert incident["verified"]
+    announced = [text for text in texts(chat, "incidents") if "🚨" in text]
+    assert len(announced) == len(site.incidents())
+
+
+def test_a_run_has_its_channel_announcement_thread_and_verdict(site: Site, chat: RocketChat) -> None:
+    code, output = site.run(*ARGUMENTS)
+    assert code == 0, output
+    (room,) = rooms(chat)
+    assert re.fullmatch(r"incident-\d{4}-\d\d-\d\d-001", room["name"])
+    assert {"alice", "bob"} <= set(room["members"])
+    assert f"{chat.url}/channel/{room['name']}" in output
+    (announcement,) = texts(chat, "incidents")
+    assert "@oncall @alice @bob" in announcement
+    assert f"#{room['name']}" in announcement
+    opening, root = [message for message in chat.messages(room["name"]) if not message.get("tmid")][:2]
+    assert opening["pinned"]
+    assert "P1" in opening["msg"]
+    assert "Restart of api" in opening["msg"]
+    assert "✅" in root["msg"]
+    assert "worked" in root["msg"]
+    replies = chat.thread(room["name"], root["_id"])
+    assert "Start api on prod-api-01: changed" in "\n".join(reply["msg"] for reply in replies)
+    assert "✅" in replies[-1]["msg"]
+    assert replies[-1]["tshow"]
+    (incident,) = site.incidents()
+    assert re.search(r"record: \d+ entries, head `[0-9a-f]{12}`", replies[-1]["msg"])
+    assert (incident["name"], incident["channel"]) == (room["name"], room["name"])
+    assert room["topic"].startswith("P1 · mitigated · api")
+    assert room["customFields"]["incident"]["status"] == "mitigated"
+    everything_once(site, chat)
+
+
+def test_the_next_run_updates_the_same_incident(site: Site, chat: RocketChat) -> None:
+    for _ in range(2):
+        assert site.run(*ARGUMENTS)[0] == 0
+    (room,) = rooms(chat)
+    roots = [message for message in chat.messages(room["name"]) if "started by" in message["msg"] and not message.get("tmid")]
+    assert len(roots) == 2
+    assert len(texts(chat, "incidents")) == 1
+
+
+def test_a_failure_shows_the_host_and_its_last_words(site: Site, chat: RocketChat) -> None:
+    site.script.write_text(site.script.read_text().replace("status) [", "status) echo no space left on device; ["))
+    (site.folder / "cannot-start").touch()
+    code, _ = site.run(*ARGUMENTS)
+    assert code != 0
+    everything_once(site, chat)
+    (room,) = rooms(chat)
+    root = next(message for message in chat.messages(room["name"]) if "started by" in message["msg"] and not message.get("tmid"))
+    assert "❌" in root["msg"]
+    last = chat.thread(room["name"], root["_id"])[-1]["msg"]
+    assert "❌" in last
+    assert "prod-api-01" in last
+    assert "no effect" in root["msg"]
+    assert "no space left on device" in last
+
+
+def timed(site: Site) -> float:
+    begun = time.monotonic()
+    code, output = site.run(*ARGUMENTS)
+    assert code == 0, output
+    return time.monotonic() - begun
+
+
+def test_dead_chat_costs_nothing_and_the_next_run_delivers_all_once(site: Site, chat: RocketChat) -> None:
+    chat.kill()
+    site.environment["INCIDENT_DRAIN_TIMEOUT"] = "2"
+    code, output = site.run(*ARGUMENTS)
+    assert code == 0, output
+    assert "entries are not in chat yet" in output
+    assert re.search(r"incident-\d{4}-\d\d-\d\d-p[0-9a-f]{4}", output)
+    provisional = site.incidents()[0]["name"]
+    site.end_couriers()
+    chat.start()
+    code, output = site.run(*ARGUMENTS)
+    assert code == 0, output
+    everything_once(site, chat)
+    (incident,) = site.incidents()
+    assert incident["name"].endswith("-001")
+    assert provisional in incident["names"]
+    code, output = site.ad_hoc("incident_info", f"incident={provisional}")
+    assert code == 0, output
+
+
+def test_the_deliver_playbook_delivers_what_is_pending(site: Site, chat: RocketChat) -> None:
+    chat.kill()
+    site.environment["INCIDENT_DRAIN_TIMEOUT"] = "0"
+    assert site.run(*ARGUMENTS)[0] == 0
+    assert eventually(lambda: bool(site.incidents()) and site.kinds()[-1] == "status")
+    site.end_couriers()
+    site.environment["INCIDENT_DRAIN_TIMEOUT"] = "3"
+    code, output = site.run(playbook=DELIVER)
+    assert code != 0
+    assert "entries are not in chat" in " ".join(output.split())
+    site.end_couriers()
+    chat.start()
+    site.environment["INCIDENT_DRAIN_TIMEOUT"] = "15"
+    code, output = site.run(playbook=DELIVER)
+    assert code == 0, output
+    everything_once(site, chat)
+    code, output = site.run(playbook=DELIVER)
+    assert code == 0
+    assert "changed=0" in output
+
+
+def test_the_courier_goes_on_by_itself_when_chat_is_back(site: Site, chat: RocketChat) -> None:
+    chat.kill()
+    site.environment["INCIDENT_DRAIN_TIMEOUT"] = "0"
+    assert site.run(*ARGUMENTS)[0] == 0
+    chat.start()
+    everything_once(site, chat)
+
+
+@pytest.mark.parametrize("stored", [1, 2, 3, 4, 5])
+def test_a_server_that_dies_after_storing_keeps_each_message_once(site: Site, chat: RocketChat, stored: int) -> None:
+    chat.control(die_after_store=stored)
+    site.environment["INCIDENT_DRAIN_TIMEOUT"] = "0"
+    assert site.run(*ARGUMENTS)[0] == 0
+    chat.wait_until_dead()
+    chat.restart()
+    everything_once(site, chat)
+    assert len(rooms(chat)) == 1
+
+
+def test_a_chat_that_never_answers_costs_the_drain_and_nothing_is_lost(site: Site, chat: RocketChat) -> None:
+    chat.control(hang=True)
+    site.environment["INCIDENT_DRAIN_TIMEOUT"] = "1"
+    assert timed(site) < 30
+    chat.control(hang=False)
+    everything_once(site, chat)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"refuse_token": True}, "does not accept the token (ROCKETCHAT_USER_ID, ROCKETCHAT_TOKEN)"),
+        ({"forbid": ["channels.create"]}, "the bot may not do channels.create"),
+        ({"fail": {"channels.create": 502}}, "is this the address of a Rocket.Chat server?"),
+    ],
+)
+def test_a_refusing_chat_is_named_and_everything_is_kept(site: Site, chat: RocketChat, settings: dict[str, Any], words: str) -> None:
+    chat.control(**settings)
+    code, output = site.run(*ARGUMENTS)
+    assert code == 0, output
+    assert words in " ".join(output.split())
+    assert "bot-token" not in output
+    site.end_couriers()
+    chat.restart()
+    assert site.run(*ARGUMENTS)[0] == 0
+    everything_once(site, chat)
+
+
+def test_a_rate_limit_is_waited_for(site: Site, chat: RocketChat) -> None:
+    chat.control(rate_limit=True, rate_limit_max=2, rate_limit_window=2)
+    site.environment["INCIDENT_DRAIN_TIMEOUT"] = "0"
+    assert site.run(*ARGUMENTS)[0] == 0
+    everything_once(site, chat)
+    assert any(call["status"] == 429 for call in chat.calls())
+
+
+def test_a_long_run_is_a_handful_of_messages(site: Site, chat: RocketChat) -> None:
+    """With the server's default limit of 10 calls a minute an endpoint, 300 tasks must not need more."""
+    chat.control(rate_limit=True)
+    play = site.write_playbook([{"name": "Step {{ item }}", "ansible.builtin.debug": {"msg": "x"}, "loop": [1]}] * 300, {"incident_action": "check"})
+    assert site.run(playbook=str(play))[0] == 0
+    assert eventually(lambda: site.incidents()[0]["pending"] == 0, 60)
+    sent = [call for call in chat.calls() if call["method"] == "POST" and call["status"] == 200]
+    assert len(sent) < 30
+
+
+def test_a_wrong_setting_is_named_and_stops_nothing(site: Site, chat: RocketChat) -> None:
+    del site.environment["ROCKETCHAT_TOKEN"]
+    code, output = site.run(*ARGUMENTS)
+    assert code == 0
+    assert "ROCKETCHAT_TOKEN missing" in " ".join(output.split())
+    assert site.incidents()[0]["status"] == "mitigated"
+
+
+def test_text_from_outside_mentions_nobody_and_breaks_no_markup(site: Site, chat: RocketChat) -> None:
+    title = "`x` @all @here *bold* [a](https://evil.example/) #general ```" + "🔥" * 6000
+    (site.folder / "extra.json").write_text(json.dumps({"title": title, "service": "api", "host": "prod-api-01"}))
+    code, output = site.run("-e", f"@{site.folder / 'extra.json'}")
+    assert code == 0, output
+    everything_once(site, chat)
+    (room,) = rooms(chat)
+    for text in [*texts(chat, room["name"]), *texts(chat, "incidents")]:
+        assert not re.search(r"(^|\s|>)@(all|here)", text)
+        assert "https://evil" not in text
+        assert "#general" not in text
+
+
+def test_two_first_runs_at_once_end_in_one_incident(site: Site, chat: RocketChat, tmp_path: Path) -> None:
+    """Two controllers that share nothing but the chat."""
+    (tmp_path / "other").mkdir()
+    other = Site(tmp_path / "other")
+    other.environment |= chat.environment()
+    processes = [each.start(*ARGUMENTS) for each in (site, other)]
+    for process in processes:
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
+    assert eventually(lambda: all(each.incidents()[0]["pending"] == 0 for each in (site, other)))
+    assert len(rooms(chat)) == 1
+    assert {each.incidents()[0]["name"] for each in (site, other)} == {rooms(chat)[0]["name"]}
+
+
+def test_the_modules_reach_chat_too(site: Site, chat: RocketChat) -> None:
+    assert site.ad_hoc("rocketchat_incident", "state=open service=api title='API slow'")[0] == 0
+    code, output = site.ad_hoc(
+        "rocketchat_incident", "state=resolved service=api root_cause='Pool too small' fix='Pool of 50' monitoring='Alert' next='Review tomorrow 2pm'"
+    )
+    assert code == 0, output
+    everything_once(site, chat)
+    (room,) = rooms(chat)
+    shown = texts(chat, room["name"])
+    assert re.match(r"✅ \*RESOLVED\* at \d\d:\d\d", shown[-1])
+    assert shown[-1].endswith("*Root cause:* Pool too small\n*Fix:* Pool of 50\n*Monitoring:* Alert\n*Next:* Review tomorrow 2pm")
+    assert room["topic"].startswith("P1 · resolved · api")
+
+
+def test_a_killed_controller_is_in_chat_too(site: Site, chat: RocketChat) -> None:
+    (site.folder / "slow").touch()
+    process = site.start(*ARGUMENTS)
+    assert process.stdout
+    while "Start api" not in process.stdout.readline():
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert eventually(lambda: bool(site.incidents()) and site.kinds()[-1] == "run_vanished")
+    everything_once(site, chat)
+    (room,) = rooms(chat)
+    assert any("the controller vanished" in text for text in texts(chat, room["name"]))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -27,7 +28,8 @@ class RocketChat:
     def __init__(
         self, url: str, user_id: str, token: str, *, verify: bool | str = True, timeout: float = 10, clock: Callable[[], float] = time.time
     ) -> None:
-        self.url, self._token, self._timeout, self._clock = url.rstrip("/"), token, timeout, clock
+        self.url, self._timeout, self._clock = url.rstrip("/"), timeout, clock
+        self._user_id, self._token = user_id, token
         self._session = requests.Session()
         self._session.verify = verify
         self._session.headers.update({"X-Auth-Token": token, "X-User-Id": user_id, "Content-Type": "application/json"})
@@ -45,6 +47,9 @@ class RocketChat:
         except requests.JSONDecodeError:
             msg = f"{self.url} answered {route} with {answer.status_code} and no JSON: is this the address of a Rocket.Chat server?"
             raise ChatDown(msg) from None
+        except (requests.exceptions.InvalidHeader, UnicodeError):
+            msg = "ROCKETCHAT_USER_ID or ROCKETCHAT_TOKEN has characters that can't be sent (a line break at its end?)"
+            raise ChatDenied(msg) from None
         except (requests.RequestException, ValueError) as error:
             raise ChatDown(f"{self.url} can't be reached ({route}): {self._safe(error)}") from None
         if not isinstance(content, dict):
@@ -68,10 +73,12 @@ class RocketChat:
                 return ChatDown(f"{self.url} answered {route} with {status}: {words}")
 
     def _reset(self, answer: requests.Response) -> float:
-        """Seconds until X-RateLimit-Reset (Unix time in ms), within reason."""
+        """Seconds until X-RateLimit-Reset (Unix time in ms) by the server's own clock, within reason."""
         try:
-            wait = float(answer.headers["X-RateLimit-Reset"]) / 1000 - self._clock()
-        except (KeyError, ValueError):
+            date = answer.headers.get("Date")
+            now = parsedate_to_datetime(date).timestamp() if date else self._clock()
+            wait = float(answer.headers["X-RateLimit-Reset"]) / 1000 - now
+        except (KeyError, ValueError, TypeError):
             wait = 60.0
         return min(max(wait, 0.5), _LONGEST_WAIT)
 
@@ -118,9 +125,10 @@ class RocketChat:
             self._call("POST", "channels.invite", {"roomId": rid, "userIds": list(user_ids)})
 
     def members(self, team: str) -> list[tuple[str, str]]:
-        found = self._call("GET", "teams.members", teamName=team).get("members")
+        """The first 100 people of the team (more the server gives in pages only), without the bot itself."""
+        found = self._call("GET", "teams.members", teamName=team, count="100").get("members")
         people = [member.get("user", {}) for member in found if isinstance(member, dict)] if isinstance(found, list) else []
-        return [(str(user["_id"]), str(user["username"])) for user in people if user.get("_id") and user.get("username")]
+        return [(str(user["_id"]), str(user["username"])) for user in people if user.get("_id") not in (None, "", self._user_id) and user.get("username")]
 
     def has(self, message_id: str) -> bool:
         try:

@@ -122,6 +122,8 @@ class Delivery:
         except (ChatForbidden, ChatRejected) as error:
             self.notes.append(f"the people on call (team {self._settings.team}) could not be invited: {error}")
             return []
+        if not people:
+            self.notes.append(f"nobody is called: the team {self._settings.team} shows no members (the bot needs the permission view-all-teams)")
         return [name for _, name in people]
 
     # Messages

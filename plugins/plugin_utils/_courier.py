@@ -57,6 +57,8 @@ class Carried:
     since: str = ""
     verdicts: tuple[Verdict, ...] = ()
     recorder: str = ""
+    check: bool = False
+    incident: str = ""
 
 
 @dataclass
@@ -75,6 +77,7 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
     seen = replace(seen, seq=max(seen.seq, line["run_seq"]), ended=seen.ended or line["kind"] == "run_ended")
     if line["kind"] == "run_started":
         seen = replace(seen, pid=int(data.get("pid", 0)), since=str(data.get("since", "")), recorder=str(data.get("recorder", "")))
+        seen = replace(seen, check=bool(data.get("check")))
     if data.get("verdict") in set(Verdict):
         seen = replace(seen, verdicts=(*seen.verdicts, Verdict(data["verdict"])))
     return seen
@@ -145,20 +148,25 @@ class Carrier:
 
     def _commit(self, path: Path, now: Carried, lines: list[dict[str, Any]]) -> None:
         with open_journal(self._folder) as journal:
-            incident = ingest(journal, lines) if lines else journal.incident_of(path.stem)
+            incident = now.incident
+            if lines and not (now.check and self._committed_some(path) and not incident):  # a run in check mode may belong to none
+                incident = ingest(journal, lines) or ""
             self._committed = time.monotonic()
-            self._seen[path] = now
+            self._seen[path] = now = replace(now, incident=incident)
             if not now.ended:
                 return
             with journal.transaction():
                 journal.release(path.stem)
-            self.finished.append(Finished(path.stem, now, incident or ""))
+            self.finished.append(Finished(path.stem, now, incident))
         if now.damaged:
             log(f"{path.name}: {now.damaged} lines can't be read; the file is kept beside the spools as .damaged")
             path.rename(path.with_suffix(".damaged"))
         else:
             path.unlink()
         del self._seen[path]
+
+    def _committed_some(self, path: Path) -> bool:
+        return self._seen[path].offset > 0
 
     def live(self) -> bool:
         """Whether any run that is not over yet has its controller."""

@@ -128,7 +128,8 @@ class RocketChat:
         """The first 100 people of the team (more the server gives in pages only), without the bot itself."""
         found = self._call("GET", "teams.members", teamName=team, count="100").get("members")
         people = [member.get("user", {}) for member in found if isinstance(member, dict)] if isinstance(found, list) else []
-        return [(str(user["_id"]), str(user["username"])) for user in people if user.get("_id") not in (None, "", self._user_id) and user.get("username")]
+        named = [user for user in people if user.get("_id") and user.get("username")]
+        return [(str(user["_id"]), str(user["username"])) for user in named if user["_id"] != self._user_id]
 
     def has(self, message_id: str) -> bool:
         try:

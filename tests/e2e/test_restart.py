@@ -1,0 +1,135 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The handbook's restart command on real systemd hosts, over SSH, with chat."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e.conftest import Fleet
+from servers.running import RocketChat
+from sites import Site, eventually
+
+UNIT = """[Service]
+ExecStart=/usr/bin/python3 -m http.server --bind 127.0.0.1 8080
+"""
+BROKEN = """[Service]
+ExecStart=/bin/sh -c 'echo cannot bind to port 8080 with token=hunter2secret; exit 3'
+"""
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Iterator[RocketChat]:
+    with RocketChat(tmp_path / "chat") as server:
+        yield server
+
+
+@pytest.fixture
+def site(tmp_path: Path, chat: RocketChat, fleet: Fleet) -> Site:
+    """The fleet, named by the environment alone: the command stays as the handbook has it."""
+    for host in fleet.hosts:
+        fleet.install(host, "api.service", UNIT)
+        fleet.ssh(host, "systemctl reset-failed api 2>/dev/null; systemctl restart api")
+    site = Site(tmp_path)
+    site.inventory = fleet.inventory
+    site.environment |= chat.environment()
+    return site
+
+
+def room_of(chat: RocketChat) -> dict[str, Any]:
+    (room,) = [room for room in chat.state()["rooms"] if room["name"].startswith("incident-")]
+    return room
+
+
+def test_the_handbooks_command_restarts_a_dead_service_and_tells_it(site: Site, chat: RocketChat, fleet: Fleet) -> None:
+    fleet.ssh("prod-api-01", "systemctl stop api")
+    untouched = fleet.ssh("prod-api-02", "systemctl show --property=InvocationID api")
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code == 0, output
+    assert fleet.ssh("prod-api-01", "systemctl is-active api") == "active"
+    assert fleet.ssh("prod-api-02", "systemctl show --property=InvocationID api") == untouched
+    room = room_of(chat)
+    assert re.fullmatch(r"incident-\d{4}-\d\d-\d\d-001", room["name"])
+    (announcement,) = [message["msg"] for message in chat.messages("incidents")]
+    assert f"#{room['name']}" in announcement
+    root = next(message for message in room["messages"] if "started by" in message["msg"] and not message.get("tmid"))
+    assert "✅" in root["msg"]
+    thread = "\n".join(message["msg"] for message in chat.thread(room["name"], root["_id"]))
+    assert "Restart api.service on prod-api-01: changed" in thread
+    assert "verdict worked" in thread
+
+    code, output = site.run("-e", "service=api host=prod-api-02")
+    assert code == 0, output
+    assert fleet.ssh("prod-api-02", "systemctl show --property=InvocationID api") != untouched
+    (incident,) = site.incidents()
+    assert [run["verdict"] for run in incident["runs"]] == ["worked", "worked"]
+    assert incident["name"] == room_of(chat)["name"]
+
+
+@pytest.mark.parametrize(("was_running", "verdict"), [(False, "no_effect"), (True, "made_worse")])
+def test_a_service_that_cannot_come_up_shows_its_last_words(
+    site: Site, chat: RocketChat, fleet: Fleet, was_running: bool, verdict: str
+) -> None:
+    if not was_running:
+        fleet.ssh("prod-api-01", "systemctl stop api")
+    fleet.install("prod-api-01", "api.service", BROKEN)
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code != 0
+    assert f"verdict {verdict}" in output
+    (incident,) = site.incidents()
+    assert incident["runs"][0]["verdict"] == verdict
+    assert eventually(lambda: site.incidents()[0]["pending"] == 0)
+    room = room_of(chat)
+    root = next(message for message in room["messages"] if "started by" in message["msg"] and not message.get("tmid"))
+    assert "❌" in root["msg"]
+    last = chat.thread(room["name"], root["_id"])[-1]["msg"]
+    assert "❌" in last
+    assert "prod-api-01" in last
+    assert "cannot bind to port 8080" in last
+    everywhere = output + str(chat.state()) + "".join(path.read_text(errors="replace") for path in site.state.rglob("*") if path.is_file())
+    assert "hunter2secret" not in everywhere
+
+
+def test_a_service_that_a_host_does_not_have_is_refused(site: Site, fleet: Fleet) -> None:
+    code, output = site.run("-e", "service=apu host=prod-api-01")
+    assert code != 0
+    assert "prod-api-01 has no unit apu.service. Nothing was touched." in " ".join(output.split())
+
+
+def test_a_host_that_is_down_is_named_and_the_run_fails(site: Site, fleet: Fleet) -> None:
+    fleet.script("stop", "prod-api-02")
+    try:
+        site.environment["ANSIBLE_TIMEOUT"] = "3"
+        code, output = site.run("-e", "service=api host=prod-api-02")
+    finally:
+        fleet.script("start", "prod-api-02")
+    assert code != 0
+    (incident,) = site.incidents()
+    assert incident["runs"][0]["verdict"] == "unknown"
+    assert "unreachable" in [entry["state"] for entry in incident["entries"]]
+    assert incident["status"] == "acknowledged"
+
+
+def test_the_health_check_decides_not_the_command(site: Site, fleet: Fleet) -> None:
+    """systemctl restart ends with 0, and the service answers nowhere."""
+    config = site.folder / "config.yml"
+    config.write_text("services: {api: {hosts: api, health: {tcp: '127.0.0.1:9', retries: 1}}}\n")
+    site.environment["INCIDENT_CONFIG"] = str(config)
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code != 0
+    assert "unit active, TCP 127.0.0.1:9" in output
+    config.write_text("services: {api: {hosts: api, health: {http: 'http://127.0.0.1:8080/', tcp: '127.0.0.1:8080', command: [test, -e, /etc]}}}\n")
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code == 0, output
+
+
+def test_check_mode_touches_nothing_and_opens_nothing(site: Site, fleet: Fleet) -> None:
+    before = fleet.ssh("prod-api-01", "systemctl show --property=InvocationID api")
+    code, output = site.run("-e", "service=api host=prod-api-01", "--check")
+    assert code == 0, output
+    assert fleet.ssh("prod-api-01", "systemctl show --property=InvocationID api") == before
+    assert site.incidents() == []

@@ -17,6 +17,7 @@ import sqlite3
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,9 @@ _TROUBLE = (OSError, sqlite3.Error, ValueError, TypeError, KeyError)
 
 
 def log(text: str) -> None:
-    sys.stderr.write(f"{utc(time.time())} {text}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # a full disk must not end the courier
+        sys.stderr.write(f"{utc(time.time())} {text}\n")
+        sys.stderr.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +276,7 @@ class Courier:
         if progress:
             postman.left = True
             postman.hurry.set()
-        return postman.left and not postman.hopeless
+        return not postman.hopeless and (postman.left or _undelivered(self._folder))  # it may have looked before the last commit
 
     def _tell(self, problem: str) -> None:
         """Tell the runs that ended, or all that wait when the journal is in trouble, how far they got; and everybody what is wrong."""

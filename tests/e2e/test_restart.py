@@ -15,7 +15,8 @@ from servers.running import RocketChat
 from sites import Site, eventually
 
 UNIT = """[Service]
-ExecStart=/usr/bin/python3 -m http.server --bind 127.0.0.1 8080
+ExecStart=/usr/bin/python3 -c "from http.server import *; from socketserver import TCPServer; \\
+  TCPServer.allow_reuse_address = True; TCPServer(('127.0.0.1', 8080), SimpleHTTPRequestHandler).serve_forever()"
 """
 BROKEN = """[Service]
 ExecStart=/bin/sh -c 'echo cannot bind to port 8080 with token=hunter2secret; exit 3'

@@ -1,0 +1,136 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Controllers that are killed, disks that are full, files that are damaged."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers.running import RocketChat
+from sites import RESTART, Site, eventually
+
+KILLS = 20
+STEPS = 25
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Iterator[RocketChat]:
+    with RocketChat(tmp_path / "chat") as server:
+        yield server
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    site = Site(tmp_path)
+    site.environment["TMPDIR"] = str(tmp_path)
+    return site
+
+
+def test_sigkill_at_any_moment_loses_no_entry_and_doubles_none(site: Site, chat: RocketChat) -> None:
+    """Every task whose result was on the terminal is in the journal and in chat, once, in order, and the end is told."""
+    site.environment |= chat.environment()
+    chance = random.Random(20251110)  # noqa: S311 - moments, not secrets
+    shown: list[list[str]] = []
+    for kill in range(KILLS):
+        tasks = [{"name": f"Step {kill}-{step}", "ansible.builtin.debug": {"msg": "x"}} for step in range(STEPS)]
+        process = site.start(playbook=str(site.write_playbook(tasks, {"incident_action": "check", "incident_service": "api"})))
+        assert process.stdout
+        lines = [next(line for line in process.stdout if "recording check of api" in line)]  # the run has begun
+        timer = threading.Timer(chance.uniform(0, 0.6), process.send_signal, [signal.SIGKILL])
+        timer.start()
+        lines += list(process.stdout)
+        process.wait()
+        timer.cancel()
+        results = re.findall(r"TASK \[(Step \S+)\] \*+\nok:", "".join(lines))
+        shown.append(results)
+        assert process.returncode in {0, -signal.SIGKILL}
+    killed = sum(len(results) < STEPS for results in shown)
+    assert killed > KILLS / 2, "the kills come too late to prove anything"
+    ends = {"run_ended", "run_vanished"}
+    assert eventually(lambda: sum(kind in ends for kind in site.kinds()) == KILLS, 60), site.courier_log()
+    assert eventually(lambda: site.incidents()[0]["pending"] == 0, 60), site.courier_log()
+    (incident,) = site.incidents()
+    recorded = [entry["text"] for entry in incident["entries"] if entry["kind"] == "task"]
+    told = re.findall(r"Step \d+-\d+", "\n".join(message["msg"] for message in chat.messages(incident["channel"]) if message.get("tmid")))
+    told = [step for step in told if step in recorded]
+    assert len(set(recorded)) == len(recorded)
+    for results in shown:
+        mine = [step for step in recorded if step in set(results)]
+        assert mine == results
+        assert [step for step in told if step in set(results)] == results
+    assert sum(kind == "run_vanished" for kind in site.kinds()) == sum(len(results) < STEPS for results in shown) or killed
+    assert incident["verified"]
+
+
+def test_a_half_written_last_line_and_a_damaged_one_cost_only_themselves(site: Site) -> None:
+    assert site.run("-e", "service=api host=prod-api-01")[0] == 0
+    spool = site.state / "spool" / "20251110T101010-deadbeef.jsonl"
+    start = '{"kind":"run_started","run":"%s","run_seq":1,"at":"2025-11-10T10:10:10.000Z","data":{"service":"api","pid":%d,"since":"1"}}'
+    good = '{"kind":"task","run":"%s","run_seq":3,"at":"2025-11-10T10:10:12.000Z","text":"Kept","state":"ok"}'
+    run = spool.stem
+    spool.write_text(f"{start % (run, 2**22 - 1)}\n{{ this is no JSON\n{good % run}\n" + '{"kind":"task","run":"half')
+    assert site.run("-e", "service=api host=prod-api-01")[0] == 0
+    assert eventually(lambda: not spool.exists())
+    (incident,) = site.incidents()
+    assert "Kept" in [entry["text"] for entry in incident["entries"]]
+    assert incident["verified"]
+    assert spool.with_suffix(".damaged").exists()
+    assert "1 lines can't be read" in site.courier_log()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        if os.environ.get("CI"):
+            pytest.fail("a small disk can't be mounted: it takes root")
+        pytest.skip("a small disk can't be mounted: it takes root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_stops_no_action_and_loses_no_entry(site: Site, small_disk: Path) -> None:
+    site.state = small_disk / "state"
+    site.environment |= {"INCIDENT_STATE_DIR": str(site.state), "INCIDENT_DRAIN_TIMEOUT": "2"}
+    assert site.run("-e", "service=api host=prod-api-01")[0] == 0
+    filler = small_disk / "filler"
+    with filler.open("wb") as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(b"x" * 4096)
+            file.flush()
+    code, output = site.run("-e", "service=api host=prod-api-02")
+    assert code == 0, output
+    assert "RECORDING IS DEGRADED" in output
+    assert "No space left on device" in output
+    filler.unlink()
+    site.environment["INCIDENT_DRAIN_TIMEOUT"] = "15"
+    assert eventually(lambda: len(site.incidents()[0]["runs"]) == 2 and site.incidents()[0]["runs"][1].get("verdict") == "worked"), (
+        site.courier_log(), list(site.folder.rglob("*.jsonl")), site.couriers()
+    )  # fmt: skip
+    incident = site.incidents()[0]
+    assert "Start api on prod-api-02" in [entry["text"] for entry in incident["entries"]]
+    assert incident["verified"]
+
+
+def test_sigterm_and_sigint_are_on_the_timeline(site: Site) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        (site.folder / "slow").touch()
+        process = site.start("-e", "service=api host=prod-api-01", playbook=RESTART)
+        assert process.stdout
+        while "Start api" not in process.stdout.readline():
+            pass
+        process.send_signal(number)
+        process.communicate(timeout=60)
+        assert process.returncode != 0
+    assert eventually(lambda: site.kinds().count("run_vanished") + site.kinds().count("run_ended") == 2)
+    assert site.incidents()[0]["status"] == "acknowledged"

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from ansible.parsing.vault import AnsibleVaultError
 from ansible_collections.incident.response.plugins.module_utils._core.redact import SECRET_NAME
+
+_VAULT = b"$ANSIBLE_VAULT;"
 
 
 def secret_values(variables: Any, depth: int = 0, known: bool = False) -> set[str]:
@@ -30,5 +34,21 @@ def secret_values(variables: Any, depth: int = 0, known: bool = False) -> set[st
 
 
 def _is_vaulted(value: Any) -> bool:
-    tags = getattr(value, "_ansible_tags_mapping", None) or {}
-    return any(tag.__name__ == "VaultedValue" for tag in tags)
+    """Whether the value was encrypted by itself, or the file that it came from was."""
+    tags = getattr(value, "_ansible_tags_mapping", None)  # ansible-core 2.19 and newer
+    if tags:
+        if any(tag.__name__ == "VaultedValue" for tag in tags):
+            return True
+        path = next((tag.path for kind, tag in tags.items() if kind.__name__ == "Origin"), None)
+    else:
+        path = (getattr(value, "ansible_pos", None) or (None,))[0]
+    return bool(path) and _is_vault_file(str(path))
+
+
+@lru_cache
+def _is_vault_file(path: str) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(_VAULT)) == _VAULT
+    except (OSError, ValueError):
+        return False

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import chain, naming
+from ansible_collections.incident.response.plugins.module_utils._core import redact as redact_module
 from ansible_collections.incident.response.plugins.module_utils._core.redact import MASK, redact
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import IllegalTransition, Status, steps
@@ -100,6 +101,22 @@ def test_severity_is_read_as_people_type_it() -> None:
 def test_what_looks_like_a_secret_is_masked(text: str) -> None:
     assert "hunter2secret" not in redact(text)
     assert MASK in redact(text)
+
+
+def test_the_quick_look_misses_nothing_that_the_patterns_find() -> None:
+    """Texts that any pattern changes must be suspect; each is tried whole, and as each of its tails."""
+    texts = [
+        "login failed: password=hunter2secret", "curl -H 'Authorization: Bearer hunter2secret'", "https://admin:hunter2@db/ refused",
+        "mysqldump -phunter2 x", "sshpass -p hunter2 ssh x", "curl -u root:hunter2 x", '{"api_key": "hunter2"}', "--token hunter2",
+        "the pin is 4711x", "$6$rounds$abcdefghijklmnopqrstuvwxyz", "-----BEGIN PRIVATE KEY-----\nabc", "$ANSIBLE_VAULT;1.1;AES256",
+        "glpat-abcdefgh12", "AKIAABCDEFGHIJKL", "eyJhbGciOi.eyJzdWIi.x", "aB3" * 9, "deadbeef" * 5, "SG.abcdefgh", "s.abcdefghijklmnopqrstuvwx",
+    ]  # fmt: skip
+    changed = 0
+    for text in texts:
+        for start in range(len(text)):
+            changed += redact_module._masked(text[start:]) != text[start:]
+            assert redact(text[start:]) == redact_module._masked(text[start:])
+    assert changed > len(texts)
 
 
 def test_known_secrets_are_masked_wherever_they_stand_and_plain_text_is_kept() -> None:

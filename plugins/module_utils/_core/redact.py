@@ -38,7 +38,7 @@ _ASSIGNED = re.compile(
 _FLAG = re.compile(rf"""(?ix) (?P<flag> (?<!\S) --?[\w-]*(?:{_SECRET_WORD})[\w-]* \s+ ) (?P<value> (?!-) {_VALUE} )""")
 _SHORT_FLAG = re.compile(r"""(?x) (?P<flag> (?<!\S) (?:-u|--user) \s+ ["']? [^\s:"']+ : ) (?P<value> [^\s"']+ )""")
 _MYSQL_FLAG = re.compile(
-    r"""(?x) (?P<flag> \b(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)\b [^\n]*? \s -p )
+    r"""(?x) (?P<flag> \b(?:mysql|mysqldump|mysqladmin|mariadb)\b [^\n]*? \s -p | \bsshpass\b [^\n]*? \s -p \s* )
         (?P<value> [^\s"']+ | "[^"]*" | '[^']*' )"""
 )
 _SPOKEN = re.compile(
@@ -85,8 +85,10 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
     """
     for secret in sorted({s for s in secrets if s}, key=len, reverse=True):
         text = text.replace(secret, MASK)
-    if not _SUSPECT.search(text):
-        return text
+    return _masked(text) if _SUSPECT.search(text) else text
+
+
+def _masked(text: str) -> str:
     for pattern in _WHOLE:
         text = pattern.sub(MASK, text)
     text = _USERINFO.sub(lambda m: f"{m['scheme']}{m['user']}:{MASK}@", text)

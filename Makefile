@@ -2,8 +2,9 @@
 VENV := .venv
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 $(HOME)/.pyenv/versions/3.1[123]*/bin/python python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench docs
 $(VENV)/.done: requirements.txt requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install python3 and python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
@@ -11,14 +12,24 @@ $(VENV)/.done: requirements.txt requirements-dev.txt
 	touch $@
 
 demo: $(VENV)/.done
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tests/demo.sh
+	tests/demo.sh
 
-test: $(VENV)/.done
-	$(VENV)/bin/ruff check plugins tests
-	$(VENV)/bin/python -m pytest tests
+test: lint
+	python -m pytest tests
 
+# No skips and no ignore files in any of these.
 lint: $(VENV)/.done
-	$(VENV)/bin/ruff check plugins tests
+	ruff check plugins tests
+	mypy -p ansible_collections.incident.response.plugins
+	mypy tests/servers tests/sites.py tests/unit tests/integration tests/e2e tests/bench tests/docs.py
+	python tests/docs.py --check
+	antsibull-changelog lint
+	ansible-lint playbooks roles meta galaxy.yml
+	tests/sanity.sh
+
+docs: $(VENV)/.done
+	python tests/docs.py
 
 bench: $(VENV)/.done
-	$(VENV)/bin/python tests/bench/overhead.py
+	python tests/bench/overhead.py
+	python tests/bench/action.py

@@ -76,7 +76,7 @@ class Site:
 
     def run(self, *arguments: str, playbook: str = RESTART) -> tuple[int, str]:
         process = self.start(*arguments, playbook=playbook)
-        output, _ = process.communicate(timeout=120)
+        output, dummy = process.communicate(timeout=120)
         return process.returncode, output
 
     def incidents(self) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ class ActionModule(ControllerAction):
     """Writes to the controller's journal, and leaves chat to the courier."""
 
     SPEC: ClassVar = module.SPEC
+    SPELLINGS: ClassVar = {"message": "text"}
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -12,7 +12,7 @@ description:
   - A play that sets the variable C(incident_action) opens or updates an incident, and everything it does is recorded.
   - Nothing that a task is given or prints is recorded, only its name, host, outcome and duration, and the message of a failure,
     cut and redacted.
-author: contributors to incident.response
+author: Contributors to incident.response (@incident-response)
 options:
   state_dir:
     description: Folder of spool and journal. Defaults to C($XDG_STATE_HOME/incident-response).
@@ -103,7 +103,8 @@ from ansible_collections.incident.response.plugins.plugin_utils._spool import Sp
 _HIDDEN = "a task that is not logged (no_log)"
 _TEXT = 500
 _EVIDENCE = 3000
-_DRAIN, _DRAIN_IN_CONTAINER = 2.0, 30.0
+_DRAIN = 2.0
+_DRAIN_IN_CONTAINER = 30.0
 
 
 def _will_be_rescued(task: Any) -> bool:
@@ -131,9 +132,12 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "incident.response.incident_timeline"
     CALLBACK_NEEDS_ENABLED = True
 
+    _spool: Spool
+    """There from the start of a run on."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._spool: Spool | None = None
+        self._in_run = False
         self._folder = Path()
         self._play: Any = None
         self._playbook_dir = ""
@@ -199,7 +203,7 @@ class CallbackModule(CallbackBase):
             self._guarded(self._outcome, result, "retry")
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        if self._spool:
+        if self._in_run:
             self._guarded(self._end, stats)
             _run.end()
 
@@ -209,7 +213,7 @@ class CallbackModule(CallbackBase):
         self._play, self._names = play, {}
         manager = play.get_variable_manager()
         self._recording = "incident_action" in play.get_vars() or "incident_action" in manager.extra_vars
-        if self._recording and not self._spool:
+        if self._recording and not self._in_run:
             self._begin(manager.get_vars(play=play), play.get_loader())
 
     def _begin(self, variables: dict[str, Any], loader: Any) -> None:
@@ -222,6 +226,7 @@ class CallbackModule(CallbackBase):
         self._folder = self._state_folder()
         run = _run.begin(self._folder)
         self._spool = Spool(self._folder, run.name)
+        self._in_run = True
         about = _run.start(
             run, came, variables, action=action, service=service, known=secret_values(variables), recorder="callback", check=self._check,
             chat=self._chat_is_configured(), incident=self.get_option("incident"),
@@ -273,7 +278,8 @@ class CallbackModule(CallbackBase):
 
     def _outcome(self, result: Any, state: str) -> None:
         task, host = result._task, result._host.name
-        name, text, data = self._name(task), "", {}
+        name, text = self._name(task), ""
+        data: dict[str, Any] = {}
         if state in {"failed", "unreachable", "ignored", "rescued"}:
             name, text, data = self._failure_text(result, name)
         elif "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")) and not task.no_log:

@@ -10,7 +10,7 @@ version_added: 0.1.0
 description:
   - Checks what a person named before any play acts. An unknown host is an error, never an empty play that ends with 0.
   - With a service catalogue the hosts must be of those where the service runs, and are all of these where no host is named.
-author: contributors to incident.response
+author: Contributors to incident.response (@incident-response)
 options:
   _terms:
     description: The host or pattern that was named; may be empty where the service catalogue says where the service runs.

@@ -10,7 +10,7 @@ version_added: 0.1.0
 description:
   - Reads C(incident-response.yml). Without a catalogue there, a service is the systemd unit of its name.
   - A service that the catalogue does not have is an error.
-author: contributors to incident.response
+author: Contributors to incident.response (@incident-response)
 options:
   _terms:
     description: The service's name.

@@ -17,7 +17,7 @@ class ChatError(Exception):
     """The chat could not do it now; `retry_after` is in seconds, None where the caller decides."""
 
     retry_after: float | None = None
-    lasting = False
+    lasting: bool = False
     """Whether trying again without a person's help is in vain."""
 
 
@@ -79,19 +79,16 @@ class Message:
 class Chat(Protocol):
     """A chat server. Every method raises ChatError."""
 
-    def create_room(self, name: str, fields: dict[str, Any]) -> Room | None:
-        """The new room; None where the name is taken."""
+    # create_room: the new room; None where the name is taken. members: the people of a team, id and user name.
+    # post: returns once the message is stored, by this call or an earlier one.
 
+    def create_room(self, name: str, fields: dict[str, Any]) -> Room | None: ...
     def room(self, name: str) -> Room | None: ...
     def set_topic(self, rid: str, topic: str) -> None: ...
     def set_fields(self, rid: str, fields: dict[str, Any]) -> None: ...
     def invite(self, rid: str, user_ids: Sequence[str]) -> None: ...
-    def members(self, team: str) -> list[tuple[str, str]]:
-        """The people of a team: id and user name."""
-
-    def post(self, message: Message) -> None:
-        """Returns once the message is stored, by this call or an earlier one."""
-
+    def members(self, team: str) -> list[tuple[str, str]]: ...
+    def post(self, message: Message) -> None: ...
     def edit(self, rid: str, message_id: str, text: str) -> None: ...
     def pin(self, message_id: str) -> None: ...
 

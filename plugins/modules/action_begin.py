@@ -11,7 +11,7 @@ description:
   - Takes the lock of the service for this run. Fails where another run that lives holds it. It is free again when the run ends, or dies.
   - Where the callback P(incident.response.incident_timeline#callback) is not enabled, says so and records the run's start.
   - Its work is done on the controller, by the action plugin of the same name.
-author: contributors to incident.response
+author: Contributors to incident.response (@incident-response)
 options:
   service:
     description: The service that is to be acted on.

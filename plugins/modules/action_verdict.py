@@ -10,7 +10,7 @@ version_added: 0.1.0
 description:
   - Compares the health before with the health after. Fails unless the action worked.
   - Its work is done on the controller, by the action plugin of the same name.
-author: contributors to incident.response
+author: Contributors to incident.response (@incident-response)
 options:
   before:
     description: Result of M(incident.response.service_health) before the action.

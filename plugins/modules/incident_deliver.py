@@ -10,7 +10,7 @@ version_added: 0.1.0
 description:
   - Carries on what runs left behind whose controller or chat died. Fails where anything is still pending in the end.
   - Its work is done on the controller, by the action plugin of the same name.
-author: contributors to incident.response
+author: Contributors to incident.response (@incident-response)
 options:
   timeout:
     description: Seconds to wait until all is delivered. Defaults to E(INCIDENT_DRAIN_TIMEOUT), else to 60.
@@ -18,7 +18,7 @@ options:
 attributes:
   check_mode: {support: full, description: Says what is pending and delivers nothing.}
   diff_mode: {support: none, description: Shows nothing.}
-  idempotent: {support: full, description: Where nothing is pending, nothing changes.}
+  idempotent: {support: full, description: Changes nothing where nothing is pending.}
 """
 EXAMPLES = r"""
 - name: Deliver all pending entries

@@ -10,7 +10,7 @@ version_added: 0.1.0
 description:
   - Reads the journal, and verifies that it is what was written.
   - In a play its work is done on the controller, by the action plugin of the same name.
-author: contributors to incident.response
+author: Contributors to incident.response (@incident-response)
 options:
   incident:
     description: The name or id of one incident. All where it isn't given.

@@ -11,7 +11,7 @@ description:
   - Writes to the journal, from which Rocket.Chat is told, where one is configured. A chat that is down keeps nothing from being recorded.
   - In a play its work is done on the controller, by the action plugin of the same name, so it needs no C(delegate_to) and no C(run_once).
   - A stage that is skipped is recorded as inferred. No stage goes back.
-author: contributors to incident.response
+author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.connection]
 options:
   state:
@@ -34,8 +34,10 @@ options:
     description: How bad it is. A new incident has V(P1) unless it is given.
     type: str
     choices: [P0, P1, P2, P3]
-  message:
-    description: What there is to say. Saying the same again adds nothing.
+  text:
+    description:
+      - What there is to say. Saying the same again adds nothing.
+      - A task may also call it C(message).
     type: str
   root_cause:
     description: Why it happened.
@@ -72,7 +74,7 @@ EXAMPLES = r"""
   incident.response.rocketchat_incident:
     service: api
     state: investigating
-    message: "Root cause: database connection pool exhausted"
+    text: "Root cause: database connection pool exhausted"
 
 - name: Resolve it
   incident.response.rocketchat_incident:
@@ -119,7 +121,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "service": {"type": "str"},
     "title": {"type": "str"},
     "severity": {"type": "str", "choices": list(map(str, Severity))},
-    "message": {"type": "str"},
+    "text": {"type": "str"},
     **{name: {"type": "str"} for name in RESOLUTION},
     "force": {"type": "bool", "default": False},
     "state_dir": {"type": "path"},
@@ -137,7 +139,7 @@ def wanted(params: Mapping[str, Any], incident: str) -> lifecycle.Wanted:
         service=params["service"] or "",
         title=params["title"] or "",
         severity=Severity(params["severity"]) if params["severity"] else None,
-        message=params["message"] or "",
+        message=params["text"] or "",
         resolution={name: params[name] for name in RESOLUTION if params[name]},
         force=params["force"],
     )

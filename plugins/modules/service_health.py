@@ -8,7 +8,7 @@ module: service_health
 short_description: Ask a service whether it is healthy
 version_added: 0.1.0
 description: Runs all checks in one trip, again and again until all pass or the tries are used up.
-author: contributors to incident.response
+author: Contributors to incident.response (@incident-response)
 options:
   unit:
     description: A systemd unit that must be active.
@@ -68,12 +68,13 @@ import http.client
 import socket
 import time
 import urllib.error
-import urllib.request
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import open_url
 
 
-def look_at_unit(module, unit):
+def look_at_unit(module: AnsibleModule, unit: str) -> tuple[bool, bool, str, str]:
     """Whether the unit is active, whether systemd knows it, which run of it this is, and words."""
     command = ["systemctl", "show", "--property=LoadState,ActiveState,SubState,InvocationID", "--", unit]
     dummy, out, dummy = module.run_command(command, check_rc=True)
@@ -83,11 +84,9 @@ def look_at_unit(module, unit):
     return shown.get("ActiveState") == "active", exists, shown.get("InvocationID", ""), "unit " + word
 
 
-def look_at_http(address):
+def look_at_http(address: str) -> tuple[bool, str]:
     try:
-        with urllib.request.urlopen(  # noqa: S310 - main() lets only http and https through
-            address, timeout=5
-        ) as answer:
+        with open_url(address, timeout=5) as answer:
             return True, f"HTTP {answer.status}"
     except urllib.error.HTTPError as error:
         return False, f"HTTP {error.code}"
@@ -95,7 +94,7 @@ def look_at_http(address):
         return False, f"HTTP: {error}"
 
 
-def look_at_tcp(address):
+def look_at_tcp(address: str) -> tuple[bool, str]:
     host, dummy, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
@@ -104,9 +103,11 @@ def look_at_tcp(address):
     return True, f"TCP {address} answers"
 
 
-def look(module):
+def look(module: AnsibleModule) -> dict[str, Any]:
     """One look at the service: healthy, exists, instance, detail, evidence."""
-    wanted, good, exists, instance, seen, evidence = module.params, [], True, "", [], ""
+    wanted, exists, instance, evidence = module.params, True, "", ""
+    good: list[bool] = []
+    seen: list[str] = []
     if wanted["unit"]:
         active, exists, instance, words = look_at_unit(module, wanted["unit"])
         good.append(active)
@@ -124,14 +125,14 @@ def look(module):
     return {"healthy": all(good), "exists": exists, "instance": instance, "detail": ", ".join(seen), "evidence": evidence}
 
 
-def last_words(module, unit):
+def last_words(module: AnsibleModule, unit: str) -> str:
     """What the host says of a unit that isn't well."""
     dummy, status, dummy = module.run_command(["systemctl", "status", "--no-pager", "--full", "--lines=0", "--", unit])
     dummy, log, dummy = module.run_command(["journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", unit])
-    return status.rstrip() + "\n" + log.rstrip()
+    return f"{status.rstrip()}\n{log.rstrip()}"
 
 
-def main():
+def main() -> None:
     spec = {
         "unit": {"type": "str"},
         "command": {"type": "list", "elements": "str"},

@@ -30,6 +30,8 @@ class ControllerAction(ActionBase):
     SPEC: ClassVar[dict[str, dict[str, Any]]]
     RULES: ClassVar[dict[str, Any]] = {}
     """What else `validate_argument_spec` is to check, such as required_if."""
+    SPELLINGS: ClassVar[dict[str, str]] = {}
+    """Other names of options, which ansible-core keeps modules from declaring."""
     _requires_connection = False
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +40,10 @@ class ControllerAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, params = self.validate_argument_spec(argument_spec=self.SPEC, **self.RULES)
+        for other, name in self.SPELLINGS.items():
+            if other in self._task.args:
+                self._task.args.setdefault(name, self._task.args.pop(other))
+        dummy, params = self.validate_argument_spec(argument_spec=self.SPEC, **self.RULES)
         self.options = _options.settings()
         try:
             return result | {"changed": False} | self.act(params, task_vars or {})

@@ -35,11 +35,12 @@ class ConfigError(ValueError):
         self.problems = problems
 
 
-def find(explicit: str = "", environ: Mapping[str, str] = os.environ) -> Path | None:
+def find(explicit: str = "", environ: Mapping[str, str] | None = None) -> Path | None:
     """The file to use: the one named, INCIDENT_CONFIG, the working directory's, the user's; None where there is none.
 
     Raises ConfigError where one was named that isn't there.
     """
+    environ = os.environ if environ is None else environ
     named = explicit or environ.get("INCIDENT_CONFIG", "")
     if named:
         path = Path(named).expanduser().absolute()
@@ -150,25 +151,27 @@ def _worded(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str
     where = tuple(error.absolute_path)
     at = _dotted(where) or "the file"
     rules = error.schema if isinstance(error.schema, dict) else {}
+    value: Any = error.instance
+    rule: Any = error.validator_value
     match error.validator:
         case "additionalProperties":
             known = list(rules.get("properties", {}))
-            for key in [key for key in error.instance if key not in known]:
+            for key in [key for key in value if key not in known]:
                 near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
                 hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
                 yield (*where, str(key)), f"{_dotted((*where, str(key)))} is not a key of the configuration: {hint}"
         case "required":
-            missing = [key for key in error.validator_value if key not in error.instance]
+            missing = [key for key in rule if key not in value]
             why = " (its backend is command)" if missing == ["commands"] else ""
             yield where, f"{at} needs {', '.join(missing)}{why}"
         case "enum":
-            yield where, f"{at} must be one of {', '.join(map(str, error.validator_value))}, not {_shown(error.instance)}"
+            yield where, f"{at} must be one of {', '.join(map(str, rule))}, not {_shown(value)}"
         case "minimum":
-            yield where, f"{at} must be {error.validator_value} or more, not {_shown(error.instance)}"
+            yield where, f"{at} must be {rule} or more, not {_shown(value)}"
         case _:
             wanted = rules.get("type")
             expected = rules.get("$comment") or _KINDS.get(str(wanted), "something else")
-            yield where, f"{at} must be {expected}, not {_shown(error.instance)}"
+            yield where, f"{at} must be {expected}, not {_shown(value)}"
 
 
 def _shown(value: Any) -> str:
@@ -181,7 +184,8 @@ def _shown(value: Any) -> str:
 
 
 def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
-    return _filled(given, schema())
+    completed: dict[str, Any] = _filled(given, schema())
+    return completed
 
 
 def _filled(given: Any, rules: Mapping[str, Any]) -> Any:

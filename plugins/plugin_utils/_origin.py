@@ -33,8 +33,9 @@ class Origin:
         return self.user if self.person else f"automation:{self.user}"
 
 
-def origin(variables: Mapping[str, Any], playbook_dir: str, environ: Mapping[str, str] = os.environ) -> Origin:
+def origin(variables: Mapping[str, Any], playbook_dir: str, environ: Mapping[str, str] | None = None) -> Origin:
     """From what AWX, Semaphore, Event-Driven Ansible, CI services and schedulers leave in a run's variables and environment."""
+    environ = os.environ if environ is None else environ
     revision = environ.get("PROJECT_REVISION") or git_revision(Path(playbook_dir))
     user = _login()
     job = variables.get("awx_job_id") or variables.get("tower_job_id") or environ.get("JOB_ID")

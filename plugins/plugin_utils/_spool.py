@@ -91,7 +91,7 @@ def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **f
             with os.fdopen(os.open(place / f"{run}.jsonl", _FLAGS | os.O_RDWR, 0o600), "a+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 file.seek(0)
-                there = sum(1 for _ in file)
+                there = sum(1 for dummy in file)
                 if first == bool(there):
                     return False
                 line = {"kind": kind, "run": run, "run_seq": there + 1, **fields}
@@ -128,14 +128,14 @@ def lines_after(path: Path, offset: int) -> tuple[list[dict[str, Any]], int, int
     return lines, offset + len(whole), damaged
 
 
-def start_courier(folder: Path, run: str, environ: Mapping[str, str] = os.environ) -> None:
+def start_courier(folder: Path, run: str, environ: Mapping[str, str] | None = None) -> None:
     """Start the process that carries the spool into the journal and to chat, and outlives this one. Raises OSError."""
     program = Path(__file__).absolute().with_name("_courier.py")
     log = os.open(folder / "courier.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         subprocess.Popen(  # noqa: S603
             [sys.executable, str(program), str(folder), run],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", env=dict(environ),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", env=dict(os.environ if environ is None else environ),
         )  # fmt: skip
     finally:
         os.close(log)

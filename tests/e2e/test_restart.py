@@ -42,6 +42,7 @@ def site(tmp_path: Path, chat: RocketChat, fleet: Fleet) -> Site:
 
 
 def room_of(chat: RocketChat) -> dict[str, Any]:
+    room: dict[str, Any]
     (room,) = [room for room in chat.state()["rooms"] if room["name"].startswith("incident-")]
     return room
 

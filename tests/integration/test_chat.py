@@ -88,7 +88,7 @@ def test_a_run_has_its_channel_announcement_thread_and_verdict(site: Site, chat:
 
 
 def test_the_next_run_updates_the_same_incident(site: Site, chat: RocketChat) -> None:
-    for _ in range(2):
+    for dummy in range(2):
         assert site.run(*ARGUMENTS)[0] == 0
     (room,) = rooms(chat)
     roots = [message for message in chat.messages(room["name"]) if "started by" in message["msg"] and not message.get("tmid")]
@@ -99,7 +99,7 @@ def test_the_next_run_updates_the_same_incident(site: Site, chat: RocketChat) ->
 def test_a_failure_shows_the_host_and_its_last_words(site: Site, chat: RocketChat) -> None:
     site.script.write_text(site.script.read_text().replace("status) [", "status) echo no space left on device; ["))
     (site.folder / "cannot-start").touch()
-    code, _ = site.run(*ARGUMENTS)
+    code, dummy = site.run(*ARGUMENTS)
     assert code != 0
     everything_once(site, chat)
     (room,) = rooms(chat)
@@ -253,7 +253,7 @@ def test_two_first_runs_at_once_end_in_one_incident(site: Site, chat: RocketChat
     other.environment |= chat.environment()
     processes = [each.start(*ARGUMENTS) for each in (site, other)]
     for process in processes:
-        output, _ = process.communicate(timeout=120)
+        output, dummy = process.communicate(timeout=120)
         assert process.returncode == 0, output
     assert eventually(lambda: all(each.incidents()[0]["pending"] == 0 for each in (site, other)))
     assert len(rooms(chat)) == 1

@@ -116,7 +116,7 @@ def test_titles_are_kept_as_they_are_typed(site: Site) -> None:
 
 def test_the_diff_shows_what_changes(site: Site) -> None:
     told(site, "state=open service=api")
-    _, output = site.ad_hoc("rocketchat_incident", "state=acknowledged service=api", "--diff")
+    dummy, output = site.ad_hoc("rocketchat_incident", "state=acknowledged service=api", "--diff")
     assert '-    "status": "open"' in output
     assert '+    "status": "acknowledged"' in output
 

@@ -138,7 +138,7 @@ def test_none_of_forty_planted_secrets_is_kept_or_told(tmp_path: Path, chat: Roc
                 couriers.append(Path(f"/proc/{courier}/cmdline").read_bytes())
             except OSError:
                 continue
-    output, _ = process.communicate()
+    output, dummy = process.communicate()
     assert process.returncode == 0, output
     assert couriers
     assert not any(b"Zs3cret" in line or b"bot-token" in line for line in couriers)

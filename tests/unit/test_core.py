@@ -39,7 +39,7 @@ def test_edit_deletion_reorder_and_cut_tail_are_each_found_at_their_place() -> N
 
 
 def test_a_shorter_head_cannot_be_made_without_the_key() -> None:
-    entries, _ = sealed("a", "b", "c")
+    entries, dummy = sealed("a", "b", "c")
     forged = chain.head(b"other", "i1", 2, entries[1].seal)
     assert not chain.verify(KEY, "i1", entries[:2], forged).verified
 

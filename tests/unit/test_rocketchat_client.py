@@ -113,8 +113,8 @@ def test_fields_are_replaced(server: RocketChat, client: Client) -> None:
 def test_the_members_of_a_team_are_invited_and_inviting_again_is_no_error(server: RocketChat, client: Client) -> None:
     rid, people = made(client).rid, client.members("oncall")
     assert people == [("alice-id", "alice"), ("bob-id", "bob")]
-    for _ in range(2):
-        client.invite(rid, [user_id for user_id, _ in people])
+    for dummy in range(2):
+        client.invite(rid, [user_id for user_id, dummy in people])
     client.invite(rid, [])
     assert server.room("incident-1")["members"] == ["incident-bot", "alice", "bob"]
     assert len(server.calls("channels.invite")) == 2
@@ -144,7 +144,7 @@ def test_a_message_is_posted_with_its_attachments_and_a_reply_with_its_thread(se
     client.post(Message("root", "general-id", "root", attachments=[attachment]))
     client.post(Message("quiet", "general-id", "reply", thread="root"))
     client.post(Message("shown", "general-id", "milestone", thread="root", in_channel=True))
-    root, *_ = server.messages("general")
+    root = server.messages("general")[0]
     assert (root["_id"], root["msg"], root["attachments"]) == ("root", "root", [attachment])
     assert [(each["_id"], each.get("tshow")) for each in server.thread("general", "root")] == [("quiet", None), ("shown", True)]
     assert client.has("root") and not client.has("none")

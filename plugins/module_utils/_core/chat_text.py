@@ -16,7 +16,7 @@ LIMIT = 4800
 _BLOCK = "\u200b"
 """Zero-width space: keeps `@` and `#` from naming anybody. The mention pattern runs on raw text, code included."""
 
-_PLAIN = re.compile(r"[^\W_]*(?:[ .,:;!?()/%+='’…✅❌-][^\W_]*)*")
+_PLAIN = re.compile(r"[^\W_]*(?:[ .,:;!?()/%+='…✅❌-][^\W_]*)*")
 _ICONS = {"worked": "✅", "no_effect": "❌", "made_worse": "❌", "unknown": "⚠️"}
 _FAILED = {"failed", "unreachable"}
 _COLOURS = {"P0": "#d0021b", "P1": "#f5620f", "P2": "#f5c70f", "P3": "#4a90e2"}

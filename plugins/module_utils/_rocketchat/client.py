@@ -9,7 +9,10 @@ from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import requests
+try:
+    import requests
+except ImportError:
+    requests = None  # type: ignore[assignment]
 
 from .._core.redact import cut, redact
 from .._ports import ChatDenied, ChatDown, ChatError, ChatForbidden, ChatLimited, ChatRejected, Message, Room
@@ -28,6 +31,8 @@ class RocketChat:
     def __init__(
         self, url: str, user_id: str, token: str, *, verify: bool | str = True, timeout: float = 10, clock: Callable[[], float] = time.time
     ) -> None:
+        if requests is None:
+            raise ChatDenied("the Python library requests is missing where Ansible runs: pip install requests")
         self.url, self._timeout, self._clock = url.rstrip("/"), timeout, clock
         self._user_id, self._token = user_id, token
         self._session = requests.Session()

@@ -30,11 +30,12 @@ class Misconfigured(ValueError):
     """The connection options make no whole."""
 
 
-def options(given: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def options(given: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The connection options: those given, else the environment's. Empty where no chat is configured.
 
     Raises Misconfigured where only a part is there.
     """
+    environ = os.environ if environ is None else environ
     found = {name: (given or {}).get(name) or environ.get(variable, "") for name, variable in VARIABLES.items()}
     if not any(found[name] for name in ("url", "user_id", "token")):
         return {}

@@ -118,13 +118,13 @@ class Delivery:
         """Invite the people on call, so that a mention reaches them. A missing team or permission is said, and costs nothing else."""
         try:
             people = self._chat.members(self._settings.team)
-            self._chat.invite(room.rid, [person for person, _ in people])
+            self._chat.invite(room.rid, [person for person, dummy in people])
         except (ChatForbidden, ChatRejected) as error:
             self.notes.append(f"the people on call (team {self._settings.team}) could not be invited: {error}")
             return []
         if not people:
             self.notes.append(f"nobody is called: the team {self._settings.team} shows no members (the bot needs the permission view-all-teams)")
-        return [name for _, name in people]
+        return [name for dummy, name in people]
 
     # Messages
 

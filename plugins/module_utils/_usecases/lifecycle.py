@@ -84,7 +84,7 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
     planned = _details(state, wanted, at, actor)
     severity = Severity(wanted.severity or state["severity"])
     if wanted.status is not None:
-        planned += _stages(state, wanted, severity, at, actor)
+        planned += _stages(state, wanted, wanted.status, severity, at, actor)
     if wanted.message and not any(_says(entry, wanted.message) for entry in planned) and not _said_last(entries, wanted.message):
         planned.append(Entry("note", at, actor=actor, text=wanted.message))
     after = derive(incident, [*entries, *planned])
@@ -125,23 +125,22 @@ def _details(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list
     return [Entry("changed", at, actor=actor, text=text.capitalize(), data=dict(new))]
 
 
-def _stages(state: dict[str, Any], wanted: Wanted, severity: Severity, at: str, actor: str) -> list[Entry]:
-    """The entries of the stages to `wanted.status`, the last one with what is said of it."""
-    assert wanted.status is not None  # noqa: S101 - plan() asks
+def _stages(state: dict[str, Any], wanted: Wanted, stage: Status, severity: Severity, at: str, actor: str) -> list[Entry]:
+    """The entries of the stages up to `stage`, the last one with what is said of it."""
     resolution = {**state["resolution"], **wanted.resolution}
     current = Status(state["status"])
-    if current is wanted.status or (wanted.status is Status.OPEN and not current.is_over):
+    if current is stage or (stage is Status.OPEN and not current.is_over):
         new = {key: value for key, value in wanted.resolution.items() if value != state["resolution"].get(key)}
         text = "; ".join(f"{_WORDS[key]}: {value}" for key, value in new.items())
         return [Entry("changed", at, actor=actor, text=text, data=new)] if new else []
     try:
-        path = steps(current, wanted.status)
+        path = steps(current, stage)
     except IllegalTransition as error:
         raise Refused(str(error)) from None
     missing = [key for key in RESOLUTION if not resolution.get(key)]
     if Status.RESOLVED in path and missing and severity in {Severity.P0, Severity.P1} and not wanted.force:
         raise Refused(f"to resolve a {severity} incident, also give {', '.join(missing)} (or force: true, and write it down later)")
-    *inferred, last = transition(current, wanted.status, at=at, actor=actor)
+    *inferred, last = transition(current, stage, at=at, actor=actor)
     data = dict(last.data)
     if Status.RESOLVED in path:
         data["block"] = {key: resolution[key] for key in RESOLUTION if resolution.get(key)}
@@ -162,4 +161,4 @@ def _said_last(entries: Sequence[Entry], message: str) -> bool:
 
 
 def _view(state: dict[str, Any]) -> dict[str, Any]:
-    return {key: state[key] for key in _SEEN} | state["resolution"]
+    return {**{key: state[key] for key in _SEEN}, **state["resolution"]}

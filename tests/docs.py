@@ -1,0 +1,105 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Writes docs/configuration.md from the schema, and docs/plugins.md from what ansible-doc says; `--check` only compares."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = json.loads((ROOT / "meta" / "incident-response.schema.json").read_text())
+HEAD = """# The configuration file
+
+`incident-response.yml` is looked for in this order: `INCIDENT_CONFIG` (or `config` in the section `[incident_response]`
+of ansible.cfg), the working directory, `$XDG_CONFIG_HOME/incident-response/`. Without one, and with an empty one, every
+key has the value below, which is the handbook's. A mistake is named with its line before anything is touched;
+`INCIDENT_CONFIG=/dev/null` acts without the file.
+
+    services:
+      api:
+        hosts: api
+        health: {http: "http://127.0.0.1:8080/health"}
+    safety:
+      max_hosts: 2
+
+Of these, this version acts on `services` (without `release_path`, `replicas`, `owner`, `component`, `runbook`), `oncall`,
+`channels.incidents` and `safety`; all others are checked and wait for what will use them.
+
+This page is made by `make docs` from `meta/incident-response.schema.json`.
+
+| key | meaning | value | default |
+|---|---|---|---|
+"""
+
+
+def resolved(rules: dict[str, Any]) -> dict[str, Any]:
+    return {**SCHEMA["$defs"][rules["$ref"].rpartition("/")[2]], **rules} if "$ref" in rules else rules
+
+
+def rows(rules: dict[str, Any], where: str, default: Any = None) -> Iterator[str]:
+    """A row for each key below `rules`."""
+    for key, below in rules.get("properties", {}).items():
+        below = resolved(below)
+        path, value = f"{where}{key}", (default or {}).get(key, below.get("default"))
+        if "properties" in below or isinstance(below.get("additionalProperties"), dict):
+            yield from rows(below, f"{path}.", value)
+            if isinstance(below.get("additionalProperties"), dict):
+                yield from rows(resolved(below["additionalProperties"]), f"{path}.NAME.")
+            continue
+        kind = below.get("$comment") or (f"one of {', '.join(below['enum'])}" if "enum" in below else below.get("type", ""))
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            value = [each["name"] for each in value]
+        shown = "" if value in (None, "", [], {}) else f"`{json.dumps(value, ensure_ascii=False)}`"
+        yield f"| `{path}` | {below.get('description', '')} | {kind} | {shown} |"
+
+
+def plugins() -> Iterator[str]:
+    """The options of every module and plugin, by ansible-doc."""
+    yield "# Modules and plugins\n\nThis page is made by `make docs`. `ansible-doc -t TYPE NAME` shows examples and return values too.\n"
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
+    for kind in ("module", "callback", "lookup"):
+        command = ["ansible-doc", "--json", "-t", kind, "--metadata-dump", "--no-fail-on-errors", "incident.response"]
+        dump = json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+        for name, found in sorted(dump["all"][kind].items()):
+            doc = found["doc"]
+            description = doc["description"] if isinstance(doc["description"], list) else [doc["description"]]
+            yield f"## {kind} `{name}`\n\n{doc['short_description']}.\n"
+            yield "\n".join(f"- {plain(line)}" for line in description) + "\n"
+            if doc.get("options"):
+                yield "| option | meaning | default |\n|---|---|---|"
+                for option, about in sorted(doc["options"].items()):
+                    lines = about["description"] if isinstance(about["description"], list) else [about["description"]]
+                    default = "required" if about.get("required") else "" if about.get("default") in (None, "", {}, []) else f"`{about['default']}`"
+                    sources = "".join(f" Environment: `{each['name']}`." for each in about.get("env", []))
+                    choices = f" One of {', '.join(about['choices'])}." if about.get("choices") else ""
+                    yield f"| `{option}` | {plain(' '.join(lines))}{choices}{sources} | {default} |"
+                yield ""
+
+
+def plain(text: str) -> str:
+    """Ansible's markup as Markdown."""
+    return re.sub(r"\b[CVOEMP]\(([^)#]+)(?:#\w+)?\)", r"`\1`", text).replace("|", "\\|")
+
+
+def main() -> None:
+    pages = {
+        "configuration.md": HEAD + "\n".join(rows(SCHEMA, "")) + "\n",
+        "plugins.md": "\n".join(plugins()).rstrip() + "\n",
+    }
+    for name, text in pages.items():
+        path = ROOT / "docs" / name
+        if "--check" not in sys.argv:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            sys.exit(f"docs/{name} is not what the sources say: run make docs")
+
+
+if __name__ == "__main__":
+    main()

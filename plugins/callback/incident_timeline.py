@@ -146,6 +146,7 @@ class CallbackModule(CallbackBase):
         self._started: dict[tuple[str, str], float] = {}
         self._names: dict[str, str] = {}
         self._handlers: set[str] = set()
+        self._templated: set[str] = set()
         self._verdicts: list[Verdict] = []
         self._failed: list[str] = []
         self._evidence: list[str] = []
@@ -169,6 +170,10 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._guarded(self._play_start, play)
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        if self._recording:
+            self._guarded(self._name, task)  # before the fork: afterwards each page that is written to is copied first
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         if self._recording:
@@ -263,6 +268,8 @@ class CallbackModule(CallbackBase):
         name = self._names.get(key)
         if name is None:
             name = self._names[key] = cut(redact(task.name or task.action), _TEXT)
+            if "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")):
+                self._templated.add(task._uuid)
         return name
 
     def _known_secrets(self, result: Any) -> set[str]:
@@ -282,7 +289,7 @@ class CallbackModule(CallbackBase):
         data: dict[str, Any] = {}
         if state in {"failed", "unreachable", "ignored", "rescued"}:
             name, text, data = self._failure_text(result, name)
-        elif "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")) and not task.no_log:
+        elif task._uuid in self._templated and not task.no_log:
             name = redact(name, self._known_secrets(result))
         if state == "retry":
             text = f" (attempt {result._result.get('attempts', '?')})"
@@ -294,7 +301,7 @@ class CallbackModule(CallbackBase):
         if state in {"failed", "unreachable"}:
             self._failed.append(f"{name} on {host}{cut(text, 200)}")
         self._spool.append(
-            "task", sync=state in {"failed", "unreachable"}, at=utc(time.time()), text=name + text, host=host, action=task.action, state=state,
+            "task", sync=state in {"failed", "unreachable"}, at=time.time(), text=name + text, host=host, action=task.action, state=state,
             changed=state == "changed", duration_ms=None if begun is None else round((time.monotonic() - begun) * 1000), data=data,
         )  # fmt: skip
 

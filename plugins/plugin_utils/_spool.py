@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _FLAGS = os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _NEEDED = {"kind": str, "run": str, "run_seq": int, "at": str}
@@ -106,6 +108,13 @@ def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **f
     return False
 
 
+def _instant(seconds: float) -> str | None:
+    try:
+        return utc(seconds)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def lines_after(path: Path, offset: int) -> tuple[list[dict[str, Any]], int, int]:
     """The whole lines after `offset` bytes, where they end, and how many of them can't be read.
 
@@ -121,6 +130,8 @@ def lines_after(path: Path, offset: int) -> tuple[list[dict[str, Any]], int, int
             line = json.loads(raw)
         except ValueError:
             line = None
+        if isinstance(line, dict) and isinstance(line.get("at"), float):
+            line["at"] = _instant(line["at"])
         if isinstance(line, dict) and all(isinstance(line.get(name), kind) for name, kind in _NEEDED.items()):
             lines.append(line)
         else:

@@ -35,7 +35,8 @@ esac
 class Site:
     """An inventory of three hosts that share one service, and a state folder of their own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, programs: Path = Path(sys.executable).parent) -> None:
+        self.programs = programs
         self.folder, self.state = folder, folder / "state"
         self.script = folder / "service"
         self.script.write_text(SERVICE.format(folder=folder))
@@ -43,7 +44,7 @@ class Site:
         commands = {word: [str(self.script), word] for word in ("start", "stop", "status")}
         variables: dict[str, Any] = {
             "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
+            "ansible_python_interpreter": str(programs / "python"),
             "service_restart_backend": "command",
             "service_restart_commands": commands,
             "service_restart_retries": 2,
@@ -52,7 +53,7 @@ class Site:
         self.inventory = folder / "inventory.json"
         self._write_inventory(variables)
         unwanted = {"CI", "JOB_ID", "INCIDENT_ID", "INCIDENT_CONFIG", *connect.VARIABLES.values()}
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        path = f"{programs}:{os.environ['PATH']}"
         self.environment = {name: value for name, value in os.environ.items() if name not in unwanted}
         self.environment |= {"INCIDENT_STATE_DIR": str(self.state), "INCIDENT_DRAIN_TIMEOUT": "15", "PATH": path}
 

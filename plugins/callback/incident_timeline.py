@@ -151,6 +151,7 @@ class CallbackModule(CallbackBase):
         self._failed: list[str] = []
         self._evidence: list[str] = []
         self._problems: list[str] = []
+        self._settings: dict[str, Any] = {}
         self._begun = 0.0
 
     def _guarded(self, step: Any, *args: Any) -> None:
@@ -225,6 +226,7 @@ class CallbackModule(CallbackBase):
         templar = Templar(loader=loader, variables=variables)
         action = str(templar.template(variables["incident_action"]))
         service = str(templar.template(variables.get("incident_service", "")))
+        self._settings = _options.settings()
         came = origin(variables, self._playbook_dir)
         self._check = bool(context.CLIARGS.get("check"))
         self._begun = time.monotonic()
@@ -234,20 +236,20 @@ class CallbackModule(CallbackBase):
         self._in_run = True
         about = _run.start(
             run, came, variables, action=action, service=service, known=secret_values(variables), recorder="callback", check=self._check,
-            chat=self._chat_is_configured(), incident=self.get_option("incident"),
+            chat=self._chat_is_configured(), incident=self._settings["incident"],
         )  # fmt: skip
         self._spool.append("run_started", sync=True, **about)
         shown = cut(redact(service), 200) or "no service"
         self._display.display(f"incident.response: recording {action} of {shown} (run {run.name})", stderr=True)
         try:
-            start_courier(self._folder, run.name, _options.environment(self.get_options()))
+            start_courier(self._folder, run.name, _options.environment(self._settings))
         except OSError as error:
             self._problems.append(f"the courier can't be started: {error}")
         for problem in filter(None, (*self._problems, self._spool.problem)):
             self._degraded(problem)
 
     def _state_folder(self) -> Path:
-        configured = self.get_option("state_dir")
+        configured = self._settings["state_dir"]
         try:
             return state_dir(configured)
         except OSError as error:
@@ -256,7 +258,7 @@ class CallbackModule(CallbackBase):
 
     def _chat_is_configured(self) -> bool:
         try:
-            return bool(_options.connection(self.get_options()))
+            return bool(_options.connection(self._settings))
         except connect.Misconfigured as error:
             self._problems.append(str(error))
             return False
@@ -339,7 +341,7 @@ class CallbackModule(CallbackBase):
         status_file(self._folder, self._spool.run).unlink(missing_ok=True)
 
     def _drain(self) -> float:
-        given = self.get_option("drain_timeout")
+        given = self._settings["drain_timeout"]
         if given is not None:
             return max(0.0, float(given))
         return _DRAIN_IN_CONTAINER if _container_ends_with_the_play() else _DRAIN

@@ -114,6 +114,17 @@ def test_titles_are_kept_as_they_are_typed(site: Site) -> None:
     assert site.incidents()[0]["title"] == title * 100
 
 
+def test_one_place_sets_the_connection_for_all_modules(site: Site) -> None:
+    play = {
+        "hosts": "prod-api-01", "gather_facts": False, "tasks": [{"incident.response.rocketchat_incident": {"state": "open", "service": "api"}}],
+        "module_defaults": {"group/incident.response.incident": {"state_dir": str(site.folder / "elsewhere")}},
+    }  # fmt: skip
+    (site.folder / "play.json").write_text(json.dumps([play]))
+    code, output = site.run(playbook=str(site.folder / "play.json"))
+    assert code == 0, output
+    assert (site.folder / "elsewhere" / "journal.db").exists()
+
+
 def test_the_diff_shows_what_changes(site: Site) -> None:
     told(site, "state=open service=api")
     dummy, output = site.ad_hoc("rocketchat_incident", "state=acknowledged service=api", "--diff")

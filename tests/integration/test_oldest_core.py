@@ -1,0 +1,89 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The promises that depend on Ansible's inside, on the oldest ansible-core that we support."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from integration.test_secrets import PLAY, VAULTED
+from servers.running import RocketChat
+from sites import ROOT, Site, eventually
+
+ENVIRONMENT = ROOT / ".cache" / "core-2.16"
+
+
+def interpreter() -> str | None:
+    """A Python that ansible-core 2.16 runs on."""
+    versions = Path.home() / ".pyenv" / "versions"
+    there = [str(path) for path in sorted(versions.glob("3.1[12].*/bin/python"))]
+    found = [shutil.which("python3.11"), shutil.which("python3.12"), *there, shutil.which("python3")]
+    wanted = "import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})"
+    return next((each for each in found if each and subprocess.run([each, "-c", wanted], check=False, capture_output=True).returncode == 0), None)
+
+
+@pytest.fixture(scope="module")
+def programs() -> Path:
+    """The folder of its ansible-playbook."""
+    if not (ENVIRONMENT / "done").exists():
+        python = interpreter()
+        if not python:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)("ansible-core 2.16 needs Python 3.11 or 3.12, which isn't here")
+        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+        subprocess.run([python, "-m", "venv", str(ENVIRONMENT)], check=True)
+        libraries = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if not line.startswith("ansible-core")]
+        subprocess.run([str(ENVIRONMENT / "bin" / "pip"), "install", "-q", "ansible-core==2.16.*", *libraries], check=True)
+        (ENVIRONMENT / "done").touch()
+    return ENVIRONMENT / "bin"
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Iterator[RocketChat]:
+    with RocketChat(tmp_path / "chat") as server:
+        yield server
+
+
+def test_the_restart_command_works_and_is_told(programs: Path, tmp_path: Path, chat: RocketChat) -> None:
+    site = Site(tmp_path, programs)
+    site.environment |= chat.environment()
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code == 0, output
+    (incident,) = site.incidents()
+    assert (incident["status"], incident["verified"], incident["pending"]) == ("mitigated", True, 0)
+    assert "✅" in "".join(message["msg"] for message in chat.messages(incident["channel"]))
+    assert site.run("-e", "service=api host=prod-api-1")[0] != 0
+    code, output = site.ad_hoc("rocketchat_incident", "service=api message=watching")
+    assert code == 0, output
+    assert site.incidents()[0]["entries"][-1]["text"] == "watching"
+
+
+def test_without_the_callback_start_and_outcome_are_recorded(programs: Path, tmp_path: Path) -> None:
+    site = Site(tmp_path, programs)
+    site.without_callback()
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code == 0, output
+    assert "THE CALLBACK IS NOT ENABLED" in " ".join(output.split())
+    assert eventually(lambda: bool(site.incidents()) and site.incidents()[0]["status"] == "mitigated")
+
+
+def test_no_planted_secret_is_kept_or_told(programs: Path, tmp_path: Path, chat: RocketChat) -> None:
+    site = Site(tmp_path, programs)
+    site.environment |= chat.environment()
+    (tmp_path / "vaulted.yml").write_text(VAULTED)
+    (tmp_path / "vault-password").write_text("open sesame")
+    vault = [str(programs / "ansible-vault"), "encrypt", "--vault-password-file", str(tmp_path / "vault-password"), str(tmp_path / "vaulted.yml")]
+    subprocess.run(vault, env=site.environment, check=True, capture_output=True)
+    playbook = tmp_path / "planted.yml"
+    playbook.write_text(PLAY.format(folder=tmp_path))
+    code, output = site.run("--vault-password-file", str(tmp_path / "vault-password"), playbook=str(playbook))
+    assert code == 0, output
+    kept = [path.read_text(errors="replace") for path in site.state.rglob("*") if path.is_file()]
+    assert "Say all that is known in an error" in str(site.incidents())
+    for place in [*kept, str(chat.state())]:
+        assert not re.findall(r".{0,60}Zs3cret.{0,10}", place)

@@ -1,0 +1,72 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which part may import which: the direction that docs/adr and CONTRIBUTING promise."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = ROOT / "plugins"
+PREFIX = "ansible_collections.incident.response.plugins."
+UTILS = "module_utils."
+MAY = {
+    "module_utils/_core": {"module_utils._core"},
+    "module_utils/_ports.py": {"module_utils._core"},
+    "module_utils/_state.py": set(),
+    "module_utils/_journal": {"module_utils._core", "module_utils._ports", "module_utils._state", "module_utils._journal"},
+    "module_utils/_rocketchat": {"module_utils._core", "module_utils._ports", "module_utils._rocketchat"},
+    "module_utils/_usecases": {"module_utils._core", "module_utils._ports", "module_utils._usecases"},
+    "modules": {"module_utils"},
+    "action": {"module_utils", "modules", "plugin_utils"},
+    "callback": {"module_utils._core", "module_utils._rocketchat.connect", "module_utils._state", "plugin_utils"},
+    "lookup": {"plugin_utils"},
+    "plugin_utils": {"module_utils", "plugin_utils"},
+    "doc_fragments": set(),
+}
+"""For each room, what of the collection its files may import."""
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of the collection that a file imports, from `plugins.` on, and all others by their first name."""
+    here = path.relative_to(PLUGINS).with_suffix("").parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            base = [*here[: len(here) - node.level], *(node.module.split(".") if node.module else [])]
+            found |= {PREFIX + ".".join([*base, *([alias.name] if not node.module else [])]) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} if node.module.startswith(PREFIX[:-1]) else {node.module}
+    return found
+
+
+FILES = sorted(PLUGINS.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PLUGINS)))
+def test_imports_go_in_the_promised_direction(path: Path) -> None:
+    name = str(path.relative_to(PLUGINS))
+    room = next(room for room in MAY if name == room or name.startswith(f"{room}/"))
+    ours = {each.removeprefix(PREFIX) for each in imported(path) if each.startswith(PREFIX)}
+    assert {each for each in ours if not any(each == allowed or each.startswith(f"{allowed}.") for allowed in MAY[room])} == set()
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "_core" in path.parts], ids=lambda path: path.name)
+def test_the_core_needs_the_standard_library_only(path: Path) -> None:
+    others = {each.partition(".")[0] for each in imported(path) if not each.startswith(PREFIX)}
+    assert others <= set(sys.stdlib_module_names)
+
+
+def test_the_core_passes_its_tests_without_ansible() -> None:
+    """In an interpreter that finds no package called ansible."""
+    tests = ["-q", "-p", "no:cacheprovider", "tests/unit/test_core.py"]
+    program = f"import sys; sys.modules['ansible'] = None; import pytest; sys.exit(pytest.main({tests}))"
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr

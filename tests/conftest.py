@@ -1,10 +1,28 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Makes the collection importable by its own name, without Ansible, and the stand-in servers as `servers`."""
+"""Makes the collection importable by its own name, without Ansible, and the tests' helpers by theirs; what many tests use."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "collections"), str(Path(__file__).parent)]
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "collections")]
+
+from servers.running import RocketChat  # noqa: E402 - after the path is set
+from sites import Site  # noqa: E402
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Iterator[RocketChat]:
+    with RocketChat(tmp_path / "chat") as server:
+        yield server
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)

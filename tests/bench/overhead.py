@@ -115,7 +115,9 @@ def compare(
 ) -> tuple[list[Cost], list[Cost], list[float]]:
     """Pairs of runs, first the one, then the other first: without the callback, with it, and the couriers' CPU."""
     command = [program, *play.write(folder)]
-    bare, with_it, carried = [], [], []
+    bare: list[Cost] = []
+    with_it: list[Cost] = []
+    carried: list[float] = []
 
     def off() -> None:
         bare.append(run(command, environment(folder, "", {})))

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,6 @@ ExecStart=/usr/bin/python3 -c "from http.server import *; from socketserver impo
 BROKEN = """[Service]
 ExecStart=/bin/sh -c 'echo cannot bind to port 8080 with token=hunter2secret; exit 3'
 """
-
-
-@pytest.fixture
-def chat(tmp_path: Path) -> Iterator[RocketChat]:
-    with RocketChat(tmp_path / "chat") as server:
-        yield server
 
 
 @pytest.fixture

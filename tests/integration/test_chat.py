@@ -8,7 +8,6 @@ import json
 import re
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ from servers.running import RocketChat
 from sites import DELIVER, Site, eventually
 
 ARGUMENTS = ("-e", "service=api host=prod-api-01")
-
-
-@pytest.fixture
-def chat(tmp_path: Path) -> Iterator[RocketChat]:
-    with RocketChat(tmp_path / "chat") as server:
-        yield server
 
 
 @pytest.fixture

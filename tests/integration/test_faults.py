@@ -22,12 +22,6 @@ STEPS = 25
 
 
 @pytest.fixture
-def chat(tmp_path: Path) -> Iterator[RocketChat]:
-    with RocketChat(tmp_path / "chat") as server:
-        yield server
-
-
-@pytest.fixture
 def site(tmp_path: Path) -> Site:
     site = Site(tmp_path)
     site.environment["TMPDIR"] = str(tmp_path)
@@ -66,7 +60,7 @@ def test_sigkill_at_any_moment_loses_no_entry_and_doubles_none(site: Site, chat:
         mine = [step for step in recorded if step in set(results)]
         assert mine == results
         assert [step for step in told if step in set(results)] == results
-    assert sum(kind == "run_vanished" for kind in site.kinds()) == sum(len(results) < STEPS for results in shown) or killed
+    assert site.kinds().count("run_vanished") >= killed
     assert incident["verified"]
 
 

@@ -14,11 +14,6 @@ from sites import Site
 RESOLUTION = "root_cause='Pool too small' fix='Pool of 50' monitoring='Alert on the pool' next='Review tomorrow'"
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
-
-
 def told(site: Site, arguments: str, *more: str) -> dict[str, Any]:
     """The result of one rocketchat_incident, which has to succeed."""
     code, output = site.ad_hoc("rocketchat_incident", arguments, *more)

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,12 +40,6 @@ def programs() -> Path:
         subprocess.run([str(ENVIRONMENT / "bin" / "pip"), "install", "-q", "ansible-core==2.16.*", *libraries], check=True)
         (ENVIRONMENT / "done").touch()
     return ENVIRONMENT / "bin"
-
-
-@pytest.fixture
-def chat(tmp_path: Path) -> Iterator[RocketChat]:
-    with RocketChat(tmp_path / "chat") as server:
-        yield server
 
 
 def test_the_restart_command_works_and_is_told(programs: Path, tmp_path: Path, chat: RocketChat) -> None:

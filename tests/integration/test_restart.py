@@ -7,15 +7,9 @@ from __future__ import annotations
 import signal
 import sqlite3
 import time
-from pathlib import Path
 
 import pytest
 from sites import Site, eventually
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
 
 
 def test_a_restart_is_recorded_and_the_next_one_updates_the_same_incident(site: Site) -> None:

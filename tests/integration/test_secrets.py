@@ -7,10 +7,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from servers.running import RocketChat
 from sites import Site
 
@@ -110,12 +108,6 @@ PLAY = """
       no_log: true
 """
 VAULTED = "greeting: Zs3cret19\nnested: {deep: Zs3cret20}\n"
-
-
-@pytest.fixture
-def chat(tmp_path: Path) -> Iterator[RocketChat]:
-    with RocketChat(tmp_path / "chat") as server:
-        yield server
 
 
 def test_none_of_forty_planted_secrets_is_kept_or_told(tmp_path: Path, chat: RocketChat) -> None:

@@ -42,9 +42,9 @@ class Finder:
             for hook in [each for each in vars(callback) if each.startswith("v2_")]:
                 setattr(callback, hook, timed(hook, getattr(callback, hook)))
             TIMES.pop("")
-            sys.meta_path.remove(self)  # type: ignore[arg-type]
+            sys.meta_path.remove(self)
 
 
 if sys.argv and sys.argv[0].endswith("ansible-playbook"):
-    sys.meta_path.insert(0, Finder())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Finder())
     atexit.register(tell, os.getpid())

@@ -1,0 +1,59 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The collection as people get it: built, installed, and called by its full name, without this repository's ansible.cfg."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from sites import ROOT, Site, eventually
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Site:
+    """A site with the built artifact in a collections folder of its own."""
+    site = Site(tmp_path)
+    config = tmp_path / "ansible.cfg"
+    config.write_text(f"[defaults]\ncollections_path = {tmp_path / 'collections'}\n[incident_response]\nstate_dir = {tmp_path / 'from-ini'}\n")
+    site.environment["ANSIBLE_CONFIG"] = str(config)
+    work = tmp_path / "source"
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(work)], check=True)
+    listed = subprocess.run(["git", "ls-files", "-com", "--exclude-standard", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, listed.split("\0")):  # what isn't committed yet is tested too
+        if (ROOT / name).is_file():
+            (work / name).parent.mkdir(parents=True, exist_ok=True)
+            (work / name).write_bytes((ROOT / name).read_bytes())
+    galaxy = ["ansible-galaxy", "collection"]
+    subprocess.run([*galaxy, "build", "--output-path", str(tmp_path), str(work)], env=site.environment, check=True, capture_output=True)
+    (built,) = tmp_path.glob("incident-response-*.tar.gz")
+    install = [*galaxy, "install", "--offline", "-p", str(tmp_path / "collections"), str(built)]
+    subprocess.run(install, env=site.environment, check=True, capture_output=True)
+    return site
+
+
+def test_by_its_full_name_it_acts_and_records_start_and_outcome_and_says_what_is_missing(installed: Site) -> None:
+    del installed.environment["INCIDENT_STATE_DIR"]
+    installed.state = installed.folder / "from-ini"
+    code, output = installed.run("-e", "service=api host=prod-api-01", playbook="incident.response.restart_service")
+    assert code == 0, output
+    assert "THE CALLBACK IS NOT ENABLED" in " ".join(output.split())
+    assert eventually(lambda: bool(installed.incidents()) and installed.incidents()[0]["status"] == "mitigated"), installed.courier_log()
+    assert installed.incidents()[0]["runs"][0]["verdict"] == "worked"
+
+
+def test_with_the_callback_enabled_it_records_everything(installed: Site) -> None:
+    installed.environment["ANSIBLE_CALLBACKS_ENABLED"] = "incident.response.incident_timeline"
+    code, output = installed.run("-e", "service=api host=prod-api-01", playbook="incident.response.restart_service")
+    assert code == 0, output
+    (incident,) = installed.incidents()
+    assert incident["name"] in output
+    assert "Start api on prod-api-01" in [entry["text"] for entry in incident["entries"]]
+
+
+def test_the_artifact_holds_nothing_that_only_developers_need(installed: Site) -> None:
+    (folder,) = (installed.folder / "collections").rglob("incident/response")
+    names = {path.name for path in folder.iterdir()}
+    assert names.isdisjoint({".venv", ".git", ".ci", ".cache", "ansible.cfg", "collections"})
+    assert {"plugins", "roles", "playbooks", "meta", "docs", "README.md", "LICENSE"} <= names

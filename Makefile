@@ -1,6 +1,7 @@
-# Everything runs in a virtual environment of its own; nothing else is needed but Python 3.11 or newer.
+# Everything runs in a virtual environment of its own; nothing else is needed but Python 3.11 or newer. The newest is taken.
 VENV := .venv
-PYTHON := $(shell for p in python3.13 python3.12 python3.11 $(HOME)/.pyenv/versions/3.1[123]*/bin/python python3; do \
+PYTHONS := $(shell for v in 3.13 3.12 3.11; do echo python$$v; ls -d $(HOME)/.pyenv/versions/$$v.*/bin/python 2>/dev/null; done; echo python3)
+PYTHON := $(shell for p in $(PYTHONS); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+
 class Severity(StrEnum):
     """P0 (complete outage, data breach) to P3 (cosmetic)."""
 

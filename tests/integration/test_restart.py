@@ -120,6 +120,10 @@ def test_one_changed_byte_is_found_and_named(site: Site) -> None:
     (incident,) = site.incidents()
     where = next(entry["seq"] for entry in incident["entries"] if entry["text"] == "Acknowledgee")
     assert (incident["verified"], incident["first_bad"]) == (False, where)
+    code, shown = site.ad_hoc("incident_info", f"incident={incident['name']}")
+    assert code == 0, shown
+    assert '"verified": false' in shown
+    assert f'"first_bad": {where}' in shown
 
 
 def test_incident_info_shows_the_timeline(site: Site) -> None:

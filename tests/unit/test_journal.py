@@ -1,0 +1,88 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the journal and the use cases on it promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.incident.response.plugins.module_utils._journal.location import location
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._ports import Lease
+from ansible_collections.incident.response.plugins.module_utils._usecases import lock
+from ansible_collections.incident.response.plugins.module_utils._usecases.record import ingest
+
+AT = "2025-11-10T10:05:00.000Z"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[SqliteJournal]:
+    with SqliteJournal(tmp_path / "journal.db", b"k" * 32) as opened:
+        yield opened
+
+
+def lines(run: str, **data: Any) -> list[dict[str, Any]]:
+    start = {"kind": "run_started", "run": run, "run_seq": 1, "at": AT, "actor": "ada", "action": "restart", "data": {"service": "api", **data}}
+    return [start, {"kind": "task", "run": run, "run_seq": 2, "at": AT, "text": "Step", "host": "h1", "state": "ok"}]
+
+
+def test_lines_offered_twice_are_recorded_once(journal: SqliteJournal) -> None:
+    first = ingest(journal, lines("r1"))
+    assert ingest(journal, lines("r1")) == first
+    assert [entry.kind for entry in journal.entries(first or "")] == ["opened", "named", "run_started", "task"]
+
+
+def test_a_run_joins_the_open_incident_of_its_service_and_no_other(journal: SqliteJournal) -> None:
+    assert ingest(journal, lines("r1")) == ingest(journal, lines("r2"))
+    assert ingest(journal, lines("r3", service="web")) != ingest(journal, lines("r1"))
+
+
+def test_automation_acknowledges_nothing_and_a_person_does(journal: SqliteJournal) -> None:
+    incident = ingest(journal, lines("r1", person=False)) or ""
+    assert journal.info(incident)["status"] == "open"
+    ingest(journal, lines("r2", person=True))
+    assert journal.info(incident)["status"] == "acknowledged"
+
+
+def test_a_run_in_check_mode_opens_nothing_and_is_recorded_where_one_is_open(journal: SqliteJournal) -> None:
+    assert ingest(journal, lines("r1", check=True)) is None
+    incident = ingest(journal, lines("r2"))
+    assert ingest(journal, lines("r3", check=True, person=True)) == incident
+    assert journal.info(incident or "")["status"] == "open"
+
+
+def test_a_worked_run_mitigates_once_and_a_failed_one_does_not(journal: SqliteJournal) -> None:
+    end = {"kind": "run_ended", "run": "r1", "run_seq": 3, "at": AT, "state": "no_effect"}
+    incident = ingest(journal, [*lines("r1"), end]) or ""
+    assert journal.info(incident)["status"] == "open"
+    ingest(journal, [*lines("r2"), {**end, "run": "r2", "state": "worked"}])
+    info = journal.info(incident)
+    assert (info["status"], info["mitigated_at"], info["acknowledged_at"]) == ("mitigated", AT, None)
+
+
+def test_a_lock_is_held_by_who_lives_or_whose_lease_has_not_expired(journal: SqliteJournal) -> None:
+    mine = Lease("api", "run-a", "here", 10, "1", AT, expires=1000.0)
+    other = replace(mine, holder="run-b", pid=20)
+    assert lock.acquire(journal, mine, now=100, alive=lambda pid, since: True) is None
+    assert lock.acquire(journal, mine, now=100, alive=lambda pid, since: True) is None
+    assert lock.acquire(journal, other, now=100, alive=lambda pid, since: True) == mine
+    assert lock.acquire(journal, replace(other, service="web"), now=100, alive=lambda pid, since: True) is None
+    assert lock.acquire(journal, other, now=100, alive=lambda pid, since: False) is None
+    elsewhere = replace(mine, machine="there")
+    assert lock.acquire(journal, elsewhere, now=999, alive=lambda pid, since: False) == other
+    assert lock.acquire(journal, elsewhere, now=1001, alive=lambda pid, since: True) is None
+    journal.release("run-a")
+    assert journal.lease("api") is None
+
+
+def test_where_the_journal_is(tmp_path: Path) -> None:
+    assert location(tmp_path) == tmp_path / "journal.db"
+    assert location(tmp_path, "sqlite:///other.db") == tmp_path / "other.db"
+    assert location(tmp_path, "sqlite:////var/lib/x.db") == Path("/var/lib/x.db")
+    for wrong in ("mysql://x", "sqlite:///", "journal.db"):
+        with pytest.raises(ValueError, match="INCIDENT_JOURNAL must be sqlite:///path"):
+            location(tmp_path, wrong)

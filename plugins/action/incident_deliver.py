@@ -44,8 +44,7 @@ class ActionModule(ControllerAction):
         return {"pending": pending, "runs": sorted({path.stem for path in spools if not own or path.stem != own.name})}
 
     def _wait(self, folder: Path, asked: float | None) -> dict[str, Any]:
-        drain = self.options["drain_timeout"]
-        seconds = asked if asked is not None else _TIMEOUT if drain is None else float(drain)
+        seconds = asked if asked is not None else _options.drain(self.options, _TIMEOUT)
         until = time.monotonic() + seconds
         while True:
             left = self._left(folder)

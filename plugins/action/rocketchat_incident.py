@@ -31,16 +31,12 @@ class ActionModule(ControllerAction):
                 planned, incident = module.change(journal, asked, actor=actor, chat=bool(connection), check=self.check)
                 if connection and incident and not self.check and journal.pending(incident):
                     self._send(folder, connection)
-                    until = time.monotonic() + self._drain()
+                    until = time.monotonic() + _options.drain(self.options, _DRAIN)
                     while journal.pending(incident) and time.monotonic() < until:
                         time.sleep(0.02)
                 return module.result(journal, planned, incident)
         except module.TROUBLE as error:
             raise Refused(str(error)) from None
-
-    def _drain(self) -> float:
-        given = self.options["drain_timeout"]
-        return _DRAIN if given is None else max(0.0, float(given))
 
     def _send(self, folder: Path, connection: dict[str, Any]) -> None:
         """A courier of its own brings the news to chat; where one works already, that one does."""

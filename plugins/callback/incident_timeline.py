@@ -78,7 +78,8 @@ options:
     description:
       - Seconds to wait at the end of a run until the timeline is in the journal and in chat. What is left is carried on in the background.
       - By default 2, and 30 in a container that ends with the play.
-    type: float
+    type: str
+    default: ""
     env: [{name: INCIDENT_DRAIN_TIMEOUT}]
     ini: [{section: incident_response, key: drain_timeout}]
 """
@@ -341,10 +342,7 @@ class CallbackModule(CallbackBase):
         status_file(self._folder, self._spool.run).unlink(missing_ok=True)
 
     def _drain(self) -> float:
-        given = self._settings["drain_timeout"]
-        if given is not None:
-            return max(0.0, float(given))
-        return _DRAIN_IN_CONTAINER if _container_ends_with_the_play() else _DRAIN
+        return _options.drain(self._settings, _DRAIN_IN_CONTAINER if _container_ends_with_the_play() else _DRAIN)
 
     def _report(self, answer: dict[str, Any], outcome: str, duration: float) -> None:
         """The block that people read at the end of a run."""

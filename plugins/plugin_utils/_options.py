@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible import constants
 from ansible.plugins.loader import callback_loader
+from ansible.utils.display import Display
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 
 CALLBACK = "incident.response.incident_timeline"
@@ -33,6 +34,16 @@ def environment(options: Mapping[str, Any]) -> dict[str, str]:
     """The environment for the courier. Settings travel in it: an argument would show in the list of processes."""
     given = {variable: str(options.get(option) or "") for option, variable in _VARIABLES.items()}
     return {**os.environ, **{variable: value for variable, value in given.items() if value}}
+
+
+def drain(options: Mapping[str, Any], default: float) -> float:
+    """Seconds to wait for delivery. What isn't a number is told, and is no reason to stop an action."""
+    given = str(options["drain_timeout"] or "").strip()
+    try:
+        return max(0.0, float(given)) if given else default
+    except ValueError:
+        Display().warning(f"incident.response: INCIDENT_DRAIN_TIMEOUT must be a number of seconds, not {given[:40]!r}: {default:.0f} is used")
+        return default
 
 
 def connection(options: Mapping[str, Any]) -> dict[str, Any]:

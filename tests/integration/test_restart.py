@@ -104,6 +104,17 @@ def test_a_damaged_journal_never_stops_the_action_and_the_spool_keeps_its_entrie
     assert site.incidents()[0]["runs"][0]["verdict"] == "worked"
 
 
+def test_a_wrong_setting_of_the_recorder_is_named_and_stops_nothing(site: Site) -> None:
+    site.environment |= {"INCIDENT_DRAIN_TIMEOUT": "soon", "INCIDENT_JOURNAL": "mysql://db/x"}
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code == 0, output
+    words = " ".join(output.split())
+    assert "INCIDENT_DRAIN_TIMEOUT must be a number of seconds, not 'soon'" in words
+    assert "INCIDENT_JOURNAL must be sqlite:///path; this version keeps no journal in 'mysql'" in words
+    assert "run_ended" in next((site.state / "spool").glob("*.jsonl")).read_text()
+    site.end_couriers()
+
+
 def test_a_state_folder_that_cannot_be_made_never_stops_the_action(site: Site) -> None:
     site.state.write_text("a file where the folder should be")
     code, output = site.run("-e", "service=api host=prod-api-01")

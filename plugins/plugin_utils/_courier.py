@@ -34,8 +34,8 @@ from ansible_collections.incident.response.plugins.module_utils._usecases.record
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._spool import courier_file, lines_after, places, status_file  # noqa: E402
 
-POLL = 0.03
-COMMIT_EVERY = 0.2
+POLL = 0.05
+COMMIT_EVERY = 1.0  # the end of a run and the loss of a controller are carried at once
 GIVE_UP = 600.0
 EMPTY_FOR = 60.0
 _TROUBLE = (OSError, sqlite3.Error, ValueError, TypeError, KeyError)
@@ -221,7 +221,7 @@ class Postman(threading.Thread):
                         self.problem = ""
                         self._log_new(deliverer.notes)
                         self.moved = time.monotonic()
-                        self.hurry.wait(0.1)
+                        self.hurry.wait(0.5)
             except Deliverer.TROUBLE as error:
                 if str(error) != self.problem:
                     log(str(error))
@@ -341,7 +341,7 @@ def main(folder: Path, run: str) -> None:
     except connect.Misconfigured as error:
         log(str(error))
         connection = {}
-    os.nice(5)
+    os.nice(10)
     with (folder / "courier.lock").open("w") as lock:
         while True:
             try:

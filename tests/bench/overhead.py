@@ -185,7 +185,7 @@ def measure_rivals(folder: Path, repeats: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", default="", help="only what has this in its name")
     given = parser.parse_args()
     program = str(Path(sys.executable).with_name("ansible-playbook"))

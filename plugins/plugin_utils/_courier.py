@@ -152,7 +152,13 @@ class Carrier:
         with open_journal(self._folder) as journal:
             incident = now.incident
             if lines and not (now.check and self._committed_some(path) and not incident):  # a run in check mode may belong to none
-                incident = ingest(journal, lines) or ""
+                try:
+                    incident = ingest(journal, lines) or ""
+                except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+                    log(f"{path.name}: it can't be recorded ({type(error).__name__}: {error}); it is kept as .damaged")
+                    path.rename(path.with_suffix(".damaged"))
+                    self._seen.pop(path, None)
+                    return
             self._committed = time.monotonic()
             self._seen[path] = now = replace(now, incident=incident)
             if not now.ended:

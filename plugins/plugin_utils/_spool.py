@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _FLAGS = os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-_NEEDED = {"kind": str, "run": str, "run_seq": int, "at": str}
+_LARGEST = 2**53
+_TEXTS = ("kind", "run", "at", "actor", "text", "host", "action", "state")
 
 
 def places(folder: Path) -> list[Path]:
@@ -108,11 +110,27 @@ def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **f
     return False
 
 
-def _instant(seconds: float) -> str | None:
+def _is_line(line: Any) -> bool:
+    """Whether it is a line as a spool has them, of the right types in all places; its instant becomes text."""
+    if not isinstance(line, dict) or not {"kind", "run", "run_seq", "at"} <= line.keys():
+        return False
     try:
-        return utc(seconds)
-    except (ValueError, OverflowError, OSError):
-        return None
+        line["at"] = utc(line["at"] if isinstance(line["at"], float) else datetime.fromisoformat(line["at"]).timestamp())
+    except (ValueError, TypeError, OverflowError, OSError):
+        return False
+    data, changed, took = line.get("data", {}), line.get("changed"), line.get("duration_ms")
+    return (
+        all(isinstance(line.get(name, ""), str) for name in _TEXTS)
+        and all(_is_count(number) for number in (line["run_seq"], 0 if took is None else took))
+        and (changed is None or isinstance(changed, bool))
+        and isinstance(data, dict)
+        and _is_count(data.get("pid", 0))
+        and all(isinstance(data.get(name, ""), str) for name in ("since", "recorder", "service", "incident", "severity", "title", "link", "verdict"))
+    )
+
+
+def _is_count(number: Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < _LARGEST
 
 
 def lines_after(path: Path, offset: int) -> tuple[list[dict[str, Any]], int, int]:
@@ -128,11 +146,9 @@ def lines_after(path: Path, offset: int) -> tuple[list[dict[str, Any]], int, int
     for raw in whole.splitlines():
         try:
             line = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             line = None
-        if isinstance(line, dict) and isinstance(line.get("at"), float):
-            line["at"] = _instant(line["at"])
-        if isinstance(line, dict) and all(isinstance(line.get(name), kind) for name, kind in _NEEDED.items()):
+        if _is_line(line):
             lines.append(line)
         else:
             damaged += 1

@@ -1,0 +1,64 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A spool that somebody or something damaged costs itself at most, never another."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
+from ansible_collections.incident.response.plugins.plugin_utils._courier import Carrier
+from ansible_collections.incident.response.plugins.plugin_utils._spool import lines_after
+
+DEAD = 2**22 - 1
+START: dict[str, Any] = {
+    "kind": "run_started", "run": "a", "run_seq": 1, "at": "2025-11-10T10:05:00.000Z", "data": {"service": "api", "pid": DEAD, "since": "1"},
+}  # fmt: skip
+TASK: dict[str, Any] = {"kind": "task", "run": "a", "run_seq": 2, "at": 1762769100.5, "text": "Step", "state": "ok", "changed": False}
+
+
+def written(folder: Path, run: str, *lines: object) -> Path:
+    path = folder / "spool" / f"{run}.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    text = "".join((json.dumps({**line, "run": run}) if isinstance(line, dict) else str(line)) + "\n" for line in lines)
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    return path
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"data": []}, {"data": {"verdict": ["worked"]}}, {"data": {"pid": "x"}}, {"run_seq": "2"}, {"run_seq": 2**70}, {"run_seq": -1},
+        {"run_seq": True}, {"at": "yesterday"}, {"at": 1e300}, {"at": None}, {"text": {"a": 1}}, {"host": 5}, {"changed": "yes"},
+        {"duration_ms": [1]}, {"kind": None}, {"data": None},
+    ],
+)  # fmt: skip
+def test_a_line_with_a_wrong_type_is_left_out_and_all_others_are_kept(tmp_path: Path, damage: dict[str, Any]) -> None:
+    path = written(tmp_path, "a", START, {**TASK, **damage}, {**TASK, "run_seq": 3})
+    lines, offset, damaged = lines_after(path, 0)
+    assert ([line["run_seq"] for line in lines], offset, damaged) == ([1, 3], path.stat().st_size, 1)
+    assert lines[1]["at"] == "2025-11-10T10:05:00.500Z"
+
+
+POISON = ["null", "[]", "\udcff\udcfe", '{"kind": "run_started"', "9" * 5000, "[" * 100_000, json.dumps({**START, "data": 7})]
+
+
+@pytest.mark.parametrize("poison", POISON, ids=range(len(POISON)))
+def test_a_poisoned_spool_blocks_no_other(tmp_path: Path, poison: str) -> None:
+    written(tmp_path, "a", poison, START, TASK)
+    written(tmp_path, "b", {**START, "run": "b"}, {**TASK, "run": "b"})
+    carrier = Carrier(tmp_path)
+    until = time.monotonic() + 10
+    while carrier.step()[0] and time.monotonic() < until:
+        time.sleep(0.05)
+    with open_journal(tmp_path) as journal:
+        (incident,) = journal.ids()
+        kept = [(entry.run, entry.kind) for entry in journal.entries(incident) if entry.run]
+    assert ("b", "run_vanished") in kept
+    assert ("a", "task") in kept
+    assert not list((tmp_path / "spool").glob("*.jsonl"))
+    assert (tmp_path / "spool" / "a.damaged").exists()

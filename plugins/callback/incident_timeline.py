@@ -152,6 +152,7 @@ class CallbackModule(CallbackBase):
         self._failed: list[str] = []
         self._evidence: list[str] = []
         self._problems: list[str] = []
+        self._announced = 0
         self._settings: dict[str, Any] = {}
         self._begun = 0.0
 
@@ -188,6 +189,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         if self._recording:
             self._started[host.name, task._uuid] = time.monotonic()
+            self._guarded(self._begins, host, task)
 
     def v2_runner_on_ok(self, result: Any) -> None:
         if self._recording:
@@ -278,6 +280,14 @@ class CallbackModule(CallbackBase):
     def _known_secrets(self, result: Any) -> set[str]:
         return secret_values(self._play.get_variable_manager().get_vars(play=self._play, host=result._host, task=result._task))
 
+    def _begins(self, host: Any, task: Any) -> None:
+        """A killed controller may have shown a result and not have recorded it yet: that the task began is known by then."""
+        name = self._name(task)
+        if task._uuid in self._templated and not task.no_log:
+            name = redact(name, secret_values(self._play.get_variable_manager().get_vars(play=self._play, host=host, task=task)))
+        self._spool.append("begun", at=time.time(), text=name, host=host.name, action=task.action)
+        self._announced += 1
+
     def _notified(self, handler: Any, host: Any) -> None:
         name = _HIDDEN if handler.no_log else cut(redact(handler.get_name()), _TEXT)
         self._spool.append("notified", at=utc(time.time()), text=f"Notified {name}", host=host.name)
@@ -352,7 +362,7 @@ class CallbackModule(CallbackBase):
             name = "none: a run in check mode opens none"
         else:
             name = f"{answer['incident']} ({answer.get('status')})"
-        lines = [f"incident.response: incident {name}", f"  {outcome}, {duration:.1f} s, {self._spool.seq} entries recorded"]
+        lines = [f"incident.response: incident {name}", f"  {outcome}, {duration:.1f} s, {self._spool.seq - self._announced} entries recorded"]
         if answer.get("url"):
             lines.append(f"  {answer['url']}")
         if answer.get("pending"):

@@ -60,6 +60,7 @@ class Carried:
     verdicts: tuple[Verdict, ...] = ()
     recorder: str = ""
     check: bool = False
+    begun: tuple[dict[str, Any], ...] = ()
     incident: str = ""
 
 
@@ -80,6 +81,9 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
     if line["kind"] == "run_started":
         seen = replace(seen, pid=int(data.get("pid", 0)), since=str(data.get("since", "")), recorder=str(data.get("recorder", "")))
         seen = replace(seen, check=bool(data.get("check")))
+    if line["kind"] == "begun" or (line["kind"] == "task" and line.get("state") != "retry"):
+        others = tuple(each for each in seen.begun if each.get("host") != line.get("host"))
+        seen = replace(seen, begun=(*others, line) if line["kind"] == "begun" else others)
     if data.get("verdict") in set(Verdict):
         seen = replace(seen, verdicts=(*seen.verdicts, Verdict(data["verdict"])))
     return seen
@@ -134,9 +138,10 @@ class Carrier:
             now = self._like_its_sibling(path, now)
         if gone and not now.ended:
             if not self._ended_elsewhere(path):
+                lines += [line | {"kind": "task", "state": "interrupted"} for line in now.begun]
                 lines.append(_last_words(path.stem, now))
             now = replace(now, ended=True)
-        self._commit(path, now, lines)
+        self._commit(path, now, [line for line in lines if line["kind"] != "begun"])
         return True
 
     def _like_its_sibling(self, path: Path, now: Carried) -> Carried:

@@ -85,6 +85,7 @@ def test_sigkill_of_the_controller_loses_no_entry_and_is_on_the_timeline(site: S
     texts = [entry["text"] for entry in incident["entries"]]
     assert "Stop api on prod-api-01" in texts
     assert incident["entries"][-1]["kind"] == "run_vanished"
+    assert ("Start api on prod-api-01", "interrupted") in [(entry["text"], entry["state"]) for entry in incident["entries"]]
     assert incident["verified"]
 
 

@@ -76,6 +76,7 @@ def test_sigkill_of_the_controller_loses_no_entry_and_is_on_the_timeline(site: S
         shown.append(line)
         if "TASK" in line and "Start api" in line:
             break
+    assert eventually(lambda: any("Start api" in path.read_text() for path in (site.state / "spool").glob("*.jsonl")))
     process.send_signal(signal.SIGKILL)
     process.wait()
     until = time.monotonic() + 20

@@ -25,7 +25,7 @@ DELIVER = "incident.response.deliver"
 SERVICE = """#!/bin/sh
 cd {folder}
 case $1 in
-  start) [ -e cannot-start ] || {{ [ ! -e slow ] || sleep 30; touch running; }} ;;
+  start) [ -e cannot-start ] || {{ [ ! -e slow ] || {{ touch starting; sleep 30; }}; touch running; }} ;;
   stop) rm -f running ;;
   status) [ -e running ] ;;
 esac
@@ -74,6 +74,19 @@ class Site:
     def start(self, *arguments: str, playbook: str = RESTART) -> subprocess.Popen[str]:
         command = ["ansible-playbook", "-i", str(self.inventory), playbook, *arguments]
         return subprocess.Popen(command, cwd=ROOT, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def start_slowly(self, *arguments: str) -> subprocess.Popen[str]:
+        """A restart whose service is half-way up, and stays so for 30 s.
+
+        Not merely shown as begun: ansible-core loses a SIGINT that comes while it forks the worker of a task.
+        """
+        (self.folder / "slow").touch()
+        (self.folder / "starting").unlink(missing_ok=True)
+        process = self.start(*arguments)
+        if not eventually((self.folder / "starting").exists):
+            process.kill()
+            raise AssertionError(process.communicate()[0])
+        return process
 
     def run(self, *arguments: str, playbook: str = RESTART) -> tuple[int, str]:
         process = self.start(*arguments, playbook=playbook)

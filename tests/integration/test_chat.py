@@ -267,11 +267,7 @@ def test_the_modules_reach_chat_too(site: Site, chat: RocketChat) -> None:
 
 
 def test_a_killed_controller_is_in_chat_too(site: Site, chat: RocketChat) -> None:
-    (site.folder / "slow").touch()
-    process = site.start(*ARGUMENTS)
-    assert process.stdout
-    while "Start api" not in process.stdout.readline():
-        pass
+    process = site.start_slowly(*ARGUMENTS)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert eventually(lambda: bool(site.incidents()) and site.kinds()[-1] == "run_vanished")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from servers.running import RocketChat
-from sites import RESTART, Site, eventually
+from sites import Site, eventually
 
 KILLS = 20
 STEPS = 25
@@ -118,11 +118,7 @@ def test_a_full_disk_stops_no_action_and_loses_no_entry(site: Site, small_disk: 
 
 def test_sigterm_and_sigint_are_on_the_timeline(site: Site) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
-        (site.folder / "slow").touch()
-        process = site.start("-e", "service=api host=prod-api-01", playbook=RESTART)
-        assert process.stdout
-        while "Start api" not in process.stdout.readline():
-            pass
+        process = site.start_slowly("-e", "service=api host=prod-api-01")
         process.send_signal(number)
         process.communicate(timeout=60)
         assert process.returncode != 0

@@ -68,20 +68,10 @@ def test_a_service_that_cannot_come_up_fails_with_its_verdict(site: Site, was_ru
 
 
 def test_sigkill_of_the_controller_loses_no_entry_and_is_on_the_timeline(site: Site) -> None:
-    (site.folder / "slow").touch()
-    process = site.start("-e", "service=api host=prod-api-01")
-    assert process.stdout
-    shown = []
-    for line in process.stdout:
-        shown.append(line)
-        if "TASK" in line and "Start api" in line:
-            break
-    assert eventually(lambda: any("Start api" in path.read_text() for path in (site.state / "spool").glob("*.jsonl")))
+    process = site.start_slowly("-e", "service=api host=prod-api-01")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    until = time.monotonic() + 20
-    while "run_vanished" not in (site.kinds() if (site.state / "journal.db").exists() else []) and time.monotonic() < until:
-        time.sleep(0.1)
+    assert eventually(lambda: "run_vanished" in (site.kinds() if (site.state / "journal.db").exists() else []))
     (incident,) = site.incidents()
     texts = [entry["text"] for entry in incident["entries"]]
     assert "Stop api on prod-api-01" in texts
@@ -174,11 +164,7 @@ def test_a_recorded_run_does_not_say_that_it_is_not(site: Site) -> None:
 
 
 def test_a_second_run_on_the_same_service_is_refused_until_the_first_is_over(site: Site) -> None:
-    (site.folder / "slow").touch()
-    first = site.start("-e", "service=api host=prod-api-01")
-    assert first.stdout
-    while "Start api" not in first.stdout.readline():
-        pass
+    first = site.start_slowly("-e", "service=api host=prod-api-01")
     code, output = site.run("-e", "service=api host=prod-api-02")
     assert code != 0
     assert f"process {first.pid}" in output

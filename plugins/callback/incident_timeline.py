@@ -99,8 +99,9 @@ from ansible_collections.incident.response.plugins.module_utils._state import st
 from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
 from ansible_collections.incident.response.plugins.plugin_utils._origin import origin
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
-from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, start_courier, status_file, wait
+from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, encoded, start_courier, status_file, to_json, wait
 
+_VERDICT = "incident.response.action_verdict"
 _HIDDEN = "a task that is not logged (no_log)"
 _TEXT = 500
 _EVIDENCE = 3000
@@ -144,8 +145,8 @@ class CallbackModule(CallbackBase):
         self._playbook_dir = ""
         self._recording = False
         self._check = False
-        self._started: dict[tuple[str, str], float] = {}
-        self._names: dict[str, str] = {}
+        self._started: dict[tuple[str, str], tuple[float, str]] = {}
+        self._names: dict[str, tuple[str, str]] = {}
         self._handlers: set[str] = set()
         self._templated: set[str] = set()
         self._verdicts: list[Verdict] = []
@@ -161,9 +162,11 @@ class CallbackModule(CallbackBase):
         try:
             step(*args)
         except Exception as error:
-            self._degraded(f"{type(error).__name__}: {redact(str(error))}")
+            self._degraded(error)
 
-    def _degraded(self, problem: str) -> None:
+    def _degraded(self, problem: str | Exception) -> None:
+        if isinstance(problem, Exception):
+            problem = f"{type(problem).__name__}: {redact(str(problem))}"
         self._display.warning(f"incident.response: RECORDING IS DEGRADED: {problem}")
 
     # Hooks
@@ -188,12 +191,11 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         if self._recording:
-            self._started[host.name, task._uuid] = time.monotonic()
             self._guarded(self._begins, host, task)
 
     def v2_runner_on_ok(self, result: Any) -> None:
         if self._recording:
-            self._guarded(self._outcome, result, "changed" if result.is_changed() else "ok")
+            self._passed(result, "changed" if result.is_changed() else "ok")
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         if self._recording:
@@ -205,7 +207,7 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_skipped(self, result: Any) -> None:
         if self._recording:
-            self._guarded(self._outcome, result, "skipped")
+            self._passed(result, "skipped")
 
     def v2_runner_retry(self, result: Any) -> None:
         if self._recording:
@@ -266,27 +268,31 @@ class CallbackModule(CallbackBase):
             self._problems.append(str(error))
             return False
 
-    def _name(self, task: Any) -> str:
-        if task.no_log:
-            return _HIDDEN
-        key = f"{task._uuid}{task.name}"
-        name = self._names.get(key)
-        if name is None:
-            name = self._names[key] = cut(redact(task.name or task.action), _TEXT)
-            if "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")):
+    def _name(self, task: Any) -> tuple[str, str]:
+        """What the timeline calls the task, and the fields of a spool's line that say so."""
+        key = f"{task._uuid}{task.no_log}{task.name}"
+        known = self._names.get(key)
+        if known is None:
+            name = _HIDDEN if task.no_log else cut(redact(task.name or task.action), _TEXT)
+            known = self._names[key] = name, encoded(text=name, action=task.action)
+            if not task.no_log and "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")):
                 self._templated.add(task._uuid)
-        return name
+        return known
 
     def _known_secrets(self, result: Any) -> set[str]:
         return secret_values(self._play.get_variable_manager().get_vars(play=self._play, host=result._host, task=result._task))
 
     def _begins(self, host: Any, task: Any) -> None:
         """A killed controller may have shown a result and not have recorded it yet: that the task began is known by then."""
-        name = self._name(task)
-        if task._uuid in self._templated and not task.no_log:
+        name, about = self._name(task)
+        if task._uuid in self._templated:
             name = redact(name, secret_values(self._play.get_variable_manager().get_vars(play=self._play, host=host, task=task)))
-        self._spool.append("begun", at=time.time(), text=name, host=host.name, action=task.action)
+            about = encoded(text=name, action=task.action)
+        about += f',"host":{to_json(host.name)}'
+        self._spool.append_encoded(f'"kind":"begun","at":{time.time()},{about}')
         self._announced += 1
+        plain = task.action != _VERDICT and not isinstance(task.no_log, str) and task._uuid not in self._templated | self._handlers
+        self._started[host.name, task._uuid] = time.monotonic(), about if plain else ""
 
     def _notified(self, handler: Any, host: Any) -> None:
         name = _HIDDEN if handler.no_log else cut(redact(handler.get_name()), _TEXT)
@@ -296,21 +302,40 @@ class CallbackModule(CallbackBase):
         state = "ignored" if ignored else "rescued" if _will_be_rescued(result._task) else "failed"
         self._outcome(result, state)
 
+    def _passed(self, result: Any, state: str) -> None:
+        """Most results say nothing that wasn't known when the task began.
+
+        Since then a worker was forked, and each page that is written to, if only to count a reference, is copied first: so
+        this touches as little as it can.
+        """
+        try:
+            key = result._host.name, result._task._uuid
+            begun, about = self._started.get(key, (0.0, ""))
+            if about:
+                del self._started[key]
+                took, changed = int((time.monotonic() - begun) * 1000), "true" if state == "changed" else "false"
+                self._spool.append_encoded(f'"kind":"task","at":{time.time()},{about},"state":"{state}","changed":{changed},"duration_ms":{took}')
+            else:
+                self._outcome(result, state)
+        except Exception as error:
+            self._degraded(error)
+
     def _outcome(self, result: Any, state: str) -> None:
         task, host = result._task, result._host.name
-        name, text = self._name(task), ""
+        (name, dummy), text = self._name(task), ""
         data: dict[str, Any] = {}
         if state in {"failed", "unreachable", "ignored", "rescued"}:
             name, text, data = self._failure_text(result, name)
-        elif task._uuid in self._templated and not task.no_log:
+        elif task._uuid in self._templated:
             name = redact(name, self._known_secrets(result))
         if state == "retry":
             text = f" (attempt {result._result.get('attempts', '?')})"
         if task._uuid in self._handlers:
             text = f" (handler){text}"
-        if task.action == "incident.response.action_verdict":
+        if task.action == _VERDICT:
             data |= self._judged(result)
-        begun = self._started.get((host, task._uuid)) if state == "retry" else self._started.pop((host, task._uuid), None)
+        key = host, task._uuid
+        begun, dummy = self._started.get(key, (None, "")) if state == "retry" else self._started.pop(key, (None, ""))
         if state in {"failed", "unreachable"}:
             self._failed.append(f"{name} on {host}{cut(text, 200)}")
         self._spool.append(

@@ -18,10 +18,15 @@ from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _FLAGS = os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _LARGEST = 2**53
 _TEXTS = ("kind", "run", "at", "actor", "text", "host", "action", "state")
+
+
+def encoded(**fields: Any) -> str:
+    """Fields as a spool's line has them, for `Spool.append_encoded`."""
+    return to_json(fields)[1:-1]
 
 
 def places(folder: Path) -> list[Path]:
@@ -43,25 +48,23 @@ class Spool:
 
     def append(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
         """One line, in one write. `sync` waits for the disk."""
-        self.seq += 1
-        line = {"kind": kind, "run": self.run, "run_seq": self.seq, **fields}
-        self._unwritten.append(_encode(line).encode("utf-8", "replace") + b"\n")
-        while self._unwritten and self._write(self._unwritten[0], sync=sync):
-            self._unwritten.pop(0)
+        self.append_encoded(encoded(kind=kind, **fields), sync=sync)
 
-    def _write(self, line: bytes, *, sync: bool) -> bool:
-        while self._fd is not None or self._places:
+    def append_encoded(self, fields: str, *, sync: bool = False) -> None:
+        """As `append`, of fields that are JSON already."""
+        self.seq += 1
+        self._unwritten.append(f'{{"run":"{self.run}","run_seq":{self.seq},{fields}}}\n'.encode("utf-8", "replace"))
+        while self._unwritten and self._places:
             try:
                 if self._fd is None:
                     self._fd = self._open(self._places[0])
-                if os.write(self._fd, line) != len(line):
+                if os.write(self._fd, self._unwritten[0]) != len(self._unwritten[0]):
                     raise OSError("the disk is full")
                 if sync:
                     os.fsync(self._fd)
-                return True
+                self._unwritten.pop(0)
             except OSError as error:
                 self._leave(error)
-        return False
 
     def _open(self, place: Path) -> int:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -99,7 +102,7 @@ def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **f
                 if first == bool(there):
                     return False
                 line = {"kind": kind, "run": run, "run_seq": there + 1, **fields}
-                file.write(_encode(line).encode("utf-8", "replace") + b"\n")
+                file.write(to_json(line).encode("utf-8", "replace") + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
             return True

@@ -195,7 +195,7 @@ class Carrier:
 def _tail_is_end(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 8192))
-        return b'{"kind":"run_ended"' in file.read()
+        return b'"kind":"run_ended"' in file.read()
 
 
 class Postman(threading.Thread):

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._ports import Lease
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
@@ -21,7 +22,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._secrets import 
 class ActionModule(ControllerAction):
     """Locks the service for this run, and records the run's start where no callback did."""
 
-    SPEC: ClassVar = {"service": {"type": "str", "required": True}}
+    SPEC: ClassVar = {"service": {"type": "str", "required": True}, "relative": {"type": "bool", "default": False}}
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         service = params["service"]
@@ -33,20 +34,31 @@ class ActionModule(ControllerAction):
             if not recorded:
                 self._record(folder, run, service, variables)
             held = self._lock(folder, run, service, expires)
+            interrupted = self._interrupted(folder, service)
         except (OSError, sqlite3.Error, ValueError) as error:
             self._display.warning(
                 f"incident.response: RECORDING IS DEGRADED: the journal can't be used, so nobody else is kept from acting on {service}: {error}"
             )
-            return {"recorded": recorded, "locked": False}
+            return {"recorded": recorded, "locked": False, "interrupted": {}}
         if held:
             raise Refused(_held(service, held))
-        return {"recorded": recorded, "locked": not self.check, "run": run.name}
+        if interrupted and params["relative"]:
+            raise Refused(_half_way(service, interrupted))
+        hosts = interrupted.interrupted() if interrupted else {}
+        return {"recorded": recorded, "locked": not self.check, "run": run.name, "interrupted": {host: each.text for host, each in hosts.items()}}
 
     def _lock(self, folder: Path, run: _run.Run, service: str, expires: float) -> Lease | None:
         now = time.time()
         wanted = Lease(service, run.name, machine(), run.pid, started(run.pid), utc(now), now + expires)
         with self.journal(folder, timeout=2) as journal:
             return (lock.holds if self.check else lock.acquire)(journal, wanted, now=now, alive=alive)
+
+    def _interrupted(self, folder: Path, service: str) -> Action | None:
+        """The last action on the service, where it was killed half-way."""
+        with self.journal(folder, timeout=2) as journal:
+            incident = journal.open_for(service)
+            last = actions(journal.entries(incident))[-1:] if incident else []
+        return last[0] if last and last[0].interrupted() else None
 
     def _record(self, folder: Path, run: _run.Run, service: str, variables: dict[str, Any]) -> None:
         """Without the callback: the start now, the verdict by `action_verdict`, the end by the courier."""
@@ -65,6 +77,14 @@ class ActionModule(ControllerAction):
                 "incident.response: THE CALLBACK IS NOT ENABLED: only the start and the outcome of this run are recorded. For the whole timeline "
                 f"put callbacks_enabled = {_options.CALLBACK} into ansible.cfg, or into ANSIBLE_CALLBACKS_ENABLED."
             )
+
+
+def _half_way(service: str, last: Action) -> str:
+    hosts = "; ".join(f"{host} was going from {change.text}" for host, change in last.interrupted().items())
+    return (
+        f"The last {last.name} of {service}, run {last.run}, was interrupted, so what is the previous version now can't be told: {hosts}. "
+        f"Nothing was touched. Name the exact version to go to, or undo it: ansible-playbook incident.response.undo -e action={last.run}"
+    )
 
 
 def _held(service: str, lease: Lease) -> str:

@@ -89,6 +89,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible import context
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
@@ -101,7 +102,8 @@ from ansible_collections.incident.response.plugins.plugin_utils._origin import o
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, encoded, start_courier, status_file, to_json, wait
 
-_VERDICT = "incident.response.action_verdict"
+_TELLING = {"incident.response.action_plan", "incident.response.action_verdict"}
+"""Actions of ours whose result says what belongs on the timeline."""
 _HIDDEN = "a task that is not logged (no_log)"
 _TEXT = 500
 _EVIDENCE = 3000
@@ -150,6 +152,7 @@ class CallbackModule(CallbackBase):
         self._handlers: set[str] = set()
         self._templated: set[str] = set()
         self._verdicts: list[Verdict] = []
+        self._undoable = False
         self._failed: list[str] = []
         self._evidence: list[str] = []
         self._problems: list[str] = []
@@ -233,7 +236,7 @@ class CallbackModule(CallbackBase):
         service = str(templar.template(variables.get("incident_service", "")))
         self._settings = _options.settings()
         came = origin(variables, self._playbook_dir)
-        self._check = bool(context.CLIARGS.get("check"))
+        self._check = bool(context.CLIARGS.get("check")) or boolean(templar.template(variables.get("plan", False)), strict=False)
         self._begun = time.monotonic()
         self._folder = self._state_folder()
         run = _run.begin(self._folder)
@@ -291,7 +294,7 @@ class CallbackModule(CallbackBase):
         about += f',"host":{to_json(host.name)}'
         self._spool.append_encoded(f'"kind":"begun","at":{time.time()},{about}')
         self._announced += 1
-        plain = task.action != _VERDICT and not isinstance(task.no_log, str) and task._uuid not in self._templated | self._handlers
+        plain = task.action not in _TELLING and not isinstance(task.no_log, str) and task._uuid not in self._templated | self._handlers
         self._started[host.name, task._uuid] = time.monotonic(), about if plain else ""
 
     def _notified(self, handler: Any, host: Any) -> None:
@@ -332,15 +335,17 @@ class CallbackModule(CallbackBase):
             text = f" (attempt {result._result.get('attempts', '?')})"
         if task._uuid in self._handlers:
             text = f" (handler){text}"
-        if task.action == _VERDICT:
-            data |= self._judged(result)
+        if task.action in _TELLING:
+            data |= self._told(result)
+            if not text and result._result.get("words"):
+                text = ": " + cut(redact(str(result._result["words"]), self._known_secrets(result)), _TEXT)
         key = host, task._uuid
         begun, dummy = self._started.get(key, (None, "")) if state == "retry" else self._started.pop(key, (None, ""))
         if state in {"failed", "unreachable"}:
             self._failed.append(f"{name} on {host}{cut(text, 200)}")
         self._spool.append(
-            "task", sync=state in {"failed", "unreachable"}, at=time.time(), text=name + text, host=host, action=task.action, state=state,
-            changed=state == "changed", duration_ms=None if begun is None else round((time.monotonic() - begun) * 1000), data=data,
+            "task", sync=state in {"failed", "unreachable"} or task.action in _TELLING, at=time.time(), text=name + text, host=host,
+            action=task.action, state=state, changed=state == "changed", duration_ms=None if begun is None else round((time.monotonic() - begun) * 1000), data=data,
         )  # fmt: skip
 
     def _failure_text(self, result: Any, name: str) -> tuple[str, str, dict[str, Any]]:
@@ -355,12 +360,12 @@ class CallbackModule(CallbackBase):
             self._evidence.append(f"{result._host.name}:\n{evidence}")
         return redact(name, known), f": {text}" if text else "", {"evidence": evidence} if evidence else {}
 
-    def _judged(self, result: Any) -> dict[str, Any]:
-        verdict = result._result.get("verdict")
-        if not verdict:
-            return {}
-        self._verdicts.append(Verdict(verdict))
-        return {"verdict": verdict}
+    def _told(self, result: Any) -> dict[str, Any]:
+        told: dict[str, Any] = result._result.get("timeline", {})
+        if "verdict" in told:
+            self._verdicts.append(Verdict(told["verdict"]))
+        self._undoable |= "plan" in told
+        return told
 
     def _end(self, stats: Any) -> None:
         verdict, duration = worst(self._verdicts), time.monotonic() - self._begun
@@ -388,6 +393,8 @@ class CallbackModule(CallbackBase):
         else:
             name = f"{answer['incident']} ({answer.get('status')})"
         lines = [f"incident.response: incident {name}", f"  {outcome}, {duration:.1f} s, {self._spool.seq - self._announced} entries recorded"]
+        if self._undoable:
+            lines.append(f"  to undo it: ansible-playbook incident.response.undo -e action={self._spool.run}")
         if answer.get("url"):
             lines.append(f"  {answer['url']}")
         if answer.get("pending"):

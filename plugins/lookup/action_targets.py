@@ -13,7 +13,9 @@ description:
 author: Contributors to incident.response (@incident-response)
 options:
   _terms:
-    description: The host or pattern that was named; may be empty where the service catalogue says where the service runs.
+    description:
+      - The host or pattern that was named; may be empty where the service catalogue says where the service runs.
+      - A list means each of its hosts.
     required: true
   service:
     description: The service that was named.
@@ -23,6 +25,12 @@ options:
     description: The blast radius, the most hosts that the action may touch. 0 for the configuration's C(safety.max_hosts).
     type: int
     default: 0
+  whole_service:
+    description: >-
+      Whether all hosts of a service in the catalogue are meant where none is named, however many: for actions that take
+      one host after the other and stop at the first that fails.
+    type: bool
+    default: false
   config:
     description: The configuration file.
     type: str
@@ -58,7 +66,9 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         variables = variables or {}
         config = _catalogue.configuration(self.get_option("config"))
-        service, named = str(self.get_option("service")), str(terms[0]).strip()
+        service = str(self.get_option("service"))
+        each = [str(term).strip() for term in (terms[0] if isinstance(terms[0], list) else terms)]
+        named = ",".join(each)
         settings = _catalogue.service_settings(config, service)
         pattern = named or (settings["hosts"] if service in config["services"] else "")
         if not pattern:
@@ -67,6 +77,9 @@ class LookupModule(LookupBase):
         found = _matching(inventory, pattern)
         if not found:
             raise AnsibleError(_no_match(pattern, variables.get("groups", {}).get("all", [])))
+        gone = [name for name in each if name and not _matching(inventory, name)]
+        if gone:
+            raise AnsibleError(_no_match(gone[0], variables.get("groups", {}).get("all", [])))
         self._check_place(inventory, found, service, settings, config)
         subset = variables.get("ansible_limit")
         if subset:
@@ -75,7 +88,7 @@ class LookupModule(LookupBase):
             if left_out:
                 raise AnsibleError(f"--limit {subset} leaves out {', '.join(left_out)}, which host={pattern} names. Nothing was touched.")
         limit = self.get_option("max_hosts") or config["safety"]["max_hosts"]
-        if len(found) > limit:
+        if len(found) > limit and (named or not self.get_option("whole_service")):
             raise AnsibleError(
                 f"host={pattern} means {len(found)} hosts ({_some(found)}), more than the blast radius of {limit}. "
                 f"Name fewer, or allow it with -e max_hosts={len(found)}. Nothing was touched."

@@ -17,6 +17,12 @@ options:
     description: The service that is to be acted on.
     type: str
     required: true
+  relative:
+    description:
+      - Whether what is asked for depends on what is there, as V(previous) does.
+      - Then it is refused after an action that was interrupted.
+    type: bool
+    default: false
 attributes:
   check_mode: {support: full, description: Looks at the lock and does not take it.}
   diff_mode: {support: none, description: Shows nothing.}
@@ -34,6 +40,10 @@ recorded:
 locked:
   description: Whether the lock was taken. It can't be where the journal is broken, which stops no action.
   type: bool
+  returned: success
+interrupted:
+  description: The hosts on which the last action on the service was interrupted, with what it was about to change.
+  type: dict
   returned: success
 run:
   description: The run's name, as its entries have it.

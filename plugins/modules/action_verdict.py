@@ -20,6 +20,22 @@ options:
     description: Result of M(incident.response.service_health) after the action, empty where there is none.
     type: dict
     default: {}
+  change:
+    description: What was meant to change, as RV(incident.response.action_plan#module:hosts) has it for the host. Empty where no state changes.
+    type: dict
+    default: {}
+  left:
+    description: The state that the action left behind.
+    type: dict
+    default: {}
+  restored:
+    description: Result of M(incident.response.service_health) after the state before was brought back, empty where it wasn't.
+    type: dict
+    default: {}
+  plan:
+    description: The hash of the plan that was carried out.
+    type: str
+    default: ""
 attributes:
   check_mode: {support: full, description: Only judges.}
   diff_mode: {support: none, description: Only judges.}

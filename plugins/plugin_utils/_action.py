@@ -5,15 +5,19 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
-from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
+from ansible_collections.incident.response.plugins.plugin_utils import _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
 
 class Refused(Exception):
@@ -64,6 +68,26 @@ class ControllerAction(ActionBase):
 
     def origin(self, variables: dict[str, Any]) -> Origin:
         return origin(variables, str(variables.get("playbook_dir", ".")))
+
+    def recorded(
+        self, result: dict[str, Any], data: dict[str, Any], variables: dict[str, Any], *, text: str = "", state: str = "ok"
+    ) -> dict[str, Any]:
+        """`result`, with `data` on the timeline: the callback takes it from the result; where it is off, it is written here."""
+        if not data:
+            return result
+        if _run.current() is None:
+            known = secret_values(variables)
+            line = cut(redact(f"{self._task.get_name()}{f': {text}' if text else ''}", known), 500)
+            host = str(variables.get("inventory_hostname", ""))
+            try:
+                folder = self.folder()
+                _spool.append_shared(
+                    folder, self.this_run(folder).name, "task", at=utc(time.time()), text=line, host=host, action=self._task.action, state=state,
+                    changed=False, data=data,
+                )  # fmt: skip
+            except OSError as error:
+                self._display.warning(f"incident.response: RECORDING IS DEGRADED: {error}")
+        return result | {"timeline": data, "words": text}
 
     def this_run(self, folder: Path) -> _run.Run:
         """The run that this task is part of, whether the callback records it or not."""

@@ -69,6 +69,15 @@ def service(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     settings: dict[str, Any] = copy.deepcopy(found) if found is not None else _filled({}, schema()["$defs"]["service"])
     settings.setdefault("unit", name if name.endswith((".service", ".socket", ".timer", ".target")) else f"{name}.service")
     settings.setdefault("commands", {})
+    versions = settings["versions"]
+    versions.setdefault("path", f"/srv/{name}")
+    versions.setdefault("package", name)
+    command, health = settings["backend"] == "command", settings["health"]
+    settings["checks"] = {
+        "unit": "" if command else settings["unit"],
+        "command": health.get("command") or (settings["commands"].get("status", []) if command else []),
+        **{key: health[key] for key in ("http", "tcp", "retries", "delay")},
+    }
     return settings
 
 

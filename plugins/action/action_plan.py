@@ -1,0 +1,58 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ansible_collections.incident.response.plugins.module_utils._core.action import plan_hash
+from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+
+
+class ActionModule(ControllerAction):
+    """Shows what an action is about to change on all hosts, and keeps it for the way back."""
+
+    SPEC: ClassVar = {
+        "action": {"type": "str", "required": True},
+        "service": {"type": "str", "required": True},
+        "role": {"type": "str", "required": True},
+        "backend": {"type": "str", "required": True},
+        "hosts": {"type": "list", "elements": "str", "required": True},
+        "looks": {"type": "list", "elements": "dict", "default": []},
+        "approved": {"type": "str", "default": ""},
+        "only": {"type": "bool", "default": False},
+    }
+
+    def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        seen = dict(zip(params["hosts"], params["looks"] or [{}] * len(params["hosts"]), strict=True))
+        plan = {
+            "name": params["action"], "service": params["service"], "role": params["role"], "backend": params["backend"],
+            "hosts": {
+                host: {"before": look.get("state", {}), "wanted": look.get("wanted", {}), "text": look.get("text", "")} for host, look in seen.items()
+            },
+        }  # fmt: skip
+        found = plan_hash(plan)
+        text = self._text(params, seen, found)
+        self._display.display(text, stderr=True)
+        if params["approved"] and params["approved"] != found:
+            raise Refused(f"The plan is no longer the approved one ({params['approved']}), but {found}. Nothing was touched.\n{text}", hash=found)
+        result = {"hash": found, "text": text, "hosts": plan["hosts"], "about": f"{params['action']} of {params['service']}"}
+        if params["only"] or self.check:
+            return self.recorded(result, {"only": True}, variables, text=_line(found, seen))
+        plan["actor"] = self.origin(variables).actor
+        # what a restart changes can't be undone, and needs no record
+        recorded = any(each["before"] or each["wanted"] for each in plan["hosts"].values())
+        return self.recorded(result, {"plan": plan} if recorded else {}, variables, text=_line(found, seen))
+
+    def _text(self, params: dict[str, Any], seen: dict[str, dict[str, Any]], found: str) -> str:
+        count, kind = len(seen), "Plan" if params["only"] or self.check else "About to act"
+        lines = [f"incident.response: {kind}: {params['action']} of {params['service']} on {count} host{'s' if count > 1 else ''}, plan {found}"]
+        lines += [f"  {host}{': ' if look.get('text') else ''}{look.get('text', '')}" for host, look in seen.items()]
+        lines.append(f"  one host at a time: {100 // count} % of the service's hosts here are out meanwhile; it stops at the first that fails")
+        if params["only"]:
+            lines.append(f"  to do exactly this, the same command with -e approved_plan={found} instead of plan=true")
+        return "\n".join(lines)
+
+
+def _line(found: str, seen: dict[str, dict[str, Any]]) -> str:
+    return f"plan {found}: " + "; ".join(f"{host}{': ' if look.get('text') else ''}{look.get('text', '')}" for host, look in seen.items())

@@ -1,0 +1,79 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What an emergency action meant to change on each host, and what it left behind: read from the timeline."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .incident import Entry
+
+State = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Change:
+    """One host's. `touched` once anything was done there; `after` is None where the run never said what it left."""
+
+    before: State
+    wanted: State
+    text: str = ""
+    touched: bool = False
+    after: State | None = None
+
+    def may_be(self) -> list[State]:
+        """The states that the host is in, if nobody else has touched it since."""
+        return [self.before, self.wanted] if self.after is None else [self.after]
+
+    def undoable(self) -> bool:
+        """Whether it may be in another state than before."""
+        return self.touched and self.after != self.before
+
+
+@dataclass(slots=True)
+class Action:
+    """A run that changed something which can be undone. `role` and `backend` say which task file brings a state about."""
+
+    run: str
+    name: str
+    service: str
+    role: str
+    backend: str
+    at: str
+    actor: str
+    vanished: bool = False
+    hosts: dict[str, Change] = field(default_factory=dict)
+
+    def interrupted(self) -> dict[str, Change]:
+        """The hosts that may be half-way, since the run's controller vanished."""
+        return {host: change for host, change in self.hosts.items() if self.vanished and change.touched and change.after is None}
+
+
+def actions(entries: Iterable[Entry]) -> list[Action]:
+    """The actions of an incident that have a plan to undo them by, oldest first."""
+    found: dict[str, Action] = {}
+    for entry in entries:
+        plan, left = entry.data.get("plan"), entry.data.get("left")
+        action = found.get(entry.run)
+        if isinstance(plan, Mapping):
+            if action is None:
+                name, service, role, backend, actor = (str(plan.get(key, "")) for key in ("name", "service", "role", "backend", "actor"))
+                action = found[entry.run] = Action(entry.run, name, service, role, backend, entry.at, actor)
+            action.hosts |= {host: Change(each["before"], each["wanted"], str(each.get("text", ""))) for host, each in plan["hosts"].items()}
+        elif action and entry.host in action.hosts:
+            change = action.hosts[entry.host]
+            change.touched, change.after = True, left if isinstance(left, Mapping) else change.after
+        elif action and entry.kind in {"run_vanished", "run_ended"}:
+            action.vanished = entry.kind == "run_vanished"
+    return list(found.values())
+
+
+def plan_hash(plan: Mapping[str, Any]) -> str:
+    """The same for the same hosts, states and action; of any other plan, another."""
+    same = {key: plan[key] for key in ("name", "service", "role", "backend", "hosts")}
+    text = json.dumps(same, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,83 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: action_plan
+short_description: Show what an emergency action is about to change
+version_added: 0.2.0
+description:
+  - Prints the plan for all hosts, and puts it on the timeline before anything is touched, so that the action can be undone even if it is killed.
+  - Its work is done on the controller, by the action plugin of the same name.
+author: Contributors to incident.response (@incident-response)
+options:
+  action:
+    description: What the action is called.
+    type: str
+    required: true
+  service:
+    description: The service that is to be acted on.
+    type: str
+    required: true
+  role:
+    description: The full name of the role that holds the backend.
+    type: str
+    required: true
+  backend:
+    description: The task file of the role that brings a state about.
+    type: str
+    required: true
+  hosts:
+    description: The hosts.
+    type: list
+    elements: str
+    required: true
+  looks:
+    description:
+      - What the backend saw on each host, as M(incident.response.service_release) returns it.
+      - Empty for an action that changes no state.
+    type: list
+    elements: dict
+    default: []
+  approved:
+    description: The hash of the only plan that may be carried out; any other is refused. Empty for any.
+    type: str
+    default: ""
+  only:
+    description: Whether the plan is only shown.
+    type: bool
+    default: false
+attributes:
+  check_mode: {support: full, description: Shows the plan.}
+  diff_mode: {support: none, description: The plan shows what changes.}
+"""
+EXAMPLES = r"""
+- name: Show the plan
+  incident.response.action_plan:
+    action: rollback
+    service: api
+    role: incident.response.service_rollback
+    backend: release
+    hosts: "{{ ansible_play_batch }}"
+    looks: "{{ ansible_play_batch | map('extract', hostvars, 'look') | list }}"
+  run_once: true
+"""
+RETURN = r"""
+hash:
+  description: The same for the same hosts, states and action; another for any other plan.
+  type: str
+  returned: always
+about:
+  description: The action and the service.
+  type: str
+  returned: success
+hosts:
+  description: For each host the states C(before) and C(wanted).
+  type: dict
+  returned: success
+text:
+  description: The plan as it was printed.
+  type: str
+  returned: success
+"""

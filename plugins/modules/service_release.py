@@ -1,0 +1,166 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_release
+short_description: Look at release folders, and switch between them
+version_added: 0.2.0
+description:
+  - Knows the layout of Capistrano and its like, a folder V(releases) with a folder for each release, and a symbolic link V(current) to one.
+  - The link is replaced in one step, so that a service sees the one release or the other.
+author: Contributors to incident.response (@incident-response)
+extends_documentation_fragment: [incident.response.backend]
+options:
+  path:
+    description: The folder that holds V(releases) and V(current).
+    type: path
+    required: true
+  migration_marker:
+    description:
+      - A file whose presence says that a migration of the database is pending or under way, relative to O(path) or to the current release.
+      - No older release is offered while it is there, since it may not understand the data.
+    type: str
+    default: MIGRATION_PENDING
+  force_migrations:
+    description: Go on in spite of the O(migration_marker).
+    type: bool
+    default: false
+"""
+EXAMPLES = r"""
+- name: What would a rollback do?
+  incident.response.service_release:
+    path: /srv/api
+    version: previous
+  register: look
+
+- name: Do it, unless it has moved
+  incident.response.service_release:
+    path: /srv/api
+    wanted: "{{ look.wanted }}"
+    expected: ["{{ look.state }}"]
+"""
+RETURN = r"""
+state:
+  description: Where the link points, after the change.
+  type: dict
+  returned: success
+  sample: {current: releases/20251103101500}
+wanted:
+  description: The state that was asked for.
+  type: dict
+  returned: success
+  sample: {current: releases/20251103101500}
+name:
+  description: The release that is current.
+  type: str
+  returned: success
+text:
+  description: From which release to which, how old it is, and who deployed it.
+  type: str
+  returned: success
+"""
+
+import os
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.incident.response.plugins.module_utils import _backend
+from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
+
+_LOGGED = re.compile(r"deployed as release (\S+) by (\S+)")
+
+
+class Releases:
+    """The release folders of a service. A state is what the link `current` says, to the letter."""
+
+    def __init__(self, path: str, marker: str, *, force: bool) -> None:
+        self._path, self._marker, self._force = Path(path), marker, force
+        self._link = self._path / "current"
+
+    def look(self) -> State:
+        if not self._link.is_symlink():
+            what = "is not a symbolic link" if self._link.exists() else "is not there"
+            raise Refused(f"{self._link} {what}: this is no layout of releases. Nothing was touched.")
+        return {"current": os.fspath(self._link.readlink())}
+
+    def name(self, state: State) -> str:
+        target = self._path / str(state.get("current", ""))
+        return f"{target.name}{'' if target.is_dir() else ' (which is missing)'}"
+
+    def resolve(self, version: str, now: State) -> tuple[State, str]:
+        there, current = self._oldest_first(), Path(now["current"])
+        if version == "previous":
+            name = current.name
+            older = there[: there.index(name)] if name in there else [each for each in there if each < name]
+            if not older:
+                raise Refused(f"There is no release before {name}. There {_some(there)}. Nothing was touched.")
+            version = older[-1]
+        elif version not in there:
+            raise Refused(f"There is no release {version}. There {_some(there)}. Nothing was touched.")
+        if version != current.name:
+            self._check_migrations()
+        return {"current": os.fspath(current.with_name(version))}, self._about(version)
+
+    def change(self, wanted: State) -> None:
+        target = str(wanted.get("current", ""))
+        if not (self._path / target).is_dir():
+            raise Refused(f"The release {target} is not there any more. Nothing was touched.")
+        draft = self._link.with_name(f"current.{secrets.token_hex(4)}")
+        draft.symlink_to(target)
+        try:
+            draft.replace(self._link)
+        except OSError:
+            draft.unlink()
+            raise
+
+    def _oldest_first(self) -> list[str]:
+        """By name where all names are instants, as Capistrano makes them; else by age."""
+        folders = [each for each in (self._path / "releases").iterdir() if each.is_dir()]
+        if all(each.name.isdigit() for each in folders):
+            return sorted(each.name for each in folders)
+        return [each.name for each in sorted(folders, key=lambda each: each.stat().st_mtime_ns)]
+
+    def _check_migrations(self) -> None:
+        for marker in (self._path / self._marker, self._link / self._marker):
+            if marker.exists() and not self._force:
+                raise Refused(
+                    f"{marker} says that a migration of the database is pending. Nothing was touched. "
+                    "Finish it, or go on in spite of it with -e force_migrations=true"
+                )
+
+    def _about(self, name: str) -> str:
+        made = (self._path / "releases" / name).stat().st_mtime
+        words = f"deployed {time.strftime('%Y-%m-%d %H:%M', time.gmtime(made))} UTC"
+        try:
+            with (self._path / "revisions.log").open(encoding="utf-8", errors="replace") as log:
+                people = {found[1]: found[2] for found in map(_LOGGED.search, log) if found}
+        except OSError:
+            people = {}
+        return f" ({words}{f' by {people[name]}' if name in people else ''})"
+
+
+def _some(names: list[str]) -> str:
+    if not names:
+        return "are none"
+    return ("are " if len(names) > 1 else "is ") + ", ".join(names[-10:])
+
+
+def main() -> None:
+    spec: dict[str, dict[str, Any]] = {
+        "path": {"type": "path", "required": True},
+        "migration_marker": {"type": "str", "default": "MIGRATION_PENDING"},
+        "force_migrations": {"type": "bool", "default": False},
+    }
+    module = AnsibleModule(argument_spec={**spec, **_backend.SPEC}, **_backend.RULES)
+    given = module.params
+    _backend.run(module, Releases(given["path"], given["migration_marker"], force=given["force_migrations"]))
+
+
+if __name__ == "__main__":
+    main()

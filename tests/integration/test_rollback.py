@@ -1,0 +1,242 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rollback and undo, on three hosts with release folders of their own and a service that runs what `current` points to."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sites import Site, eventually
+
+ROLLBACK = "playbooks/emergency/rollback.yml"
+UNDO = "playbooks/emergency/undo.yml"
+RELEASES = ("20251101100000", "20251102100000", "20251103100000")
+OLD, MIDDLE, NEW = RELEASES
+HOSTS = ("prod-api-01", "prod-api-02")
+
+SERVICE = """#!/bin/sh
+# What runs is what `current` was at the start; a release with the file `bad` comes up and isn't well.
+cd {folder}/$2
+case $1 in
+  start) [ ! -e slow ] || {{ touch ../starting; sleep 30; }}; readlink current > running ;;
+  stop) rm -f running ;;
+  status) [ -e running ] && [ "$(cat running)" = "$(readlink current)" ] && [ ! -e current/bad ] ;;
+esac
+"""
+
+
+class Deployed(Site):
+    """A site whose hosts have releases."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.srv = folder / "srv"
+        self.srv.mkdir()
+        self.script.write_text(SERVICE.format(folder=self.srv))
+        for host in HOSTS:
+            for release in RELEASES:
+                (self.srv / host / "releases" / release).mkdir(parents=True)
+            self.at(host, NEW)
+        commands = {word: [str(self.script), word, "{{ inventory_hostname }}"] for word in ("start", "stop", "status")}
+        variables: dict[str, Any] = {
+            "ansible_connection": "local", "ansible_python_interpreter": sys.executable, "service_restart_commands": commands,
+            "service_rollback_path": f"{self.srv}/{{{{ inventory_hostname }}}}",
+            "service_rollback_health": {"command": commands["status"], "retries": 2, "delay": 0.1},
+        }  # fmt: skip
+        self.inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(HOSTS), "vars": variables}}))
+        config = folder / "config.yml"
+        service = {"hosts": "prod-api-*", "backend": "command", "commands": {word: [str(self.script), word] for word in commands}}
+        config.write_text(json.dumps({"services": {"api": service}}))
+        self.environment["INCIDENT_CONFIG"] = str(config)
+
+    def at(self, host: str, release: str) -> None:
+        """Deploy and run it there."""
+        link = self.srv / host / "current"
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"releases/{release}")
+        subprocess.run([str(self.script), "start", host], check=True)
+
+    def current(self) -> list[str]:
+        return [str((self.srv / host / "current").readlink()) for host in HOSTS]
+
+    def running(self) -> list[str]:
+        return [(self.srv / host / "running").read_text().strip() for host in HOSTS]
+
+    def rollback(self, *arguments: str) -> tuple[int, str]:
+        code, output = self.run("-e", "app=api", *arguments, playbook=ROLLBACK)
+        return code, " ".join(output.split())
+
+    def last_run(self) -> str:
+        run: str = self.incidents()[0]["runs"][-1]["run"]
+        return run
+
+    def undo(self, *arguments: str) -> tuple[int, str]:
+        code, output = self.run(*(arguments or ("-e", f"action={self.last_run()}")), playbook=UNDO)
+        return code, " ".join(output.split())
+
+
+@pytest.fixture
+def deployed(tmp_path: Path) -> Deployed:
+    return Deployed(tmp_path)
+
+
+def test_the_handbooks_command_goes_back_and_undo_comes_back(deployed: Deployed) -> None:
+    code, output = deployed.rollback("-e", "version=previous")
+    assert code == 0, output
+    assert deployed.current() == deployed.running() == [f"releases/{MIDDLE}"] * 2
+    assert f"prod-api-01: {NEW} to {MIDDLE} (deployed 2" in output
+    assert f"incident.response.undo -e action={deployed.last_run()}" in output
+    (incident,) = deployed.incidents()
+    assert incident["status"] == "mitigated"
+    assert any(f"{NEW} to {MIDDLE}" in entry["text"] for entry in incident["entries"])
+
+    code, output = deployed.undo()
+    assert code == 0, output
+    assert deployed.current() == deployed.running() == [f"releases/{NEW}"] * 2
+
+    code, output = deployed.undo()
+    assert code == 0, output
+    assert deployed.current() == deployed.running() == [f"releases/{MIDDLE}"] * 2
+    code, output = deployed.undo("-e", f"incident={incident['name']}")
+    assert code == 0, output
+    assert deployed.current() == [f"releases/{NEW}"] * 2
+
+
+def test_an_exact_version_and_a_second_run_changes_nothing(deployed: Deployed) -> None:
+    assert deployed.rollback("-e", f"version={OLD}")[0] == 0
+    assert deployed.current() == [f"releases/{OLD}"] * 2
+    before = [(deployed.srv / host / "running").stat().st_mtime_ns for host in HOSTS]
+    code, output = deployed.rollback("-e", f"version={OLD}")
+    assert code == 0, output
+    assert "changed=0" in output
+    assert [(deployed.srv / host / "running").stat().st_mtime_ns for host in HOSTS] == before
+    code, output = deployed.undo()
+    assert code != 0
+    assert "there is nothing to undo" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["version=20990101000000"], f"There is no release 20990101000000. There are {OLD}, {MIDDLE}, {NEW}"),
+        (["version=../../etc"], "There is no release ../../etc"),
+        (["app=apy"], "Did you mean api?"),
+        (["app="], "is not the name of a service"),
+        (["host=prod-db-01"], "prod-db-01"),
+    ],
+)
+def test_what_is_not_there_is_refused(deployed: Deployed, arguments: list[str], says: str) -> None:
+    code, output = deployed.rollback("-e", " ".join(arguments))
+    assert code != 0
+    assert says in output
+    assert "Nothing was touched" in output
+    assert deployed.current() == [f"releases/{NEW}"] * 2
+
+
+def test_no_previous_release_is_refused(deployed: Deployed) -> None:
+    for host in HOSTS:
+        deployed.at(host, OLD)
+    code, output = deployed.rollback()
+    assert code != 0
+    assert f"There is no release before {OLD}" in output
+    assert deployed.current() == [f"releases/{OLD}"] * 2
+
+
+def test_a_link_to_nowhere_can_be_left(deployed: Deployed) -> None:
+    for host in HOSTS:
+        (deployed.srv / host / "releases" / NEW).rmdir()
+    code, output = deployed.rollback()
+    assert code == 0, output
+    assert f"{NEW} (which is missing) to {MIDDLE}" in output
+    assert deployed.current() == [f"releases/{MIDDLE}"] * 2
+
+
+def test_a_bad_release_is_put_back_and_the_other_hosts_are_untouched(deployed: Deployed) -> None:
+    for host in HOSTS:
+        (deployed.srv / host / "releases" / MIDDLE / "bad").touch()
+    untouched = (deployed.srv / HOSTS[1] / "running").stat().st_mtime_ns
+    code, output = deployed.rollback()
+    assert code != 0
+    assert "verdict made_worse" in output
+    assert "put back as it was before, and is healthy" in output
+    assert deployed.current() == deployed.running() == [f"releases/{NEW}"] * 2
+    assert (deployed.srv / HOSTS[1] / "running").stat().st_mtime_ns == untouched
+    assert deployed.incidents()[0]["status"] == "acknowledged"
+    code, output = deployed.undo()
+    assert code != 0
+    assert "nothing to undo" in output
+
+
+def test_a_pending_migration_refuses_unless_forced(deployed: Deployed) -> None:
+    (deployed.srv / HOSTS[1] / "MIGRATION_PENDING").touch()
+    code, output = deployed.rollback()
+    assert code != 0
+    assert "force_migrations=true" in output
+    assert deployed.current() == [f"releases/{NEW}"] * 2
+    code, output = deployed.rollback("-e", "force_migrations=true")
+    assert code == 0, output
+
+
+def test_undo_refuses_what_has_moved_and_says_what(deployed: Deployed) -> None:
+    assert deployed.rollback()[0] == 0
+    deployed.at(HOSTS[1], OLD)
+    code, output = deployed.undo()
+    assert code != 0
+    assert f"It has moved since: it is at {OLD}, and was left at {MIDDLE}" in output
+    assert deployed.current() == [f"releases/{MIDDLE}", f"releases/{OLD}"]
+
+
+def test_a_plan_touches_nothing_and_only_the_approved_one_runs(deployed: Deployed) -> None:
+    code, output = deployed.rollback("-e", "plan=true")
+    assert code == 0, output
+    assert deployed.current() == [f"releases/{NEW}"] * 2
+    assert deployed.incidents() == []
+    approved = output.partition("approved_plan=")[2].split()[0]
+    assert deployed.rollback("--check")[1].count(f"plan {approved}") == 1
+    deployed.at(HOSTS[1], MIDDLE)
+    code, output = deployed.rollback("-e", f"approved_plan={approved}")
+    assert code != 0
+    assert "no longer the approved one" in output
+    assert deployed.current() == [f"releases/{NEW}", f"releases/{MIDDLE}"]
+    deployed.at(HOSTS[1], NEW)
+    code, output = deployed.rollback("-e", f"approved_plan={approved}")
+    assert code == 0, output
+
+
+def test_a_killed_rollback_refuses_previous_and_heals_by_undo_or_version(deployed: Deployed) -> None:
+    for heal in ("undo", "version"):
+        (deployed.srv / HOSTS[0] / "slow").touch()
+        (deployed.srv / "starting").unlink(missing_ok=True)
+        process = deployed.start("-e", "app=api version=previous", playbook=ROLLBACK)
+        assert eventually((deployed.srv / "starting").exists)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        (deployed.srv / HOSTS[0] / "slow").unlink()
+        subprocess.run(["pkill", "-KILL", "-f", str(deployed.script)], check=False)
+        assert eventually(lambda: deployed.kinds()[-1] == "run_vanished")
+        assert deployed.current() == [f"releases/{MIDDLE}", f"releases/{NEW}"]
+
+        code, output = deployed.rollback()
+        assert code != 0
+        assert f"prod-api-01 was going from {NEW} to {MIDDLE}" in output
+        assert deployed.current() == [f"releases/{MIDDLE}", f"releases/{NEW}"]
+        killed = output.partition("undo -e action=")[2].split()[0]
+        code, output = deployed.undo("-e", f"action={killed}") if heal == "undo" else deployed.rollback("-e", f"version={MIDDLE}")
+        assert code == 0, output
+        assert deployed.current() == deployed.running() == [f"releases/{NEW if heal == 'undo' else MIDDLE}"] * 2
+
+
+def test_a_restart_has_nothing_to_undo(deployed: Deployed) -> None:
+    assert deployed.run("-e", "service=api host=prod-api-01")[0] == 0
+    code, output = deployed.undo()
+    assert code != 0
+    assert "changed nothing that can be undone" in output
+    code, output = deployed.undo("-e", "action=20990101T000000-deadbeef")
+    assert code != 0
+    assert "isn't known in this journal" in output

@@ -345,7 +345,8 @@ class CallbackModule(CallbackBase):
             self._failed.append(f"{name} on {host}{cut(text, 200)}")
         self._spool.append(
             "task", sync=state in {"failed", "unreachable"} or task.action in _TELLING, at=time.time(), text=name + text, host=host,
-            action=task.action, state=state, changed=state == "changed", duration_ms=None if begun is None else round((time.monotonic() - begun) * 1000), data=data,
+            action=task.action, state=state, changed=state == "changed", data=data,
+            duration_ms=None if begun is None else round((time.monotonic() - begun) * 1000),
         )  # fmt: skip
 
     def _failure_text(self, result: Any, name: str) -> tuple[str, str, dict[str, Any]]:

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Two real systemd hosts, reachable by SSH, for all tests of this folder."""
+"""Real systemd hosts, reachable by SSH, for all tests of this folder: two for services, and one with nginx in front of them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Fleet:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.hosts = ["prod-api-01", "prod-api-02"]
+        self.front = "prod-api-03"
         self.inventory = folder / "inventory.yml"
 
     def script(self, *arguments: str) -> str:
@@ -28,15 +29,19 @@ class Fleet:
         return answer.stdout
 
     def up(self) -> None:
-        self.script("up", str(len(self.hosts)))
-        self.inventory.write_text(self.script("inventory"))
+        self.script("up", str(len(self.hosts) + 1))
+        lines = self.script("inventory").splitlines(keepends=True)
+        front = next(number for number, line in enumerate(lines) if self.front in line)
+        self.inventory.write_text("".join(lines[:front] + lines[front + 2 :]))
+
+    def address(self, host: str) -> str:
+        return (self._folder / "fleet" / "hosts" / host / "address").read_text().strip()
 
     def ssh(self, host: str, command: str, text: str = "") -> str:
         """What the command, which has to succeed, prints on the host."""
-        address = (self._folder / "fleet" / "hosts" / host / "address").read_text().strip()
         options = ["BatchMode=yes", "ControlPath=none", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
         given = [word for option in options for word in ("-o", option)]
-        line = ["ssh", "-i", str(self._folder / "fleet" / "key"), *given, f"root@{address}", command]
+        line = ["ssh", "-i", str(self._folder / "fleet" / "key"), *given, f"root@{self.address(host)}", command]
         answer = subprocess.run(line, input=text, text=True, capture_output=True, timeout=60, check=False)
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return answer.stdout.strip()

@@ -19,8 +19,8 @@ set -euo pipefail
 
 self=$(realpath "$0")
 cache=$(realpath -m "${INCIDENT_HOSTS_DIR:-/var/tmp/incident-response-hosts}")
-include=systemd,systemd-sysv,dbus,openssh-server,python3,iproute2,procps
-recipe=1 # another number makes a new root
+include=systemd,systemd-sysv,dbus,openssh-server,python3,iproute2,procps,nginx-light
+recipe=2 # another number makes a new root
 
 die() {
   echo "hosts.sh: $*" >&2
@@ -129,6 +129,7 @@ bootstrap() { # SUITE MIRROR: made in a temporary folder and renamed at the end
     systemd-networkd.service systemd-networkd-wait-online.service systemd-resolved.service systemd-timesyncd.service \
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer motd-news.timer
   systemctl --root="$made/root" --quiet enable ssh.service
+  systemctl --root="$made/root" --quiet disable nginx.service
   touch "$made/root"
   mv -T "$made/root" "$root"
   echo "hosts.sh: $root is ready after $((SECONDS - start)) s" >&2

@@ -53,7 +53,7 @@ def traffic(address: str, failed: list[str], versions: list[str]) -> Iterator[No
     over = threading.Event()
 
     def ask() -> None:
-        for dummy in range(2000):
+        for _dummy in range(2000):
             if over.is_set():
                 return
             try:

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import Lease
@@ -86,3 +88,28 @@ def test_where_the_journal_is(tmp_path: Path) -> None:
     for wrong in ("mysql://x", "sqlite:///", "journal.db"):
         with pytest.raises(ValueError, match="INCIDENT_JOURNAL must be sqlite:///path"):
             location(tmp_path, wrong)
+
+
+def test_a_record_that_grows_while_it_is_verified_is_not_called_tampered_with(tmp_path: Path) -> None:
+    key = b"k" * 32
+    with SqliteJournal(tmp_path / "journal.db", key) as journal, journal.transaction():
+        journal.append("i1", [Entry("opened", AT, data={"service": "api"})])
+    over = threading.Event()
+
+    def grow() -> None:
+        with SqliteJournal(tmp_path / "journal.db", key) as mine:
+            while not over.is_set():
+                with mine.transaction():
+                    mine.append("i1", [Entry("note", AT, text="more")])
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    try:
+        with SqliteJournal(tmp_path / "journal.db", key) as journal:
+            while len(journal.entries("i1")) < 200:
+                report = journal.verify("i1")
+                assert report.verified, report
+                assert journal.info("i1")["verified"]
+    finally:
+        over.set()
+        writer.join()

@@ -82,6 +82,18 @@ class SqliteJournal:
             raise
         self._db.execute("COMMIT")
 
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """All reads within see one moment, whatever is appended meanwhile."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("COMMIT")
+
     # The record
 
     def append(self, incident: str, entries: Sequence[Entry]) -> int:
@@ -161,20 +173,22 @@ class SqliteJournal:
         return [row[0] for row in self._db.execute("SELECT id FROM incidents ORDER BY opened_at DESC, name DESC")]
 
     def verify(self, incident: str) -> chain.Report:
-        rows = self._db.execute("SELECT position, body, seal FROM entries WHERE incident = ? ORDER BY position", (incident,))
-        sealed = [
-            chain.Sealed(position, bytes(body) if isinstance(body, bytes) else str(body).encode(), str(seal)) for position, body, seal in rows
-        ]
-        return chain.verify(self._key, incident, sealed, self.head(incident))
+        with self._snapshot():
+            rows = self._db.execute("SELECT position, body, seal FROM entries WHERE incident = ? ORDER BY position", (incident,))
+            sealed = [
+                chain.Sealed(position, bytes(body) if isinstance(body, bytes) else str(body).encode(), str(seal)) for position, body, seal in rows
+            ]
+            return chain.verify(self._key, incident, sealed, self.head(incident))
 
     def info(self, incident: str) -> dict[str, Any]:
         """What `incident_info` shows of one incident. An entry that can't be read any more is named as such."""
-        report, head = self.verify(incident), self.head(incident)
-        state = derive(incident, self.entries(incident))
-        return {
-            **state, "verified": report.verified, "first_bad": report.first_bad, "reason": report.reason,
-            "head": chain.short(head.seal) if head else "", "pending": self.pending(incident),
-        }  # fmt: skip
+        with self._snapshot():
+            report, head = self.verify(incident), self.head(incident)
+            state = derive(incident, self.entries(incident))
+            return {
+                **state, "verified": report.verified, "first_bad": report.first_bad, "reason": report.reason,
+                "head": chain.short(head.seal) if head else "", "pending": self.pending(incident),
+            }  # fmt: skip
 
     # The way to chat
 

@@ -34,19 +34,10 @@ _raw:
   elements: dict
 """
 
-import os
-import sqlite3
-from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions
-from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
-from ansible_collections.incident.response.plugins.module_utils._state import state_dir
-from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
-
-_NOTHING = "Nothing was touched."
+from ansible_collections.incident.response.plugins.plugin_utils import _undo
 
 
 class LookupModule(LookupBase):
@@ -54,46 +45,4 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
-        run, incident = str(terms[0]).strip(), str(self.get_option("incident")).strip()
-        if not run and not incident:
-            raise AnsibleError(f"Name what to undo: -e action=… as the run told it at its end, or -e incident=… for its latest action. {_NOTHING}")
-        try:
-            found = _find(run, incident)
-        except (OSError, sqlite3.Error, ValueError) as error:
-            raise AnsibleError(f"The journal can't be read: {error}. {_NOTHING}") from error
-        return [_record(found)]
-
-
-def _find(run: str, incident: str) -> Action:
-    options = _options.settings()
-    folder = state_dir(options["state_dir"])
-    with open_journal(folder, url=options["journal"], key_file=options["journal_key_file"], timeout=10) as journal:
-        where = journal.incident_of(run) if run else journal.find(incident)
-        if where is None:
-            hint = "Look with: ansible localhost -m incident.response.incident_info"
-            raise AnsibleError(f"{f'action={run}' if run else f'incident={incident}'} isn't known in this journal. {hint} {_NOTHING}")
-        if not journal.verify(where).verified:
-            raise AnsibleError(f"The record of {journal.info(where)['name']} was tampered with, so it says nothing to go by. {_NOTHING}")
-        known = [each for each in actions(journal.entries(where)) if each.run not in _this_run(folder)]
-    found = [each for each in known if not run or each.run == run]
-    if not found:
-        there = f"It can be done for: {', '.join(f'{each.run} ({each.name})' for each in known[-5:])}." if known else "A restart can't be undone."
-        raise AnsibleError(f"{f'action={run}' if run else f'incident={incident}'} changed nothing that can be undone. {there} {_NOTHING}")
-    return found[-1]
-
-
-def _this_run(folder: Path) -> set[str]:
-    """The names that the run which asks may have: its own plan is on the timeline already when it asks again."""
-    unrecorded = {_run.unrecorded(folder, process).name for process in (os.getpid(), os.getppid())}
-    current = _run.current()
-    return unrecorded | {current.name} if current else unrecorded
-
-
-def _record(found: Action) -> dict[str, Any]:
-    hosts = {
-        host: {"wanted": dict(change.before), "expected": [dict(state) for state in change.may_be()]}
-        for host, change in found.hosts.items() if change.undoable()
-    }  # fmt: skip
-    if not hosts:
-        raise AnsibleError(f"The {found.name} {found.run} left everything as it was: there is nothing to undo. {_NOTHING}")
-    return {"run": found.run, "name": found.name, "service": found.service, "role": found.role, "backend": found.backend, "hosts": hosts}
+        return [_undo.record(str(terms[0]).strip(), str(self.get_option("incident")).strip())]

@@ -32,7 +32,9 @@ class Fleet:
         self.script("up", str(len(self.hosts) + 1))
         lines = self.script("inventory").splitlines(keepends=True)
         front = next(number for number, line in enumerate(lines) if self.front in line)
-        self.inventory.write_text("".join(lines[:front] + lines[front + 2 :]))
+        common = "".join(lines[:front]).partition("  hosts:\n")[0].removeprefix("---\napi:\n")
+        balancer = f"balancer:\n{common}  hosts:\n{''.join(lines[front : front + 2])}"
+        self.inventory.write_text("".join(lines[:front] + lines[front + 2 :]) + balancer)
 
     def address(self, host: str) -> str:
         return (self._folder / "fleet" / "hosts" / host / "address").read_text().strip()

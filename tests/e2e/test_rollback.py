@@ -77,7 +77,8 @@ def site(tmp_path: Path, fleet: Fleet) -> Site:
     site = Site(tmp_path)
     site.inventory = fleet.inventory
     config = tmp_path / "config.yml"
-    config.write_text("services: {api: {hosts: api, health: {http: 'http://127.0.0.1:8080/health', retries: 8}}}\n")
+    balancer = "{hosts: balancer, path: /etc/nginx/sites-enabled/default, port: 8080}"
+    config.write_text(f"services: {{api: {{hosts: api, health: {{http: 'http://127.0.0.1:8080/health', retries: 8}}, balancer: {balancer}}}}}\n")
     site.environment["INCIDENT_CONFIG"] = str(config)
     servers = " ".join(f"server {fleet.address(host)}:8080;" for host in fleet.hosts)
     fleet.ssh(fleet.front, "cat > /etc/nginx/sites-enabled/default && systemctl restart nginx", UPSTREAM.format(servers=servers))
@@ -105,7 +106,7 @@ def links(fleet: Fleet) -> list[str]:
 
 
 def test_the_handbooks_command_loses_no_request_and_undo_brings_all_back(released: Site, fleet: Fleet) -> None:
-    before = links(fleet)
+    before = links(fleet), fleet.ssh(fleet.front, "sha256sum /etc/nginx/sites-enabled/default")
     failed: list[str] = []
     versions: list[str] = []
     with traffic(fleet.address(fleet.front), failed, versions):
@@ -116,7 +117,7 @@ def test_the_handbooks_command_loses_no_request_and_undo_brings_all_back(release
         run = released.incidents()[0]["runs"][0]["run"]
         code, output = released.run("-e", f"action={run}", playbook=UNDO)
         assert code == 0, output
-    assert links(fleet) == before
+    assert (links(fleet), fleet.ssh(fleet.front, "sha256sum /etc/nginx/sites-enabled/default")) == before
     assert failed == []
     assert set(versions) == {OLD, NEW}
     assert [each["verdict"] for each in released.incidents()[0]["runs"]] == ["worked", "worked"]
@@ -131,6 +132,7 @@ def test_a_bad_release_is_left_at_once_and_no_other_host_sees_it(released: Site,
     assert "verdict made_worse" in output
     assert "put back as it was before, and is healthy" in " ".join(output.split())
     assert links(fleet) == [f"releases/{NEW}\n{NEW}"] * 2
+    assert " down" not in fleet.ssh(fleet.front, "cat /etc/nginx/sites-enabled/default")
     assert fleet.ssh(fleet.hosts[1], "systemctl show --property=InvocationID api") == untouched
 
 

@@ -1,0 +1,37 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What `nginx_upstream` changes in a file, and what it leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.incident.response.plugins.modules.nginx_upstream import changed_text
+
+FILE = """upstream api {
+    least_conn;
+    server 10.0.0.11:8080 weight=2;
+    server 10.0.0.12:8080;  # the second
+    server 10.0.0.13:8080 backup;
+}
+upstream web { server 10.0.0.11:80; server 10.0.0.12:80; }
+server { listen 80; server_name api; location / { proxy_pass http://api; } }
+"""
+
+
+@pytest.mark.parametrize("server", ["10.0.0.11:8080", "10.0.0.12:8080", "10.0.0.13:8080", "10.0.0.11:80"])
+def test_a_server_that_is_put_back_leaves_the_file_as_it_was(server: str) -> None:
+    drained, found, alone = changed_text(FILE, server, serving=False)
+    assert (found, alone) == (True, False)
+    assert drained.count(" down;") == 1
+    assert changed_text(drained, server, serving=False)[0] == drained
+    assert changed_text(drained, server, serving=True)[0] == FILE
+
+
+def test_the_last_that_serves_is_not_taken_out() -> None:
+    drained = changed_text(FILE, "10.0.0.11:8080", serving=False)[0]
+    assert changed_text(drained, "10.0.0.12:8080", serving=False) == (drained, True, True)
+
+
+@pytest.mark.parametrize("server", ["10.0.0.1:8080", "10.0.0.11", "api", "10.0.0.99:8080"])
+def test_what_is_in_no_upstream_is_not_found(server: str) -> None:
+    assert changed_text(FILE, server, serving=False) == (FILE, False, False)

@@ -29,7 +29,7 @@ key has the value below, which is the handbook's. A mistake is named with its li
     safety:
       max_hosts: 2
 
-Of these, this version acts on `services` (without `replicas`, `owner`, `component`, `runbook`), `oncall`,
+Of these, this version acts on `services` (without `owner`, `component`, `runbook`), `oncall`,
 `channels.incidents` and `safety`; all others are checked and wait for what will use them.
 
 This page is made by `make docs` from `meta/incident-response.schema.json`.

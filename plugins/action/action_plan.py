@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.incident.response.plugins.module_utils._core.action import plan_hash
+from ansible_collections.incident.response.plugins.module_utils._core.scale import count, refusal, spread
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
 
@@ -19,12 +21,16 @@ class ActionModule(ControllerAction):
         "backend": {"type": "str", "required": True},
         "hosts": {"type": "list", "elements": "str", "required": True},
         "looks": {"type": "list", "elements": "dict", "default": []},
+        "replicas": {"type": "raw"},
+        "limits": {"type": "dict", "default": {}},
         "approved": {"type": "str", "default": ""},
         "only": {"type": "bool", "default": False},
     }
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         seen = dict(zip(params["hosts"], params["looks"] or [{}] * len(params["hosts"]), strict=True))
+        if params["replicas"] is not None:
+            seen = _spread(seen, params["replicas"], params["limits"])
         plan = {
             "name": params["action"], "service": params["service"], "role": params["role"], "backend": params["backend"],
             "hosts": {
@@ -56,3 +62,24 @@ class ActionModule(ControllerAction):
 
 def _line(found: str, seen: dict[str, dict[str, Any]]) -> str:
     return f"plan {found}: " + "; ".join(f"{host}{': ' if look.get('text') else ''}{look.get('text', '')}" for host, look in seen.items())
+
+
+def _spread(seen: dict[str, dict[str, Any]], given: Any, limits: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What was seen, with the instances that each host is to have. Raises Refused."""
+    running = {host: [int(number) for number in look["state"]["instances"]] for host, look in seen.items()}
+    total = sum(map(len, running.values()))
+    try:
+        replicas = count(given)
+    except ValueError as error:
+        raise Refused(f"{error}. Nothing was touched.") from None
+    why = refusal(running=total, replicas=replicas, least=limits.get("min"), most=limits.get("max"), down=boolean(limits.get("down", False)))
+    if why:
+        raise Refused(f"{why}. Nothing was touched.")
+    planned = spread(running, replicas)
+    for host, numbers in planned.items():
+        more, each, left = len(numbers) - len(running[host]), int(limits.get("memory_mb") or 0), int(seen[host].get("memory_left", 0))
+        if more * each > left:
+            needs = f"{host} has {left} MiB left, and {more} more instances take {more * each}"
+            raise Refused(f"{needs}. Nothing was touched. Scale to fewer, or add hosts.")
+    words = {host: f"{len(running[host])} to {len(numbers)} instances, of {total} to {replicas}" for host, numbers in planned.items()}
+    return {host: {**look, "wanted": {"instances": planned[host]}, "text": words[host]} for host, look in seen.items()}

@@ -40,12 +40,13 @@ class Backend(Protocol):
 def run(module: AnsibleModule, backend: Backend) -> None:
     """Do what the module's options `version` (only say what it would be), `wanted` (make it so) and `expected` ask; exits."""
     try:
-        module.exit_json(**_work(module, backend))
+        module.exit_json(**work(module, backend))
     except (Refused, OSError) as error:
         module.fail_json(msg=str(error))
 
 
-def _work(module: AnsibleModule, backend: Backend) -> dict[str, Any]:
+def work(module: AnsibleModule, backend: Backend, *, partial: bool = False) -> dict[str, Any]:
+    """The result. `partial`: a change that got only part of the way is one, too. Raises Refused, OSError."""
     version, wanted, expected = (module.params[name] for name in ("version", "wanted", "expected"))
     now, words = backend.look(), ""
     result: dict[str, Any] = {"changed": False, "state": now, "name": backend.name(now)}
@@ -63,7 +64,7 @@ def _work(module: AnsibleModule, backend: Backend) -> dict[str, Any]:
     if not module.check_mode:
         backend.change(wanted)
         result["state"] = backend.look()
-        if result["state"] != wanted:
+        if result["state"] != wanted and not partial:
             raise Refused(f"It is at {backend.name(result['state'])} after the change to {backend.name(wanted)}")
     diff = {"before": f"{backend.name(now)}\n", "after": f"{backend.name(wanted)}\n"}
-    return result | {"changed": True, "diff": diff, "name": backend.name(wanted)}
+    return result | {"changed": True, "diff": diff, "name": backend.name(result["state"] if partial else wanted)}

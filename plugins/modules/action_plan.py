@@ -40,6 +40,14 @@ options:
     type: list
     elements: dict
     default: []
+  replicas:
+    description: How many instances there are to be on all hosts together, where the state is a list of C(instances).
+    type: raw
+  limits:
+    description:
+      - With O(replicas), what may be. C(min) and C(max); C(down), whether there may be fewer than now; C(memory_mb), what one takes.
+    type: dict
+    default: {}
   approved:
     description: The hash of the only plan that may be carried out; any other is refused. Empty for any.
     type: str

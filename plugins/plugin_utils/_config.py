@@ -72,6 +72,7 @@ def service(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     versions = settings["versions"]
     versions.setdefault("path", f"/srv/{name}")
     versions.setdefault("package", name)
+    settings["replicas"].setdefault("template", f"{name}@.service")
     command, health = settings["backend"] == "command", settings["health"]
     settings["checks"] = {
         "unit": "" if command else settings["unit"],

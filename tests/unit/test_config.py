@@ -95,7 +95,7 @@ def test_the_schema_is_one_and_its_defaults_hold_to_it() -> None:
 
 def test_the_example_in_the_docs_is_a_valid_file() -> None:
     config = _config.load(Path(__file__).parents[2] / "docs" / "incident-response.example.yml")
-    assert set(config["services"]) == {"api", "importer"}
+    assert set(config["services"]) == {"api", "worker", "importer"}
 
 
 def test_every_key_is_described() -> None:

@@ -20,18 +20,27 @@ server { listen 80; server_name api; location / { proxy_pass http://api; } }
 
 @pytest.mark.parametrize("server", ["10.0.0.11:8080", "10.0.0.12:8080", "10.0.0.13:8080", "10.0.0.11:80"])
 def test_a_server_that_is_put_back_leaves_the_file_as_it_was(server: str) -> None:
-    drained, found, alone = changed_text(FILE, server, serving=False)
-    assert (found, alone) == (True, False)
+    drained, missing, alone = changed_text(FILE, [server], "drained")
+    assert (missing, alone) == ([], [])
     assert drained.count(" down;") == 1
-    assert changed_text(drained, server, serving=False)[0] == drained
-    assert changed_text(drained, server, serving=True)[0] == FILE
+    assert changed_text(drained, [server], "drained")[0] == drained
+    assert changed_text(drained, [server], "serving")[0] == FILE
 
 
 def test_the_last_that_serves_is_not_taken_out() -> None:
-    drained = changed_text(FILE, "10.0.0.11:8080", serving=False)[0]
-    assert changed_text(drained, "10.0.0.12:8080", serving=False) == (drained, True, True)
+    drained = changed_text(FILE, ["10.0.0.11:8080"], "drained")[0]
+    assert changed_text(drained, ["10.0.0.12:8080"], "drained") == (drained, [], ["10.0.0.12:8080"])
 
 
 @pytest.mark.parametrize("server", ["10.0.0.1:8080", "10.0.0.11", "api", "10.0.0.99:8080"])
 def test_what_is_in_no_upstream_is_not_found(server: str) -> None:
-    assert changed_text(FILE, server, serving=False) == (FILE, False, False)
+    assert changed_text(FILE, [server], "drained") == (FILE, [server], [])
+
+
+@pytest.mark.parametrize(("upstream", "line"), [("api", "\n    server 10.0.0.14:8080;"), ("web", " server 10.0.0.14:8080;")])
+def test_servers_that_come_and_go_leave_the_file_as_it_was(upstream: str, line: str) -> None:
+    more = changed_text(FILE, ["10.0.0.14:8080", "10.0.0.15:8080"], "present", upstream)[0]
+    assert more.replace(line, "").replace(line.replace("14", "15"), "") == FILE
+    assert changed_text(more, ["10.0.0.14:8080"], "present", upstream)[0] == more
+    assert changed_text(more, ["10.0.0.15:8080", "10.0.0.14:8080"], "absent", upstream)[0] == FILE
+    assert changed_text(FILE, ["10.0.0.14:8080"], "present", "other") == (FILE, ["10.0.0.14:8080"], [])

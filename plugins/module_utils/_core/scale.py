@@ -1,0 +1,44 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How many instances there are to be, and on which host each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+def count(given: object) -> int:
+    """`3` and `"3"` are three. Raises ValueError for all that is no whole number above zero."""
+    text = str(given).strip()
+    if isinstance(given, bool) or not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError(f"replicas={text[:40]!r} is not a whole number above 0")
+    return int(text)
+
+
+def spread(running: Mapping[str, Sequence[int]], replicas: int) -> dict[str, list[int]]:
+    """The instances of each host. What runs stays where it is; a new one, with the lowest free number, goes where the fewest are.
+
+    What is too many goes with the highest number first.
+    """
+    found = {host: sorted(numbers) for host, numbers in running.items()}
+    taken = {number for numbers in found.values() for number in numbers}
+    for number in sorted(taken, reverse=True)[: max(0, len(taken) - replicas)]:
+        for numbers in found.values():
+            if number in numbers:
+                numbers.remove(number)
+    free = (number for number in range(1, replicas + len(taken) + 1) if number not in taken)
+    while sum(map(len, found.values())) < replicas:
+        host = min(found, key=lambda each: len(found[each]))
+        found[host] = sorted([*found[host], next(free)])
+    return found
+
+
+def refusal(*, running: int, replicas: int, least: int | None, most: int | None, down: bool) -> str:
+    """Why that many are not to be; empty where they may."""
+    if most is not None and replicas > most:
+        return f"replicas={replicas} is more than the {most} that the service catalogue allows (replicas.max)"
+    if least is not None and replicas < least:
+        return f"replicas={replicas} is less than the {least} that the service catalogue asks for (replicas.min)"
+    if replicas < running and not down:
+        return f"replicas={replicas} is less than the {running} that run. To scale down: -e allow_scale_down=true"
+    return ""

@@ -1,0 +1,202 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_instances
+short_description: Look at the instances of a systemd template unit, start and stop them
+version_added: 0.2.0
+description:
+  - An instance that is started is enabled too, so that it is there after a reboot; one that is stopped is disabled.
+  - Each new instance is looked at until it is healthy. One that doesn't get there is stopped and disabled again, and the healthy ones stay.
+author: Contributors to incident.response (@incident-response)
+extends_documentation_fragment: [incident.response.backend]
+options:
+  template:
+    description: The template unit, with the C(@), such as V(api@.service).
+    type: str
+    required: true
+  http:
+    description: An address that a healthy instance answers on with a status below 400; C({port}) in it is the instance's port.
+    type: str
+    default: ""
+  first_port:
+    description: The port of instance 1. Instance 2 has the next one, and so on.
+    type: int
+    default: 0
+  retries:
+    description: How many times to look again at a new instance.
+    type: int
+    default: 20
+  delay:
+    description: Seconds between two looks.
+    type: float
+    default: 0.5
+"""
+EXAMPLES = r"""
+- name: Look at the instances of api
+  incident.response.service_instances:
+    template: api@.service
+"""
+RETURN = r"""
+state:
+  description: The numbers of the instances that run, after the change.
+  type: dict
+  returned: success
+  sample: {instances: [1, 3]}
+wanted:
+  description: The state that was asked for.
+  type: dict
+  returned: success
+name:
+  description: The same in words.
+  type: str
+  returned: success
+text:
+  description: From how many to how many.
+  type: str
+  returned: success
+healthy:
+  description: Whether all instances that run are healthy.
+  type: bool
+  returned: success
+detail:
+  description: What was seen, in words.
+  type: str
+  returned: success
+memory_left:
+  description: MiB that new processes may take.
+  type: int
+  returned: success
+ports:
+  description: The port of each instance that runs.
+  type: dict
+  returned: success
+broken:
+  description: The instances that did not get healthy, each with what its log says, and were stopped again.
+  type: dict
+  returned: success
+"""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import open_url
+from ansible_collections.incident.response.plugins.module_utils import _backend
+from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
+
+
+class Instances:
+    """The instances of a template unit on this host. A state is the list of their numbers."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module, given = module, module.params
+        if "@." not in given["template"]:
+            raise Refused(f"{given['template']!r} is no template unit, as api@.service is. Nothing was touched.")
+        self._template, self._http, self._first = given["template"], given["http"], given["first_port"]
+        self._retries, self._delay = given["retries"], given["delay"]
+        self.broken: dict[str, str] = {}
+
+    def look(self) -> State:
+        if self._run("systemctl", "cat", "--", self._unit(1))[0]:
+            raise Refused(f"There is no unit {self._template} here. Nothing was touched.")
+        command = ["systemctl", "list-units", "--plain", "--no-legend", "--full", "--all", "--type=service", self._template.replace("@.", "@*.")]
+        found = re.escape(self._template).replace("@", r"@(\d+)")
+        lines = [line.split() for line in self._run(*command)[1].splitlines()]
+        matches = [re.fullmatch(found, words[0]) for words in lines if len(words) > 2 and words[2] in {"active", "activating", "reloading"}]
+        return {"instances": sorted(int(match[1]) for match in matches if match)}
+
+    def name(self, state: State) -> str:
+        numbers = state.get("instances") or []
+        which = f" ({', '.join(map(str, numbers))})" if numbers else ""
+        return f"{len(numbers)} instance{'s' if len(numbers) != 1 else ''}{which}"
+
+    def resolve(self, version: str, now: State) -> tuple[State, str]:
+        return now, ""  # how many are to be here depends on the other hosts: the plan says it
+
+    def change(self, wanted: State) -> None:
+        now, then = set(self.look()["instances"]), set(wanted["instances"])
+        for number in sorted(now - then):
+            self._must("systemctl", "disable", "--now", self._unit(number))
+        for number in sorted(then - now):
+            self._run("systemctl", "enable", "--now", self._unit(number))
+        for number in sorted(then - now):
+            if not self._gets_healthy(number):
+                log = self._run("journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", self._unit(number))[1]
+                self._must("systemctl", "disable", "--now", self._unit(number))
+                self._run("systemctl", "reset-failed", self._unit(number))
+                self.broken[str(number)] = log.strip()
+
+    def port(self, number: int) -> int:
+        return int(self._first) + number - 1
+
+    def healthy(self, number: int) -> bool:
+        if self._run("systemctl", "is-active", "--quiet", self._unit(number))[0]:
+            return False
+        if not self._http:
+            return True
+        try:
+            with open_url(self._http.replace("{port}", str(self.port(number))), timeout=5):
+                return True
+        except (OSError, ValueError):
+            return False
+
+    def _gets_healthy(self, number: int) -> bool:
+        for left in range(self._retries, -1, -1):
+            if self.healthy(number):
+                return True
+            if left:
+                time.sleep(self._delay)
+        return False
+
+    def _unit(self, number: int) -> str:
+        return str(self._template).replace("@.", f"@{number}.")
+
+    def _run(self, *command: str) -> tuple[int, str, str]:
+        answer: tuple[int, str, str] = self._module.run_command(list(command))
+        return answer
+
+    def _must(self, *command: str) -> None:
+        code, out, err = self._run(*command)
+        if code:
+            raise Refused(f"{' '.join(command)}: {(err or out).strip()}")
+
+
+def memory_left() -> int:
+    """MiB that new processes may take."""
+    found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    return int(found[1]) // 1024 if found else 0
+
+
+def main() -> None:
+    spec: dict[str, dict[str, Any]] = {
+        "template": {"type": "str", "required": True},
+        "http": {"type": "str", "default": ""},
+        "first_port": {"type": "int", "default": 0},
+        "retries": {"type": "int", "default": 20},
+        "delay": {"type": "float", "default": 0.5},
+    }
+    module = AnsibleModule(argument_spec={**spec, **_backend.SPEC}, **_backend.RULES)
+    try:
+        instances = Instances(module)
+        result = _backend.work(module, instances, partial=True)
+        numbers = result["state"]["instances"]
+        ill = [number for number in numbers if not instances.healthy(number)] if not module.check_mode or not result["changed"] else []
+    except (Refused, OSError) as error:
+        module.fail_json(msg=str(error))
+    wanted = len(result["wanted"]["instances"])
+    words = f"{len(numbers)} of {wanted} instances run" + (f", not healthy: {', '.join(map(str, ill))}" if ill else "")
+    words += f", did not get healthy and were stopped: {', '.join(instances.broken)}" if instances.broken else ""
+    evidence = "\n".join(f"instance {number}: {log}" for number, log in instances.broken.items())
+    module.exit_json(
+        **result, healthy=not ill, exists=True, instance="", detail=words, evidence=evidence, broken=instances.broken,
+        memory_left=memory_left(), ports={str(number): str(instances.port(number)) for number in numbers},
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

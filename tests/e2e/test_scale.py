@@ -1,0 +1,146 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The handbook's scale-up command on real systemd hosts: instances of a template unit, behind nginx."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from e2e.conftest import Fleet
+from e2e.test_rollback_fleet import UNDO, UPSTREAM, traffic
+from sites import Site, eventually
+
+SCALE = "playbooks/emergency/scale-up.yml"
+SERVER = """import http.server, os, socketserver, sys, time
+number = int(sys.argv[1])
+if os.path.exists(f"/srv/api/broken.{number}"):
+    sys.exit(f"instance {number} finds no database")
+if os.path.exists("/srv/api/slow"):
+    open("/srv/api/starting", "w").close()
+    time.sleep(20)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(str(number).encode())
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+Server(("0.0.0.0", 8100 + number), Handler).serve_forever()
+"""
+UNIT = "[Service]\nExecStart=/usr/bin/python3 /srv/api/server.py %i\n[Install]\nWantedBy=multi-user.target\n"
+CONFIG = """services:
+  api:
+    hosts: api
+    replicas: {min: 1, max: 4, first_port: 8101, http: 'http://127.0.0.1:{port}/'}
+    balancer: {hosts: balancer, path: /etc/nginx/sites-enabled/default}
+    health: {retries: 10}
+"""
+
+
+@pytest.fixture
+def scaled(tmp_path: Path, fleet: Fleet) -> Site:
+    """One instance, on the first host."""
+    site = Site(tmp_path)
+    site.inventory = fleet.inventory
+    config = tmp_path / "config.yml"
+    config.write_text(CONFIG)
+    site.environment["INCIDENT_CONFIG"] = str(config)
+    for host in fleet.hosts:
+        fleet.ssh(host, "systemctl stop api 'api@*' 2>/dev/null; systemctl disable api@{1..4} 2>/dev/null; rm -rf /srv/api; mkdir -p /srv/api")
+        fleet.ssh(host, "cat > /srv/api/server.py", SERVER)
+        fleet.install(host, "api@.service", UNIT)
+    fleet.ssh(fleet.hosts[0], "systemctl enable --now api@1 2>/dev/null")
+    upstream = UPSTREAM.format(servers=f"\n  server {fleet.address(fleet.hosts[0])}:8101;\n")
+    fleet.ssh(fleet.front, "cat > /etc/nginx/sites-enabled/default && systemctl restart nginx", upstream)
+    assert eventually(lambda: bool(fleet.ssh(fleet.hosts[0], "ss -Hltn sport = :8101")))
+    return site
+
+
+def everything(fleet: Fleet) -> list[str]:
+    """What an undo has to bring back: the units that run, those that are enabled, and nginx's file."""
+    units = "systemctl list-units --plain --no-legend --state=active 'api@*' | cut -d' ' -f1; ls /etc/systemd/system/multi-user.target.wants"
+    return [*(fleet.ssh(host, units) for host in fleet.hosts), fleet.ssh(fleet.front, "cat /etc/nginx/sites-enabled/default")]
+
+
+def test_the_handbooks_command_gives_three_that_all_answer_and_undo_takes_them_away(scaled: Site, fleet: Fleet) -> None:
+    before = everything(fleet)
+    failed: list[str] = []
+    answers: list[str] = []
+    with traffic(fleet.address(fleet.front), failed, answers):
+        code, output = scaled.run("-e", "service=api replicas=3", playbook=SCALE)
+        assert code == 0, output
+        assert eventually(lambda: {"1", "2", "3"} <= set(answers[-50:]))
+        assert "prod-api-02: 0 to 1 instances, of 1 to 3" in output
+        code, output = scaled.run("-e", "service=api replicas=3", playbook=SCALE)
+        assert code == 0, output
+        assert "changed=0" in output
+        run = scaled.incidents()[0]["runs"][0]["run"]
+        code, output = scaled.run("-e", f"action={run}", playbook=UNDO)
+        assert code == 0, output
+    assert everything(fleet) == before
+    assert failed == []
+
+
+def test_partial_success_keeps_the_healthy_and_says_so(scaled: Site, fleet: Fleet) -> None:
+    fleet.ssh(fleet.hosts[0], "touch /srv/api/broken.3")
+    code, output = scaled.run("-e", "service=api replicas=4", playbook=SCALE)
+    assert code != 0
+    assert "1 of 2 instances run, did not get healthy and were stopped: 3" in output
+    assert "instance 3 finds no database" in output
+    assert fleet.ssh(fleet.hosts[0], "systemctl list-units --plain --no-legend --all 'api@*' | cut -d' ' -f1") == "api@1.service"
+    assert "api@3" not in fleet.ssh(fleet.hosts[0], "ls /etc/systemd/system/multi-user.target.wants")
+    assert scaled.incidents()[0]["runs"][0]["verdict"] == "no_effect"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("replicas=many", "replicas='many' is not a whole number above 0"),
+        ("", "replicas='' is not a whole number above 0"),
+        ("replicas=0", "is not a whole number above 0"),
+        ("replicas=5", "more than the 4 that the service catalogue allows"),
+        ("replicas=1 service=apo", "Did you mean api?"),
+    ],
+)
+def test_what_may_not_be_is_refused(scaled: Site, fleet: Fleet, arguments: str, says: str) -> None:
+    before = everything(fleet)
+    code, output = scaled.run("-e", f"service=api {arguments}", playbook=SCALE)
+    assert code != 0
+    assert says in " ".join(output.split())
+    assert "Nothing was touched" in " ".join(output.split())
+    assert everything(fleet) == before
+
+
+def test_down_is_never_silent(scaled: Site, fleet: Fleet) -> None:
+    assert scaled.run("-e", "service=api replicas=2", playbook=SCALE)[0] == 0
+    code, output = scaled.run("-e", "service=api replicas=1", playbook=SCALE)
+    assert code != 0
+    assert "allow_scale_down=true" in output
+    code, output = scaled.run("-e", "service=api replicas=1 allow_scale_down=true", playbook=SCALE)
+    assert code == 0, output
+    assert fleet.ssh(fleet.hosts[1], "systemctl list-units --plain --no-legend 'api@*'") == ""
+
+
+def test_what_a_host_has_no_memory_for_is_refused(scaled: Site, fleet: Fleet) -> None:
+    config = Path(scaled.environment["INCIDENT_CONFIG"])
+    config.write_text(CONFIG.replace("max: 4", "max: 4, memory_mb: 99999999"))
+    code, output = scaled.run("-e", "service=api replicas=2", playbook=SCALE)
+    assert code != 0
+    assert "prod-api-02 has" in output
+    assert "MiB left, and 1 more instances take 99999999. Nothing was touched" in " ".join(output.split())
+
+
+def test_a_killed_scale_up_is_finished_by_the_next_run(scaled: Site, fleet: Fleet) -> None:
+    fleet.ssh(fleet.hosts[1], "touch /srv/api/slow")
+    process = scaled.start("-e", "service=api replicas=2", playbook=SCALE)
+    assert eventually(lambda: fleet.ssh(fleet.hosts[1], "ls /srv/api").find("starting") >= 0)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert eventually(lambda: scaled.kinds()[-1] == "run_vanished")
+    fleet.ssh(fleet.hosts[1], "rm -f /srv/api/slow; pkill -KILL -f '[A]nsiballZ' || true; systemctl restart 'api@*'")
+    code, output = scaled.run("-e", "service=api replicas=2", playbook=SCALE)
+    assert code == 0, output
+    assert f"{fleet.address(fleet.hosts[1])}:8102" in fleet.ssh(fleet.front, "cat /etc/nginx/sites-enabled/default")

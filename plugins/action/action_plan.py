@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.incident.response.plugins.module_utils._core.action import plan_hash
-from ansible_collections.incident.response.plugins.module_utils._core.scale import count, refusal, spread
+from ansible_collections.incident.response.plugins.module_utils._core.scale import count, planned, refusal, running
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
 
@@ -65,21 +65,22 @@ def _line(found: str, seen: dict[str, dict[str, Any]]) -> str:
 
 
 def _spread(seen: dict[str, dict[str, Any]], given: Any, limits: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What was seen, with the instances that each host is to have. Raises Refused."""
-    running = {host: [int(number) for number in look["state"]["instances"]] for host, look in seen.items()}
-    total = sum(map(len, running.values()))
+    """What was seen, with what each host is to have. Raises Refused."""
     try:
         replicas = count(given)
     except ValueError as error:
         raise Refused(f"{error}. Nothing was touched.") from None
-    why = refusal(running=total, replicas=replicas, least=limits.get("min"), most=limits.get("max"), down=boolean(limits.get("down", False)))
+    now = {host: running(look["state"]) for host, look in seen.items()}
+    total = sum(now.values())
+    why = refusal(now=total, replicas=replicas, least=limits.get("min"), most=limits.get("max"), down=boolean(limits.get("down", False)))
     if why:
         raise Refused(f"{why}. Nothing was touched.")
-    planned = spread(running, replicas)
-    for host, numbers in planned.items():
-        more, each, left = len(numbers) - len(running[host]), int(limits.get("memory_mb") or 0), int(seen[host].get("memory_left", 0))
-        if more * each > left:
+    wanted = planned({host: look["state"] for host, look in seen.items()}, replicas)
+    then = {host: running(state) for host, state in wanted.items()}
+    for host, count_now in now.items():
+        more, each, left = then[host] - count_now, int(limits.get("memory_mb") or 0), int(seen[host].get("memory_left", 0))
+        if more > 0 and more * each > left:
             needs = f"{host} has {left} MiB left, and {more} more instances take {more * each}"
             raise Refused(f"{needs}. Nothing was touched. Scale to fewer, or add hosts.")
-    words = {host: f"{len(running[host])} to {len(numbers)} instances, of {total} to {replicas}" for host, numbers in planned.items()}
-    return {host: {**look, "wanted": {"instances": planned[host]}, "text": words[host]} for host, look in seen.items()}
+    words = {host: f"{now[host]} to {then[host]} instances, of {total} to {replicas}" for host in seen}
+    return {host: {**look, "wanted": wanted[host], "text": words[host]} for host, look in seen.items()}

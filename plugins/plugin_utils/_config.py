@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NAME = "incident-response.yml"
 _SCHEMA = Path(__file__).absolute().parents[2] / "meta" / "incident-response.schema.json"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_CONTAINERS = {"compose", "swarm", "kubernetes"}
 _KINDS = {
     "object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
     "null": "null",
@@ -70,13 +71,15 @@ def service(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     settings.setdefault("unit", name if name.endswith((".service", ".socket", ".timer", ".target")) else f"{name}.service")
     settings.setdefault("commands", {})
     versions = settings["versions"]
+    backend, health = settings["backend"], settings["health"]
+    versions.setdefault("backend", backend if backend in _CONTAINERS else "release")
     versions.setdefault("path", f"/srv/{name}")
     versions.setdefault("package", name)
+    settings["replicas"].setdefault("backend", backend if backend in _CONTAINERS else "instances")
     settings["replicas"].setdefault("template", f"{name}@.service")
-    command, health = settings["backend"] == "command", settings["health"]
     settings["checks"] = {
-        "unit": "" if command else settings["unit"],
-        "command": health.get("command") or (settings["commands"].get("status", []) if command else []),
+        "unit": settings["unit"] if backend == "systemd" else "",
+        "command": health.get("command") or settings["commands"].get("status", []),
         **{key: health[key] for key in ("http", "tcp", "retries", "delay")},
     }
     return settings

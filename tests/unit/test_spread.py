@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core.scale import count, refusal, spread
+from ansible_collections.incident.response.plugins.module_utils._core.scale import count, planned, refusal, spread
 
 
 @pytest.mark.parametrize("given", [3, "3", " 3 "])
@@ -34,9 +34,17 @@ def test_new_instances_go_where_the_fewest_are(running: dict[str, list[int]], re
     assert spread(running, replicas) == planned
 
 
+@pytest.mark.parametrize(
+    ("running", "replicas", "planned_counts"), [((1, 0), 3, (2, 1)), ((3, 1), 2, (1, 1)), ((2,), 5, (5,)), ((0, 0, 0), 2, (1, 1, 0))]
+)
+def test_counts_are_kept_even(running: tuple[int, ...], replicas: int, planned_counts: tuple[int, ...]) -> None:
+    states = {f"host{number}": {"replicas": each, "image": "api:1"} for number, each in enumerate(running)}
+    assert [state["replicas"] for state in planned(states, replicas).values()] == list(planned_counts)
+
+
 def test_bounds_and_scaling_down_are_refused_in_words() -> None:
-    assert "replicas.max" in refusal(running=1, replicas=5, least=None, most=4, down=False)
-    assert "replicas.min" in refusal(running=3, replicas=1, least=2, most=None, down=True)
-    assert "allow_scale_down=true" in refusal(running=3, replicas=2, least=None, most=None, down=False)
-    assert refusal(running=3, replicas=2, least=2, most=4, down=True) == ""
-    assert refusal(running=3, replicas=4, least=None, most=4, down=False) == ""
+    assert "replicas.max" in refusal(now=1, replicas=5, least=None, most=4, down=False)
+    assert "replicas.min" in refusal(now=3, replicas=1, least=2, most=None, down=True)
+    assert "allow_scale_down=true" in refusal(now=3, replicas=2, least=None, most=None, down=False)
+    assert refusal(now=3, replicas=2, least=2, most=4, down=True) == ""
+    assert refusal(now=3, replicas=4, least=None, most=4, down=False) == ""

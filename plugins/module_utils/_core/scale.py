@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def count(given: object) -> int:
@@ -15,17 +16,34 @@ def count(given: object) -> int:
     return int(text)
 
 
-def spread(running: Mapping[str, Sequence[int]], replicas: int) -> dict[str, list[int]]:
-    """The instances of each host. What runs stays where it is; a new one, with the lowest free number, goes where the fewest are.
+def running(state: Mapping[str, Any]) -> int:
+    """How many run on a host: its backend's state lists the numbers of its `instances`, or says how many `replicas` there are."""
+    return len(state["instances"]) if "instances" in state else int(state["replicas"])
+
+
+def planned(states: Mapping[str, Mapping[str, Any]], replicas: int) -> dict[str, dict[str, Any]]:
+    """The state that each host is to have, so that there are `replicas` on all together."""
+    if all("instances" in state for state in states.values()):
+        return {host: {"instances": numbers} for host, numbers in spread({host: state["instances"] for host, state in states.items()}, replicas).items()}
+    counts = {host: running(state) for host, state in states.items()}
+    while sum(counts.values()) != replicas:
+        fewer = sum(counts.values()) > replicas
+        host = (max if fewer else min)(counts, key=lambda each: counts[each])
+        counts[host] += -1 if fewer else 1
+    return {host: {**state, "replicas": counts[host]} for host, state in states.items()}
+
+
+def spread(numbers: Mapping[str, Sequence[int]], replicas: int) -> dict[str, list[int]]:
+    """The numbers of each host's instances. What runs stays where it is; a new one, with the lowest free number, goes where the fewest are.
 
     What is too many goes with the highest number first.
     """
-    found = {host: sorted(numbers) for host, numbers in running.items()}
-    taken = {number for numbers in found.values() for number in numbers}
+    found = {host: sorted(int(number) for number in each) for host, each in numbers.items()}
+    taken = {number for each in found.values() for number in each}
     for number in sorted(taken, reverse=True)[: max(0, len(taken) - replicas)]:
-        for numbers in found.values():
-            if number in numbers:
-                numbers.remove(number)
+        for each in found.values():
+            if number in each:
+                each.remove(number)
     free = (number for number in range(1, replicas + len(taken) + 1) if number not in taken)
     while sum(map(len, found.values())) < replicas:
         host = min(found, key=lambda each: len(found[each]))
@@ -33,12 +51,12 @@ def spread(running: Mapping[str, Sequence[int]], replicas: int) -> dict[str, lis
     return found
 
 
-def refusal(*, running: int, replicas: int, least: int | None, most: int | None, down: bool) -> str:
+def refusal(*, now: int, replicas: int, least: int | None, most: int | None, down: bool) -> str:
     """Why that many are not to be; empty where they may."""
     if most is not None and replicas > most:
         return f"replicas={replicas} is more than the {most} that the service catalogue allows (replicas.max)"
     if least is not None and replicas < least:
         return f"replicas={replicas} is less than the {least} that the service catalogue asks for (replicas.min)"
-    if replicas < running and not down:
-        return f"replicas={replicas} is less than the {running} that run. To scale down: -e allow_scale_down=true"
+    if replicas < now and not down:
+        return f"replicas={replicas} is less than the {now} that run. To scale down: -e allow_scale_down=true"
     return ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions
+from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._ports import Lease
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
@@ -26,15 +27,17 @@ class ActionModule(ControllerAction):
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         service = params["service"]
+        kind = self.drill(variables)
         expires = _config.seconds(_catalogue.configuration(self.options["config"])["safety"]["lock_expires"])
         recorded = _run.current() is not None
         try:
             folder = self.folder()
             run = self.this_run(folder)
+            self._check_incident(folder, kind, variables)
             if not recorded:
-                self._record(folder, run, service, variables)
+                self._record(folder, run, service, variables, kind)
             held = self._lock(folder, run, service, expires)
-            interrupted = self._interrupted(folder, service)
+            interrupted = self._interrupted(folder, service, kind)
         except (OSError, sqlite3.Error, ValueError) as error:
             self._display.warning(
                 f"incident.response: RECORDING IS DEGRADED: the journal can't be used, so nobody else is kept from acting on {service}: {error}"
@@ -53,14 +56,25 @@ class ActionModule(ControllerAction):
         with self.journal(folder, timeout=2) as journal:
             return (lock.holds if self.check else lock.acquire)(journal, wanted, now=now, alive=alive)
 
-    def _interrupted(self, folder: Path, service: str) -> Action | None:
+    def _check_incident(self, folder: Path, kind: Drill, variables: dict[str, Any]) -> None:
+        """A drill writes nothing into a real incident, and nothing real goes into a drill's."""
+        asked = str(variables.get("incident") or self.options["incident"] or "")
+        if not asked:
+            return
+        with self.journal(folder, timeout=2) as journal:
+            found = journal.find(asked)
+            if found and journal.info(found)["drill"] != bool(kind):
+                is_one = "is a drill, and this run is none: add -e drill=true" if not kind else "is no drill, and this run is one: leave out incident"
+                raise Refused(f"incident={asked} {is_one}. Nothing was touched.")
+
+    def _interrupted(self, folder: Path, service: str, kind: Drill) -> Action | None:
         """The last action on the service, where it was killed half-way."""
         with self.journal(folder, timeout=2) as journal:
-            incident = journal.open_for(service)
+            incident = journal.open_for(service, drill=bool(kind))
             last = actions(journal.entries(incident))[-1:] if incident else []
         return last[0] if last and last[0].interrupted() else None
 
-    def _record(self, folder: Path, run: _run.Run, service: str, variables: dict[str, Any]) -> None:
+    def _record(self, folder: Path, run: _run.Run, service: str, variables: dict[str, Any], kind: Drill) -> None:
         """Without the callback: the start now, the verdict by `action_verdict`, the end by the courier."""
         try:
             chat = bool(_options.connection(self.options))
@@ -70,6 +84,7 @@ class ActionModule(ControllerAction):
         about = _run.start(
             run, self.origin(variables), variables, action=str(variables.get("incident_action", "action")), service=service,
             known=secret_values(variables), recorder="task", check=self.check, chat=chat, incident=self.options["incident"],
+            drill=str(kind),
         )  # fmt: skip
         if _spool.append_shared(folder, run.name, "run_started", first=True, **about):
             _spool.start_courier(folder, run.name, _options.environment(self.options))

@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.incident.response.plugins.module_utils._core.action import plan_hash
+from ansible_collections.incident.response.plugins.module_utils._core import approval
+from ansible_collections.incident.response.plugins.module_utils._core.action import plan_hash, risk
+from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.scale import count, planned, refusal, running
+from ansible_collections.incident.response.plugins.module_utils._core.severity import DEFAULT_SEVERITY
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+
+Looks = dict[str, dict[str, Any]]
+"""What the backend saw on each host."""
 
 
 class ActionModule(ControllerAction):
@@ -28,7 +37,8 @@ class ActionModule(ControllerAction):
     }
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        seen = dict(zip(params["hosts"], params["looks"] or [{}] * len(params["hosts"]), strict=True))
+        _refuse_twice(params["hosts"], variables["hostvars"])
+        seen: Looks = dict(zip(params["hosts"], params["looks"] or [{}] * len(params["hosts"]), strict=True))
         if params["replicas"] is not None:
             seen = _spread(seen, params["replicas"], params["limits"])
         plan = {
@@ -37,34 +47,88 @@ class ActionModule(ControllerAction):
                 host: {"before": look.get("state", {}), "wanted": look.get("wanted", {}), "text": look.get("text", "")} for host, look in seen.items()
             },
         }  # fmt: skip
-        found = plan_hash(plan)
-        text = self._text(params, seen, found)
+        config, found = _catalogue.configuration(self.options["config"]), plan_hash(plan)
+        rules = config["safety"]["approval"]["required"]
+        asks = bool(rules) and approval.needed(rules, self._facts(params, variables, config))
+        text = self._text(params, seen, found, _hosts_of(params["service"], config, variables), asks=asks)
         self._display.display(text, stderr=True)
         if params["approved"] and params["approved"] != found:
             raise Refused(f"The plan is no longer the approved one ({params['approved']}), but {found}. Nothing was touched.\n{text}", hash=found)
-        result = {"hash": found, "text": text, "hosts": plan["hosts"], "about": f"{params['action']} of {params['service']}"}
+        about = f"{params['action']} of {params['service']}"
+        result = {"hash": found, "text": text, "hosts": plan["hosts"], "about": about, "approval": asks}
         if params["only"] or self.check:
             return self.recorded(result, {"only": True}, variables, text=_line(found, seen))
         plan["actor"] = self.origin(variables).actor
-        # what a restart changes can't be undone, and needs no record
-        recorded = any(each["before"] or each["wanted"] for each in plan["hosts"].values())
-        return self.recorded(result, {"plan": plan} if recorded else {}, variables, text=_line(found, seen))
+        # what a restart changes can't be undone, and needs no record; a dry drill changes nothing
+        undoable = any(each["before"] or each["wanted"] for each in plan["hosts"].values()) and self.drill(variables) is not Drill.DRY
+        return self.recorded(result, {"plan": plan} if undoable else {}, variables, text=_line(found, seen))
 
-    def _text(self, params: dict[str, Any], seen: dict[str, dict[str, Any]], found: str) -> str:
-        count, kind = len(seen), "Plan" if params["only"] or self.check else "About to act"
+    def _facts(self, params: dict[str, Any], variables: dict[str, Any], config: dict[str, Any]) -> approval.Facts:
+        settings = _catalogue.service_settings(config, params["service"])
+        action, service = "undo" if params["action"].startswith("undo ") else params["action"], settings["name"]
+        return approval.Facts(action, service, settings.get("environment", ""), self._severity(service, variables), params["backend"])
+
+    def _severity(self, service: str, variables: dict[str, Any]) -> str:
+        """That of the incident that is open, else the one that a new one will have."""
+        given = str(variables.get("severity") or DEFAULT_SEVERITY).upper()
+        asked = str(variables.get("incident") or self.options["incident"] or "")
+        try:
+            with self.journal(self.folder(), timeout=2) as journal:
+                there = (journal.find(asked) if asked else None) or journal.open_for(service, drill=bool(self.drill(variables)))
+                return str(journal.info(there)["severity"]) if there else given
+        except (OSError, sqlite3.Error, ValueError):  # a broken journal was told before, and makes no action easier
+            return given
+
+    def _text(self, params: dict[str, Any], seen: Looks, found: str, everywhere: int, *, asks: bool) -> str:
+        count, only = len(seen), params["only"] or self.check
+        kind = "Plan" if only else "About to act"
+        out = _out(seen, everywhere, scales=params["replicas"] is not None)
         lines = [f"incident.response: {kind}: {params['action']} of {params['service']} on {count} host{'s' if count > 1 else ''}, plan {found}"]
         lines += [f"  {host}{': ' if look.get('text') else ''}{look.get('text', '')}" for host, look in seen.items()]
-        lines.append(f"  one host at a time: {100 // count} % of the service's hosts here are out meanwhile; it stops at the first that fails")
+        lines.append(f"  one host at a time: {out} % of the service is out meanwhile; it stops at the first that fails")
+        lines.append(f"  risk {risk(out=out, stateful=bool(params['looks']))}")
+        if asks:
+            lines.append("  the policy asks for the approval of a second person (safety.approval)")
         if params["only"]:
             lines.append(f"  to do exactly this, the same command with -e approved_plan={found} instead of plan=true")
         return "\n".join(lines)
 
 
-def _line(found: str, seen: dict[str, dict[str, Any]]) -> str:
+def _line(found: str, seen: Looks) -> str:
     return f"plan {found}: " + "; ".join(f"{host}{': ' if look.get('text') else ''}{look.get('text', '')}" for host, look in seen.items())
 
 
-def _spread(seen: dict[str, dict[str, Any]], given: Any, limits: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _refuse_twice(hosts: list[str], hostvars: Mapping[str, Any]) -> None:
+    """Raises Refused where two names of the inventory are one host: it would be acted on twice, and counted twice."""
+    first: dict[tuple[str, str], str] = {}
+    for host in hosts if len(hosts) > 1 else []:
+        about = hostvars[host]
+        if about.get("ansible_connection") == "local":
+            continue
+        address = str(about.get("ansible_host") or host), str(about.get("ansible_port") or 22)
+        if address in first:
+            raise Refused(
+                f"{first[address]} and {host} are the same host ({address[0]}): the inventory has it under two names. "
+                "Nothing was touched. Leave one of them out: -e host=…"
+            )
+        first[address] = host
+
+
+def _hosts_of(service: str, config: dict[str, Any], variables: dict[str, Any]) -> int:
+    """On how many hosts the service runs, as far as the catalogue knows."""
+    entry = config["services"].get(service)
+    return len(_catalogue.matching(_catalogue.inventory(variables.get("groups", {})), entry["hosts"])) if entry else 0
+
+
+def _out(seen: Looks, everywhere: int, *, scales: bool) -> int:
+    """How much of the service, in per cent, can't answer at the worst moment: one host's share, unless the backend knows better."""
+    if scales:
+        now, then = (sum(running(look[key]) for look in seen.values()) for key in ("state", "wanted"))
+        return max(0, now - then) * 100 // max(1, now)
+    return max(int(look.get("out", 100 // max(len(seen), everywhere))) for look in seen.values())
+
+
+def _spread(seen: Looks, given: Any, limits: dict[str, Any]) -> Looks:
     """What was seen, with what each host is to have. Raises Refused."""
     try:
         replicas = count(given)
@@ -78,9 +142,11 @@ def _spread(seen: dict[str, dict[str, Any]], given: Any, limits: dict[str, Any])
     wanted = planned({host: look["state"] for host, look in seen.items()}, replicas)
     then = {host: running(state) for host, state in wanted.items()}
     for host, count_now in now.items():
-        more, each, left = then[host] - count_now, int(limits.get("memory_mb") or 0), int(seen[host].get("memory_left", 0))
-        if more > 0 and more * each > left:
-            needs = f"{host} has {left} MiB left, and {more} more instances take {more * each}"
-            raise Refused(f"{needs}. Nothing was touched. Scale to fewer, or add hosts.")
+        more = then[host] - count_now
+        for limit, found, unit in (("memory_mb", "memory_left", "MiB"), ("cpus", "cpus_left", "processors")):
+            each, left = float(limits.get(limit) or 0), float(seen[host].get(found, 0))
+            if more > 0 and more * each > left:
+                needs = f"{host} has {left:g} {unit} left, and {more} more instances take {more * each:g}"
+                raise Refused(f"{needs}. Nothing was touched. Scale to fewer, or add hosts.")
     words = {host: f"{now[host]} to {then[host]} instances, of {total} to {replicas}" for host in seen}
     return {host: {**look, "wanted": wanted[host], "text": words[host]} for host, look in seen.items()}

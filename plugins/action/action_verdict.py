@@ -21,16 +21,18 @@ class ActionModule(ControllerAction):
         "left": {"type": "dict", "default": {}},
         "restored": {"type": "dict", "default": {}},
         "plan": {"type": "str", "default": ""},
+        "dry": {"type": "bool", "default": False},
     }
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         before, after, restored = params["before"], params["after"], params["restored"]
-        verdict, seen = _judged(before, after, params["change"], params["left"]), after.get("detail") or "the check could not be made"
+        verdict = _judged(before, after, {} if params["dry"] else params["change"], params["left"])
+        seen = (after.get("detail") or "the check could not be made") + (" (a dry drill: nothing was changed)" if params["dry"] else "")
         if restored:
             seen += f"; it was put back as it was before, and is {'healthy' if restored.get('healthy') else 'NOT HEALTHY'} ({restored.get('detail')})"
         evidence = redact(str(after.get("evidence") or ""), secret_values(variables)) if verdict is not Verdict.WORKED else ""
         result = {"verdict": str(verdict), "evidence": evidence, "plan": params["plan"]}
-        data = {"verdict": str(verdict)} | ({"left": params["left"]} if params["left"] else {})
+        data = {"verdict": str(verdict)} | ({"left": params["left"]} if params["left"] and not params["dry"] else {})
         good = verdict is Verdict.WORKED
         text, detail = f"verdict {verdict}: {seen}", {} if good else {"evidence": cut(evidence, 3000)}
         result = self.recorded(result, data | detail, variables, text=text, state="ok" if good else "failed")

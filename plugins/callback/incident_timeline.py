@@ -92,6 +92,8 @@ from ansible import context
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
+from ansible_collections.incident.response.plugins.module_utils._core import drill
+from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, worst
@@ -102,7 +104,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._origin import o
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, encoded, start_courier, status_file, to_json, wait
 
-_TELLING = {"incident.response.action_plan", "incident.response.action_verdict"}
+_TELLING = {"incident.response.action_approve", "incident.response.action_plan", "incident.response.action_verdict"}
 """Actions of ours whose result says what belongs on the timeline."""
 _HIDDEN = "a task that is not logged (no_log)"
 _TEXT = 500
@@ -236,6 +238,7 @@ class CallbackModule(CallbackBase):
         service = str(templar.template(variables.get("incident_service", "")))
         self._settings = _options.settings()
         came = origin(variables, self._playbook_dir)
+        kind = self._drill(templar.template(variables.get("drill", variables.get("incident_drill", ""))))
         self._check = bool(context.CLIARGS.get("check")) or boolean(templar.template(variables.get("plan", False)), strict=False)
         self._begun = time.monotonic()
         self._folder = self._state_folder()
@@ -244,10 +247,12 @@ class CallbackModule(CallbackBase):
         self._in_run = True
         about = _run.start(
             run, came, variables, action=action, service=service, known=secret_values(variables), recorder="callback", check=self._check,
-            chat=self._chat_is_configured(), incident=self._settings["incident"],
+            chat=self._chat_is_configured(), incident=self._settings["incident"], drill=str(kind),
         )  # fmt: skip
         self._spool.append("run_started", sync=True, **about)
         shown = cut(redact(service), 200) or "no service"
+        if kind:
+            self._display.display(f"incident.response: THIS IS A DRILL{': nothing is changed' if kind is Drill.DRY else ''}", stderr=True)
         self._display.display(f"incident.response: recording {action} of {shown} (run {run.name})", stderr=True)
         try:
             start_courier(self._folder, run.name, _options.environment(self._settings))
@@ -255,6 +260,13 @@ class CallbackModule(CallbackBase):
             self._problems.append(f"the courier can't be started: {error}")
         for problem in filter(None, (*self._problems, self._spool.problem)):
             self._degraded(problem)
+
+    def _drill(self, given: Any) -> Drill:
+        try:
+            return drill.parse(given)
+        except ValueError as error:  # the action itself is refused by action_begin
+            self._problems.append(str(error))
+            return Drill.NO
 
     def _state_folder(self) -> Path:
         configured = self._settings["state_dir"]

@@ -54,8 +54,8 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
-from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.incident.response.plugins.module_utils._core import drill
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
 
 
@@ -66,25 +66,30 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         variables = variables or {}
         config = _catalogue.configuration(self.get_option("config"))
+        try:
+            drill.parse(variables.get("drill", ""))
+        except ValueError as error:
+            raise AnsibleError(f"{error}. Nothing was touched.") from None
         service = str(self.get_option("service"))
         each = [str(term).strip() for term in (terms[0] if isinstance(terms[0], list) else terms)]
         named = ",".join(each)
         settings = _catalogue.service_settings(config, service)
+        service = settings["name"]
         pattern = named or (settings["hosts"] if service in config["services"] else "")
         if not pattern:
             raise AnsibleError(f'host is empty: name the host to act on, as in -e "service={service} host=prod-api-01". Nothing was touched.')
-        inventory = _inventory(variables.get("groups", {}))
-        found = _matching(inventory, pattern)
+        inventory = _catalogue.inventory(variables.get("groups", {}))
+        found = _catalogue.matching(inventory, pattern)
         if not found:
             raise AnsibleError(_no_match(pattern, variables.get("groups", {}).get("all", [])))
-        gone = [name for name in each if name and not _matching(inventory, name)]
+        gone = [name for name in each if name and not _catalogue.matching(inventory, name)]
         if gone:
             raise AnsibleError(_no_match(gone[0], variables.get("groups", {}).get("all", [])))
-        self._check_place(inventory, found, service, settings, config)
+        _check_place(inventory, found, settings, config)
         subset = variables.get("ansible_limit")
         if subset:
             inventory.subset(subset)
-            left_out = sorted(set(found) - set(_matching(inventory, pattern)))
+            left_out = sorted(set(found) - set(_catalogue.matching(inventory, pattern)))
             if left_out:
                 raise AnsibleError(f"--limit {subset} leaves out {', '.join(left_out)}, which host={pattern} names. Nothing was touched.")
         limit = self.get_option("max_hosts") or config["safety"]["max_hosts"]
@@ -95,36 +100,36 @@ class LookupModule(LookupBase):
             )
         return found
 
-    @staticmethod
-    def _check_place(inventory: InventoryManager, found: list[str], service: str, settings: dict[str, Any], config: dict[str, Any]) -> None:
-        """Whether the service runs there, and whether the place is left to us."""
-        if service in config["services"]:
-            there = _matching(inventory, settings["hosts"])
-            wrong = [name for name in found if name not in there]
-            if wrong:
-                raise AnsibleError(
-                    f"{service} does not run on {_some(wrong)}: the service catalogue has it on {settings['hosts']} "
-                    f"({_some(there) or 'no host of the inventory'}). Nothing was touched."
-                )
-        protected = config["safety"]["protected_hosts"]
-        kept = [name for each in protected for name in _matching(inventory, each) if name in found]
-        if kept:
-            raise AnsibleError(f"{_some(kept)} is protected (safety.protected_hosts in the configuration). Nothing was touched.")
+
+def _check_place(inventory: InventoryManager, found: list[str], settings: dict[str, Any], config: dict[str, Any]) -> None:
+    """Whether the service runs there, and whether the place is left to us."""
+    service = settings["name"]
+    if service in config["services"]:
+        there = _catalogue.matching(inventory, settings["hosts"])
+        wrong = [name for name in found if name not in there]
+        if wrong:
+            raise AnsibleError(
+                f"{service} does not run on {_some(wrong)}: the service catalogue has it on {settings['hosts']} "
+                f"({_some(there) or 'no host of the inventory'}). Nothing was touched."
+            )
+        _check_names(inventory, found, settings, config)
+    protected = config["safety"]["protected_hosts"]
+    kept = [name for each in protected for name in _catalogue.matching(inventory, each) if name in found]
+    if kept:
+        raise AnsibleError(f"{_some(kept)} is protected (safety.protected_hosts in the configuration). Nothing was touched.")
 
 
-def _inventory(groups: dict[str, list[str]]) -> InventoryManager:
-    """The run's own inventory, flat, for its patterns."""
-    inventory = InventoryManager(loader=DataLoader(), parse=False)
-    for group, hosts in groups.items():
-        inventory.add_group(group)
-        for host in hosts:
-            inventory.add_host(host, group=None if group in {"all", "ungrouped"} else group)
-    inventory.reconcile_inventory()
-    return inventory
-
-
-def _matching(inventory: InventoryManager, pattern: str) -> list[str]:
-    return [host.name for host in inventory.list_hosts(pattern)]
+def _check_names(inventory: InventoryManager, found: list[str], settings: dict[str, Any], config: dict[str, Any]) -> None:
+    """Whether the catalogue has the same unit of the same host under another name: that would be two locks, and two incidents."""
+    name, unit = settings["name"], settings["unit"]
+    for other, entry in config["services"].items():
+        same = settings["backend"] == entry["backend"] == "systemd" and entry.get("unit", f"{other}.service") == unit
+        both = [host for host in _catalogue.matching(inventory, entry["hosts"]) if host in found] if same and other != name else []
+        if both:
+            raise AnsibleError(
+                f"{name} and {other} are both {unit} on {_some(both)}: the service catalogue has one service under two names. "
+                f"Nothing was touched. Keep one, and make the other its alias: services.{name}.aliases: [{other}]"
+            )
 
 
 def _no_match(pattern: str, hosts: list[str]) -> str:

@@ -28,7 +28,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - A mapping with C(run), C(name), C(service), C(role), C(backend), and C(hosts), which has for each host the state to bring back as
+    - A mapping with C(run), C(name), C(service), C(role), C(backend), C(drill), and C(hosts), which has for each host the state to bring back as
       C(wanted), and as C(expected) the states that the run may have left.
   type: list
   elements: dict

@@ -45,7 +45,7 @@ options:
     type: raw
   limits:
     description:
-      - With O(replicas), what may be. C(min) and C(max); C(down), whether there may be fewer than now; C(memory_mb), what one takes.
+      - With O(replicas), what may be. C(min) and C(max); C(down), whether there may be fewer than now; C(memory_mb) and C(cpus), what one takes.
     type: dict
     default: {}
   approved:
@@ -76,6 +76,10 @@ hash:
   description: The same for the same hosts, states and action; another for any other plan.
   type: str
   returned: always
+approval:
+  description: Whether the policy asks for the approval of a second person, as M(incident.response.action_approve) gets it.
+  type: bool
+  returned: success
 about:
   description: The action and the service.
   type: str

@@ -36,6 +36,10 @@ options:
     description: The hash of the plan that was carried out.
     type: str
     default: ""
+  dry:
+    description: Whether nothing was changed, since this is a dry drill. Then only the health counts.
+    type: bool
+    default: false
 attributes:
   check_mode: {support: full, description: Only judges.}
   diff_mode: {support: none, description: Only judges.}

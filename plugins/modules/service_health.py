@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: service_health
 short_description: Ask a service whether it is healthy
 version_added: 0.1.0
-description: Runs all checks in one trip, again and again until all pass or the tries are used up.
+description: Runs all checks in one trip, again and again until all pass, O(passes) times in a row, or the tries are used up.
 author: Contributors to incident.response (@incident-response)
 options:
   unit:
@@ -31,6 +31,10 @@ options:
     description: Seconds between two looks.
     type: float
     default: 1
+  passes:
+    description: How many looks in a row must pass. With one, a service that comes and goes is healthy if the look falls well.
+    type: int
+    default: 1
 attributes:
   check_mode: {support: full, description: Only reads.}
   diff_mode: {support: none, description: Only reads.}
@@ -49,6 +53,10 @@ healthy:
 exists:
   description: Whether the unit is known to systemd; true where no unit was asked for.
   type: bool
+  returned: success
+unit:
+  description: The name under which systemd keeps the unit; another than the one asked for where that is an alias.
+  type: str
   returned: success
 instance:
   description: What is another one after a real restart of the unit, empty where it can't be known.
@@ -74,14 +82,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 
-def look_at_unit(module: AnsibleModule, unit: str) -> tuple[bool, bool, str, str]:
-    """Whether the unit is active, whether systemd knows it, which run of it this is, and words."""
-    command = ["systemctl", "show", "--property=LoadState,ActiveState,SubState,InvocationID", "--", unit]
+def look_at_unit(module: AnsibleModule, unit: str) -> tuple[bool, dict[str, Any], str]:
+    """Whether the unit is active; whether systemd knows it, by what name, and which run of it this is; and words."""
+    command = ["systemctl", "show", "--property=Id,LoadState,ActiveState,InvocationID", "--", unit]
     dummy, out, dummy = module.run_command(command, check_rc=True)
     shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
     exists = shown.get("LoadState") == "loaded"
     word = shown.get("ActiveState", "") if exists else shown.get("LoadState", "")
-    return shown.get("ActiveState") == "active", exists, shown.get("InvocationID", ""), "unit " + word
+    about = {"exists": exists, "unit": shown.get("Id", unit), "instance": shown.get("InvocationID", "")}
+    return shown.get("ActiveState") == "active", about, "unit " + word
 
 
 def look_at_http(address: str) -> tuple[bool, str]:
@@ -104,12 +113,13 @@ def look_at_tcp(address: str) -> tuple[bool, str]:
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
-    """One look at the service: healthy, exists, instance, detail, evidence."""
-    wanted, exists, instance, evidence = module.params, True, "", ""
+    """One look at the service: healthy, exists, unit, instance, detail, evidence."""
+    wanted, evidence = module.params, ""
+    about: dict[str, Any] = {"exists": True, "unit": "", "instance": ""}
     good: list[bool] = []
     seen: list[str] = []
     if wanted["unit"]:
-        active, exists, instance, words = look_at_unit(module, wanted["unit"])
+        active, about, words = look_at_unit(module, wanted["unit"])
         good.append(active)
         seen.append(words)
     if wanted["command"]:
@@ -122,7 +132,22 @@ def look(module: AnsibleModule) -> dict[str, Any]:
             answers, words = check(wanted[name])
             good.append(answers)
             seen.append(words)
-    return {"healthy": all(good), "exists": exists, "instance": instance, "detail": ", ".join(seen), "evidence": evidence}
+    return {"healthy": all(good), **about, "detail": ", ".join(seen), "evidence": evidence}
+
+
+def look_until_steady(module: AnsibleModule) -> dict[str, Any]:
+    """The last look, healthy only where as many in a row were as are asked for."""
+    passes, looks = module.params["passes"], module.params["retries"] + module.params["passes"]
+    in_a_row, once = 0, False
+    while True:
+        seen, looks = look(module), looks - 1
+        in_a_row, once = (in_a_row + 1, True) if seen["healthy"] else (0, once)
+        if in_a_row >= passes:
+            return seen
+        if looks <= 0:
+            flaps = f", healthy at times, but not {passes} looks in a row" if once else ""
+            return {**seen, "healthy": False, "detail": seen["detail"] + flaps}
+        time.sleep(module.params["delay"])
 
 
 def last_words(module: AnsibleModule, unit: str) -> str:
@@ -140,6 +165,7 @@ def main() -> None:
         "tcp": {"type": "str"},
         "retries": {"type": "int", "default": 0},
         "delay": {"type": "float", "default": 1},
+        "passes": {"type": "int", "default": 1},
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[["unit", "command", "http", "tcp"]], supports_check_mode=True)
     address, port = module.params["http"], (module.params["tcp"] or ":1").rpartition(":")[2]
@@ -147,10 +173,7 @@ def main() -> None:
         module.fail_json(msg=f"http must begin with http:// or https://, not {address!r}")
     if not port.isdigit():
         module.fail_json(msg="tcp must be host:port, not {!r}".format(module.params["tcp"]))
-    seen, left = look(module), module.params["retries"]
-    while left > 0 and not seen["healthy"]:
-        time.sleep(module.params["delay"])
-        seen, left = look(module), left - 1
+    seen = look_until_steady(module)
     if not seen["healthy"] and module.params["unit"] and seen["exists"]:
         seen["evidence"] = (last_words(module, module.params["unit"]) + "\n" + seen["evidence"]).strip()
     module.exit_json(changed=False, **seen)

@@ -69,6 +69,10 @@ memory_left:
   description: MiB that new processes may take.
   type: int
   returned: success
+cpus_left:
+  description: How many processors were idle over the last minute.
+  type: float
+  returned: success
 ports:
   description: The port of each instance that runs.
   type: dict
@@ -79,6 +83,7 @@ broken:
   returned: success
 """
 
+import os
 import re
 import time
 from pathlib import Path
@@ -172,6 +177,11 @@ def memory_left() -> int:
     return int(found[1]) // 1024 if found else 0
 
 
+def cpus_left() -> float:
+    """How many processors were idle over the last minute."""
+    return round(max(0.0, (os.cpu_count() or 1) - os.getloadavg()[0]), 2)
+
+
 def main() -> None:
     spec: dict[str, dict[str, Any]] = {
         "template": {"type": "str", "required": True},
@@ -194,7 +204,7 @@ def main() -> None:
     evidence = "\n".join(f"instance {number}: {log}" for number, log in instances.broken.items())
     module.exit_json(
         **result, healthy=not ill, exists=True, instance="", detail=words, evidence=evidence, broken=instances.broken,
-        memory_left=memory_left(), ports={str(number): str(instances.port(number)) for number in numbers},
+        memory_left=memory_left(), cpus_left=cpus_left(), ports={str(number): str(instances.port(number)) for number in numbers},
     )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.incident.response.plugins.module_utils._core import drill
+from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
@@ -88,6 +90,13 @@ class ControllerAction(ActionBase):
             except OSError as error:
                 self._display.warning(f"incident.response: RECORDING IS DEGRADED: {error}")
         return result | {"timeline": data, "words": text}
+
+    def drill(self, variables: dict[str, Any]) -> Drill:
+        """Whether this run is a drill, by the variable `drill`, or `incident_drill` of the play. Raises Refused for what says neither."""
+        try:
+            return drill.parse(self._templar.template(variables.get("drill", variables.get("incident_drill", ""))))
+        except ValueError as error:
+            raise Refused(f"{error}. Nothing was touched.") from None
 
     def this_run(self, folder: Path) -> _run.Run:
         """The run that this task is part of, whether the callback records it or not."""

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 
 _SERVICE = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@_.:-]{0,127}")
@@ -29,11 +32,27 @@ def service_settings(config: dict[str, Any], name: str) -> dict[str, Any]:
     """What is known of the service. Raises AnsibleError for no name, a bad one, and one that a catalogue does not have."""
     if not _SERVICE.fullmatch(name):
         raise AnsibleError(f"service={name[:60]!r} is not the name of a service (letters, digits, @ _ . : -). Nothing was touched.")
-    known = config["services"]
-    if known and name not in known:
+    known, settings = config["services"], _config.service(config, name)
+    if known and settings["name"] not in known:
         near = difflib.get_close_matches(name, known, n=2)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(sorted(known)[:20])}."
         raise AnsibleError(
             f"service={name} is not in the service catalogue. {hint} Nothing was touched. To act without the catalogue: INCIDENT_CONFIG=/dev/null"
         )
-    return _config.service(config, name)
+    return settings
+
+
+def inventory(groups: Mapping[str, list[str]]) -> InventoryManager:
+    """The run's own inventory, flat, for its patterns."""
+    found = InventoryManager(loader=DataLoader(), parse=False)
+    for group, hosts in groups.items():
+        found.add_group(group)
+        for host in hosts:
+            found.add_host(host, group=None if group in {"all", "ungrouped"} else group)
+    found.reconcile_inventory()
+    return found
+
+
+def matching(found: InventoryManager, pattern: str) -> list[str]:
+    """The names of the hosts that a pattern means."""
+    return [host.name for host in found.list_hosts(pattern)]

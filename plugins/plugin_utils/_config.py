@@ -64,10 +64,12 @@ def load(path: Path | None) -> dict[str, Any]:
     return copy.deepcopy(_read(path, changed))
 
 
-def service(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """What is known of a service: its entry in the catalogue, else the defaults of one."""
+def service(config: Mapping[str, Any], called: str) -> dict[str, Any]:
+    """What is known of a service, by its name or an alias: its entry in the catalogue, else the defaults of one. `name` is its one name."""
+    name = _name(config["services"], called)
     found = config["services"].get(name)
     settings: dict[str, Any] = copy.deepcopy(found) if found is not None else _filled({}, schema()["$defs"]["service"])
+    settings["name"] = name
     settings.setdefault("unit", name if name.endswith((".service", ".socket", ".timer", ".target")) else f"{name}.service")
     settings.setdefault("commands", {})
     versions = settings["versions"]
@@ -80,9 +82,16 @@ def service(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     settings["checks"] = {
         "unit": settings["unit"] if backend == "systemd" else "",
         "command": health.get("command") or settings["commands"].get("status", []),
-        **{key: health[key] for key in ("http", "tcp", "retries", "delay")},
+        **{key: health[key] for key in ("http", "tcp", "retries", "delay", "passes")},
     }
     return settings
+
+
+def _name(services: Mapping[str, Any], called: str) -> str:
+    """The one name of a service: without a catalogue, `api.service` is `api`."""
+    if not services:
+        return called.removesuffix(".service") or called
+    return next((name for name, entry in services.items() if called in entry["aliases"]), called)
 
 
 def seconds(duration: str) -> float:
@@ -119,6 +128,7 @@ def _read(path: Path, _changed: int) -> dict[str, Any]:
     if given is None:
         given = {}
     problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _problems(given)]
+    problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _ambiguous(given if not problems else {})]
     if problems:
         raise ConfigError(problems)
     return _completed(given)
@@ -157,6 +167,16 @@ def _problems(given: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
     found = Draft202012Validator(schema()).iter_errors(given)
     for error in sorted(found, key=lambda each: [str(part) for part in each.absolute_path]):
         yield from _worded(error)
+
+
+def _ambiguous(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Aliases that name more than one service."""
+    services = given.get("services", {})
+    meant = {name: name for name in services}
+    for name, entry in services.items():
+        for number, alias in enumerate(entry.get("aliases", [])):
+            if meant.setdefault(alias, name) != name:
+                yield ("services", name, "aliases", number), f"services.{name}.aliases[{number}] {alias} names {meant[alias]} already"
 
 
 def _worded(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:

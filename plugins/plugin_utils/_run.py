@@ -61,7 +61,7 @@ def end() -> None:
 def start(run: Run, came: Origin, variables: Mapping[str, Any], *, action: str, service: str, known: Collection[str], **more: Any) -> dict[str, Any]:
     """The fields of a run's first line: what people read, and in `data` what the courier needs beside it.
 
-    `known` are secrets that must not be in it; `more` goes into `data`: recorder, check, chat, incident.
+    `known` are secrets that must not be in it; `more` goes into `data`: recorder, check, chat, incident, drill.
     """
     asked = {name: redact(cut(str(variables[name]), 200), known) for name in _ARGUMENTS if name in variables}
     where = f"{came.where}{' (check mode)' if more.get('check') else ''}"
@@ -70,5 +70,6 @@ def start(run: Run, came: Origin, variables: Mapping[str, Any], *, action: str, 
         "title": asked.get("title", ""), "arguments": asked, "link": came.link, "revision": came.revision, **more,
     }  # fmt: skip
     data["incident"] = str(variables.get("incident") or more.get("incident") or "")
-    text = f"{action.capitalize()} of {cut(redact(service), 200) or 'no service'} started by {came.user} from {where}"
+    what = f"{action} of {cut(redact(service), 200) or 'no service'}"
+    text = f"{'Drill: ' if more.get('drill') else ''}{what[:1].upper() + what[1:]} started by {came.user} from {where}"
     return {"at": utc(time.time()), "actor": came.actor, "action": action, "text": text, "data": data}

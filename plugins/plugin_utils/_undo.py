@@ -23,13 +23,14 @@ def record(run: str, incident: str) -> dict[str, Any]:
     if not run and not incident:
         raise AnsibleError(f"Name what to undo: -e action=… as the run told it at its end, or -e incident=… for its latest action. {_NOTHING}")
     try:
-        found = _find(run, incident)
+        found, drill = _find(run, incident)
     except (OSError, sqlite3.Error, ValueError) as error:
         raise AnsibleError(f"The journal can't be read: {error}. {_NOTHING}") from error
-    return _record(found)
+    return _record(found) | {"drill": drill}
 
 
-def _find(run: str, incident: str) -> Action:
+def _find(run: str, incident: str) -> tuple[Action, bool]:
+    """The action, and whether it was a drill."""
     options = _options.settings()
     folder = state_dir(options["state_dir"])
     with open_journal(folder, url=options["journal"], key_file=options["journal_key_file"], timeout=10) as journal:
@@ -39,12 +40,13 @@ def _find(run: str, incident: str) -> Action:
             raise AnsibleError(f"{f'action={run}' if run else f'incident={incident}'} isn't known in this journal. {hint} {_NOTHING}")
         if not journal.verify(where).verified:
             raise AnsibleError(f"The record of {journal.info(where)['name']} was tampered with, so it says nothing to go by. {_NOTHING}")
+        drill = bool(journal.info(where)["drill"])
         known = [each for each in actions(journal.entries(where)) if each.run not in _this_run(folder)]
     found = [each for each in known if not run or each.run == run]
     if not found:
         there = f"It can be done for: {', '.join(f'{each.run} ({each.name})' for each in known[-5:])}." if known else "A restart can't be undone."
         raise AnsibleError(f"{f'action={run}' if run else f'incident={incident}'} changed nothing that can be undone. {there} {_NOTHING}")
-    return found[-1]
+    return found[-1], drill
 
 
 def _this_run(folder: Path) -> set[str]:

@@ -8,7 +8,8 @@ System messages ("changed the topic", "pinned a message") are left out. The one 
 bot with the `bot` role, which owns the rooms that it creates and no others.
 
 For tests, outside the real API and without authentication: `POST /_control` sets fields of `Settings`,
-`GET /_state` shows what is stored and which calls came since the start (status 0: not answered).
+`POST /_person` is what somebody else writes or reacts with in a client, `GET /_state` shows what is stored and which
+calls came since the start (status 0: not answered).
 """
 
 from __future__ import annotations
@@ -165,6 +166,19 @@ class Server:
     def state(self) -> Json:
         with self.changed:
             return {"rooms": [asdict(room) for room in self._rooms.values()], "calls": [asdict(call) for call in self.calls]}
+
+    def person(self, does: Json) -> None:
+        """What somebody else does in a client: `user` writes `text` in `room` (in the thread `tmid`), or puts `emoji` under `message`."""
+        with self.changed:
+            message = self._message(does["message"]) if "message" in does else None
+            if message:
+                message.setdefault("reactions", {}).setdefault(f":{does['emoji']}:", {"usernames": []})["usernames"].append(does["user"])
+            else:
+                room = next(room for room in self._rooms.values() if room.name == does["room"])
+                about = {"tmid": does["tmid"]} if does.get("tmid") else {}
+                user = {"_id": f"{does['user']}-id", "username": does["user"]}
+                room.messages.append({"_id": _id(), "rid": room._id, "msg": does["text"], "ts": _now(), "u": user, **about})
+            self._save()
 
     # A call
 
@@ -581,6 +595,9 @@ class Handler(BaseHTTPRequestHandler):
                 answer = Answer(200, json.dumps(self.server.chat.state()))
             elif parts.path == "/_control":
                 self.server.chat.control(params)
+                answer = Answer(200, "{}")
+            elif parts.path == "/_person":
+                self.server.chat.person(params)
                 answer = Answer(200, "{}")
             else:
                 name = parts.path.removeprefix("/api/v1/")

@@ -86,6 +86,10 @@ class RocketChat:
         """Set fields of `servers.rocketchat.Settings`."""
         self._ask("_control", json.dumps(settings).encode())
 
+    def person(self, user: str, **does: str) -> None:
+        """Somebody writes `text` in `room` (in the thread `tmid`), or puts `emoji` under `message`."""
+        self._ask("_person", json.dumps({"user": user, **does}).encode())
+
     def state(self) -> dict[str, Any]:
         return self._ask("_state")
 

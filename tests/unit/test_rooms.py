@@ -26,7 +26,7 @@ MAY = {
     "modules": {"module_utils"},
     "action": {"module_utils", "modules", "plugin_utils"},
     "callback": {"module_utils._core", "module_utils._rocketchat.connect", "module_utils._state", "plugin_utils"},
-    "lookup": {"plugin_utils"},
+    "lookup": {"module_utils._core", "plugin_utils"},
     "plugin_utils": {"module_utils", "plugin_utils"},
     "doc_fragments": set(),
 }

@@ -45,31 +45,52 @@ class Action:
     backend: str
     at: str
     actor: str
-    vanished: bool = False
+    over: bool = False
     hosts: dict[str, Change] = field(default_factory=dict)
 
     def interrupted(self) -> dict[str, Change]:
-        """The hosts that may be half-way, since the run's controller vanished."""
-        return {host: change for host, change in self.hosts.items() if self.vanished and change.touched and change.after is None}
+        """The hosts that may be half-way: the controller vanished while it was there, or the host couldn't be reached any more."""
+        return {host: change for host, change in self.hosts.items() if self.over and change.touched and change.after is None}
 
 
 def actions(entries: Iterable[Entry]) -> list[Action]:
     """The actions of an incident that have a plan to undo them by, oldest first."""
     found: dict[str, Action] = {}
+    outlines = set[str]()
+    """Runs whose tasks are not recorded: a host may have been touched though nothing says so."""
     for entry in entries:
-        plan, left = entry.data.get("plan"), entry.data.get("left")
-        action = found.get(entry.run)
+        if entry.kind == "run_started" and entry.data.get("recorder") == "task":
+            outlines.add(entry.run)
+        plan, action = entry.data.get("plan"), found.get(entry.run)
         if isinstance(plan, Mapping):
             if action is None:
                 name, service, role, backend, actor = (str(plan.get(key, "")) for key in ("name", "service", "role", "backend", "actor"))
                 action = found[entry.run] = Action(entry.run, name, service, role, backend, entry.at, actor)
-            action.hosts |= {host: Change(each["before"], each["wanted"], str(each.get("text", ""))) for host, each in plan["hosts"].items()}
+            for host, each in plan["hosts"].items():
+                action.hosts[host] = Change(each["before"], each["wanted"], str(each.get("text", "")), touched=entry.run in outlines)
         elif action and entry.host in action.hosts:
-            change = action.hosts[entry.host]
-            change.touched, change.after = True, left if isinstance(left, Mapping) else change.after
+            _fold(action, entry, stopped=entry.run in outlines and entry.data.get("verdict", "worked") != "worked")
         elif action and entry.kind in {"run_vanished", "run_ended"}:
-            action.vanished = entry.kind == "run_vanished"
+            action.over = True
     return list(found.values())
+
+
+def _fold(action: Action, entry: Entry, *, stopped: bool) -> None:
+    """What an entry says of a host. `stopped`: the hosts after it, which an outline takes for touched, are not."""
+    change, left = action.hosts[entry.host], entry.data.get("left")
+    change.touched, change.after = True, left if isinstance(left, Mapping) else change.after
+    if stopped:
+        for other in action.hosts.values():
+            other.touched &= other is change or other.after is not None
+
+
+def risk(*, out: int, stateful: bool) -> str:
+    """How much can go wrong, in words: `out` is how much of the service, in per cent, can't answer meanwhile."""
+    if out >= 100:
+        return "high: nobody is answered meanwhile"
+    if out >= 50:
+        return f"medium: {out} % of the service is out meanwhile, and the rest must bear it"
+    return "medium: what runs becomes another" if stateful else "low"
 
 
 def plan_hash(plan: Mapping[str, Any]) -> str:

@@ -86,6 +86,11 @@ def lines_of(entries: Sequence[Entry]) -> list[str]:
     return found
 
 
+def marked(text: str, *, drill: bool) -> str:
+    """The text, with a banner where it is of a drill: nobody who reads it may take it for the real thing."""
+    return f"🧪 *DRILL*{chr(10) if text.startswith('```') else ' · '}{text}" if drill else text
+
+
 def opening(state: dict[str, Any], actor: str, link: str, oncall: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
     """The first message of an incident's room, and its attachment. `oncall` are user names of people who were invited."""
     text = f"🚨 *{state['severity']}* · {quoted(state['title'])}"
@@ -98,6 +103,19 @@ def opening(state: dict[str, Any], actor: str, link: str, oncall: Sequence[str])
     return text, [{"color": _COLOURS.get(state["severity"], "#888888"), "fields": fields}]
 
 
+def approval(about: str, plan: str, lines: Sequence[str], who: str, people: Sequence[str], within: float) -> str:
+    """What those who may approve an action are asked. `within` is in seconds."""
+    how = f"within {within / 60:g} min react with ✅, or write `!approve {plan}`; with ❌, or `!deny {plan}`, it is not done"
+    called = " ".join(f"@{person}" for person in people)
+    return f"✋ *Approval needed* · {quoted(about)} · asked by {quoted(who)}\n{called}: {how}\n{fenced(line[:150] for line in lines[:25])[0]}"
+
+
+def glass(about: str, name: str, actor: str, reason: str, people: Iterable[str]) -> str:
+    """What everybody is told of an action that went on without the approval that it needed."""
+    called = " ".join(f"@{person}" for person in people if person)
+    return f"{called} 🔨 *Glass broken* · {quoted(about)} goes on without approval · by {quoted(actor)}: {quoted(reason)} · #{name}".strip()
+
+
 def announcement(state: dict[str, Any], name: str, actor: str, team: str, oncall: Sequence[str]) -> str:
     """What #incidents reads: who is called, what it is, and where."""
     people = " ".join(f"@{person}" for person in (team, *oncall) if person)
@@ -108,7 +126,7 @@ def announcement(state: dict[str, Any], name: str, actor: str, team: str, oncall
 def topic(state: dict[str, Any], oncall: Sequence[str]) -> str:
     """Severity, status, service and who is on call, always current."""
     people = f" · on call: {', '.join(oncall)}" if oncall else ""
-    return f"{state['severity']} · {state['status']} · {inert(state['service']) or 'no service'}{people}"
+    return marked(f"{state['severity']} · {state['status']} · {inert(state['service']) or 'no service'}{people}", drill=state["drill"])
 
 
 def root(entries: Sequence[Entry]) -> str:

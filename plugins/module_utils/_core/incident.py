@@ -91,7 +91,7 @@ def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
         state["entries"].append({"seq": position, **shown})
     state["runs"] = list(runs.values())
     with suppress(ValueError, TypeError):
-        first = provisional(datetime.fromisoformat(state["opened_at"]).date(), incident_id)
+        first = provisional(datetime.fromisoformat(state["opened_at"]).date(), incident_id, drill=bool(state["drill"]))
         state["name"] = state["name"] or first
         state["names"].insert(0, first)
     return state

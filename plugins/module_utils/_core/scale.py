@@ -24,7 +24,8 @@ def running(state: Mapping[str, Any]) -> int:
 def planned(states: Mapping[str, Mapping[str, Any]], replicas: int) -> dict[str, dict[str, Any]]:
     """The state that each host is to have, so that there are `replicas` on all together."""
     if all("instances" in state for state in states.values()):
-        return {host: {"instances": numbers} for host, numbers in spread({host: state["instances"] for host, state in states.items()}, replicas).items()}
+        numbers = spread({host: state["instances"] for host, state in states.items()}, replicas)
+        return {host: {"instances": each} for host, each in numbers.items()}
     counts = {host: running(state) for host, state in states.items()}
     while sum(counts.values()) != replicas:
         fewer = sum(counts.values()) > replicas

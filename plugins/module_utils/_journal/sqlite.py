@@ -140,17 +140,19 @@ class SqliteJournal:
         ).fetchone()
         return row[0] if row else None
 
-    def open_for(self, service: str) -> str | None:
-        """The id of the service's newest incident that is not over."""
+    def open_for(self, service: str, *, drill: bool = False) -> str | None:
+        """The id of the service's newest incident, or drill, that is not over."""
         row = self._db.execute(
-            "SELECT id FROM incidents WHERE service = ? AND status NOT IN ('resolved', 'closed', 'reviewed') ORDER BY opened_at DESC",
-            (service,),
+            "SELECT id FROM incidents WHERE service = ? AND (name LIKE 'drill-%') = ? AND status NOT IN ('resolved', 'closed', 'reviewed') "
+            "ORDER BY opened_at DESC",
+            (service, drill),
         ).fetchone()
         return row[0] if row else None
 
-    def newest_of(self, service: str) -> str | None:
-        """The id of the service's newest incident, over or not."""
-        row = self._db.execute("SELECT id FROM incidents WHERE service = ? ORDER BY opened_at DESC", (service,)).fetchone()
+    def newest_of(self, service: str, *, drill: bool = False) -> str | None:
+        """The id of the service's newest incident, or drill, over or not."""
+        query = "SELECT id FROM incidents WHERE service = ? AND (name LIKE 'drill-%') = ? ORDER BY opened_at DESC"
+        row = self._db.execute(query, (service, drill)).fetchone()
         return row[0] if row else None
 
     def open_incidents(self) -> list[str]:
@@ -158,9 +160,9 @@ class SqliteJournal:
         rows = self._db.execute("SELECT id FROM incidents WHERE status NOT IN ('resolved', 'closed', 'reviewed') ORDER BY opened_at DESC")
         return [row[0] for row in rows]
 
-    def next_number(self, day: str) -> int:
-        """The next number of the UTC day; the journal is the arbiter where no chat is configured."""
-        names = self._db.execute("SELECT name FROM names WHERE name LIKE ?", (f"incident-{day}-%",))
+    def next_number(self, day: str, *, drill: bool = False) -> int:
+        """The next number of the UTC day, for an incident or a drill; the journal is the arbiter where no chat is configured."""
+        names = self._db.execute("SELECT name FROM names WHERE name LIKE ?", (f"{'drill' if drill else 'incident'}-{day}-%",))
         return 1 + max((found[1] for (name,) in names if (found := number_of(name))), default=0)
 
     def incident_of(self, run: str) -> str | None:

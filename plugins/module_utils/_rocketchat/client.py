@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ try:
 except ImportError:
     requests = None  # type: ignore[assignment]
 
+from .._core.approval import Said
 from .._core.redact import cut, redact
 from .._ports import ChatDenied, ChatDown, ChatError, ChatForbidden, ChatLimited, ChatRejected, Message, Room
 
@@ -135,6 +137,37 @@ class RocketChat:
         people = [member.get("user", {}) for member in found if isinstance(member, dict)] if isinstance(found, list) else []
         named = [user for user in people if user.get("_id") and user.get("username")]
         return [(str(user["_id"]), str(user["username"])) for user in named if user["_id"] != self._user_id]
+
+    def user(self, name: str) -> str | None:
+        """The id of a user; None where there is none."""
+        try:
+            found = self._call("GET", "users.info", username=name).get("user")
+        except ChatRejected:
+            return None
+        return str(found["_id"]) if isinstance(found, dict) and found.get("_id") else None
+
+    def said(self, rid: str, since: str) -> list[Said]:
+        """The room's messages from the message `since` on, replies in threads too, oldest first, 100 at most."""
+        begin = self._instant(self._call("GET", "chat.getMessage", msgId=since).get("message"))
+        oldest = (begin - timedelta(milliseconds=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")  # both ends are excluded
+        found = self._call("GET", "channels.history", roomId=rid, oldest=oldest, showThreadMessages="true", count="100").get("messages")
+        messages = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        return [self._said(each) for each in sorted(messages, key=self._instant)]
+
+    @staticmethod
+    def _instant(message: Any) -> datetime:
+        try:
+            return datetime.fromisoformat(message["ts"])
+        except (KeyError, TypeError, ValueError):
+            raise ChatDown("the server's answer has a message without its time") from None
+
+    @staticmethod
+    def _said(message: dict[str, Any]) -> Said:
+        try:
+            given = {emoji.strip(":"): tuple(map(str, who["usernames"])) for emoji, who in (message.get("reactions") or {}).items()}
+            return Said(str(message["_id"]), str(message["u"]["username"]), str(message.get("msg") or ""), given)
+        except (KeyError, TypeError, AttributeError):
+            raise ChatDown("the server's answer has a message that is none") from None
 
     def has(self, message_id: str) -> bool:
         try:

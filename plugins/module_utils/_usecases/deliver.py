@@ -71,7 +71,7 @@ class Delivery:
         """Find or make the incident's room, which gives the incident its number, and bring in the people on call."""
         state = derive(incident, self._journal.entries(incident))
         room = self._room(incident, state)
-        oncall = self._invite(room)
+        oncall = [] if state["drill"] else self._invite(room)
         with self._journal.transaction():
             url = f"{self._settings.base_url}/channel/{room.name}" if self._settings.base_url else None
             data = {"name": room.name, "channel": room.name, "url": url}
@@ -87,8 +87,8 @@ class Delivery:
         fields = self._fields(incident, state)
         number = naming.number_of(state["name"])
         names = [state["name"]] if number else []
-        first = self._journal.next_number(day.isoformat())
-        for name in [*names, *(naming.numbered(day, each) for each in range(first, first + _TRIES))]:
+        first = self._journal.next_number(day.isoformat(), drill=state["drill"])
+        for name in [*names, *(naming.numbered(day, each, drill=state["drill"]) for each in range(first, first + _TRIES))]:
             made = self._chat.create_room(name, fields)
             if made:
                 return made
@@ -198,8 +198,8 @@ class Delivery:
             return
         state = derive(incident, entries)
         for run in dict.fromkeys(entry.run for entry in fresh if entry.run):
-            text = chat_text.root([entry for entry in entries if entry.run == run])
-            self._changed(incident, f"root {run}", text, self._chat.edit, projection.rid, _message_id(incident, "root", run))
+            text = chat_text.marked(chat_text.root([entry for entry in entries if entry.run == run]), drill=state["drill"])
+            self._changed(incident, f"root {run}", text, self._chat.edit, projection.rid, message_id(incident, "root", run))
         self._changed(incident, "topic", chat_text.topic(state, projection.oncall), self._chat.set_topic, projection.rid)
         if self._journal.shown(incident, "status") != state["status"]:
             self._optional(self._chat.set_fields, projection.rid, self._fields(incident, state))
@@ -216,7 +216,8 @@ class Delivery:
                 self._journal.show(incident, key, text)
 
 
-def _message_id(incident: str, *parts: object) -> str:
+def message_id(incident: str, *parts: object) -> str:
+    """The id of a message of ours: it follows from what the message is about."""
     return hashlib.sha256("|".join([incident, *map(str, parts)]).encode()).hexdigest()[:24]
 
 
@@ -246,7 +247,8 @@ class _Planner:
             position += 1
 
     def _message(self, kind: str, first: int, *, text: str, last: int | None = None, **more: Any) -> Outgoing:
-        return Outgoing(first, last or first, _message_id(self._incident, kind, first, more.pop("part", "")), text, **more)
+        message = message_id(self._incident, kind, first, more.pop("part", ""))
+        return Outgoing(first, last or first, message, chat_text.marked(text, drill=self._state["drill"]), **more)
 
     def _opening(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         oncall = self._projection.oncall
@@ -257,16 +259,29 @@ class _Planner:
             text = chat_text.announcement(self._state, self._state["name"], entry.actor, team, oncall)
             yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
 
+    def _glass(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        """Everybody hears of an action that nobody approved: here, and where incidents are announced."""
+        actor = next((each.actor for each in self._entries if each.run == entry.run and each.kind == "run_started"), "")
+        people = () if self._state["drill"] else (self._settings.team if self._projection.oncall else "", *self._projection.oncall)
+        text = chat_text.glass(str(entry.data.get("about", "")), self._state["name"], actor, str(entry.data["break_glass"]), people)
+        yield self._message("glass", position, text=text)
+        if self._settings.incidents_channel:
+            yield self._message("glass told", position, text=text, channel=self._settings.incidents_channel)
+
     def _run(self, first: int, last: int) -> Iterator[Outgoing]:
         """One run's entries from position `first` to `last`: its root message, a reply or a few, its closing line."""
         batch = self._entries[first - 1 : last]
         run = batch[0].run
-        thread = _message_id(self._incident, "root", run)
+        thread = message_id(self._incident, "root", run)
         if batch[0].kind == "run_started":
-            yield Outgoing(first, first, thread, chat_text.root([entry for entry in self._entries if entry.run == run]))
+            text = chat_text.root([entry for entry in self._entries if entry.run == run])
+            yield Outgoing(first, first, thread, chat_text.marked(text, drill=self._state["drill"]))
         lines = chat_text.lines_of([entry for entry in batch if entry.kind not in {"run_started", "run_ended", "run_vanished"}])
         for part, text in enumerate(chat_text.fenced(lines)):
             yield self._message("reply", first, part=part, last=last, text=text, thread=thread)
+        for position, entry in enumerate(batch, start=first):
+            if entry.data.get("break_glass"):
+                yield from self._glass(position, entry)
         end = next((entry for entry in batch if entry.kind in {"run_ended", "run_vanished"}), None)
         if end:
             evidence = str(end.data.get("evidence", "")).splitlines()

@@ -68,7 +68,7 @@ def locate(journal: Journal, wanted: Wanted) -> str | None:
     if wanted.status is not Status.OPEN:
         raise Refused(f"which incident? Name it by `incident`, INCIDENT_ID or `service`. {_open_now(journal)}")
     states = [derive(each, journal.entries(each)) for each in journal.open_incidents()]
-    return next((state["id"] for state in states if not state["service"] and state["title"] == wanted.title), None)
+    return next((state["id"] for state in states if not state["service"] and not state["drill"] and state["title"] == wanted.title), None)
 
 
 def _open_now(journal: Journal) -> str:

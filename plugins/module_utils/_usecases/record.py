@@ -50,7 +50,11 @@ def ingest(journal: Journal, lines: Sequence[dict[str, Any]]) -> str | None:
 
 def _attach(journal: Journal, start: Entry, *, chat: bool) -> str | None:
     asked, service = start.data.get("incident", ""), start.data.get("service", "")
-    found = (journal.find(asked) if asked else None) or (journal.open_for(service) if service else None)
+    drill = bool(start.data.get("drill"))
+    found = journal.find(asked) if asked else None
+    if found and journal.info(found)["drill"] != drill:
+        found = None
+    found = found or (journal.open_for(service, drill=drill) if service else None)
     if found:
         return found
     if start.data.get("check"):
@@ -60,23 +64,25 @@ def _attach(journal: Journal, start: Entry, *, chat: bool) -> str | None:
     except ValueError:
         severity = DEFAULT_SEVERITY
     title = start.data.get("title") or f"{start.action.capitalize()} of {service or 'a service'}"
-    note = f" ({asked} was asked for and isn't known here)" if asked else ""
+    note = f" ({asked} was asked for, and isn't known here{' as a drill' if drill else ''})" if asked else ""
     link = start.data.get("link", "")
     return open_incident(
-        journal, title=title, service=service, severity=severity, at=start.at, actor=start.actor, chat=chat, note=note, link=link
-    )
+        journal, title=title, service=service, severity=severity, at=start.at, actor=start.actor, chat=chat, note=note, link=link,
+        drill=drill,
+    )  # fmt: skip
 
 
 def open_incident(
-    journal: Journal, *, title: str, service: str, severity: Severity, at: str, actor: str, chat: bool, note: str = "", link: str = ""
-) -> str:
+    journal: Journal, *, title: str, service: str, severity: Severity, at: str, actor: str, chat: bool, note: str = "", link: str = "",
+    drill: bool = False,
+) -> str:  # fmt: skip
     """Open a new incident and return its id. Where chat is the arbiter of numbers, its number comes later."""
     incident = secrets.token_hex(8)
-    data = {"title": title, "service": service, "severity": str(severity), "drill": False, "link": link}
+    data = {"title": title, "service": service, "severity": str(severity), "drill": drill, "link": link}
     entries = [Entry("opened", at, actor=actor, text=f"Opened: {title}{note}", data=data)]
     if not chat:
         day = datetime.fromisoformat(at).date()
-        name = numbered(day, journal.next_number(day.isoformat()))
+        name = numbered(day, journal.next_number(day.isoformat(), drill=drill), drill=drill)
         entries.append(Entry("named", at, text=f"Named {name}", data={"name": name}))
     journal.append(incident, entries)
     if chat:

@@ -13,7 +13,8 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "collections")]
 
-from servers.running import RocketChat  # noqa: E402 - after the path is set
+from deployments import Deployed  # noqa: E402 - after the path is set
+from servers.running import RocketChat  # noqa: E402
 from sites import Site  # noqa: E402
 
 
@@ -26,3 +27,8 @@ def chat(tmp_path: Path) -> Iterator[RocketChat]:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
+
+
+@pytest.fixture
+def deployed(tmp_path: Path) -> Deployed:
+    return Deployed(tmp_path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from integration.test_rollback import HOSTS, MIDDLE, NEW, Deployed, deployed  # noqa: F401 - a fixture
+from deployments import HOSTS, MIDDLE, NEW, Deployed
 from servers.running import RocketChat
 from sites import Site, eventually
 
@@ -48,7 +48,7 @@ def test_a_drill_and_the_real_thing_never_share_an_incident(site: Site) -> None:
         (site.folder / "running").touch()
 
 
-def test_a_dry_drill_changes_nothing_and_does_all_the_rest(deployed: Deployed) -> None:  # noqa: F811
+def test_a_dry_drill_changes_nothing_and_does_all_the_rest(deployed: Deployed) -> None:
     before = [(deployed.srv / host / "running").stat().st_mtime_ns for host in HOSTS]
     code, output = deployed.rollback("-e", "drill=dry")
     assert code == 0, output
@@ -65,7 +65,7 @@ def test_a_dry_drill_changes_nothing_and_does_all_the_rest(deployed: Deployed) -
     assert "changed nothing that can be undone" in output
 
 
-def test_the_undo_of_a_drill_is_part_of_the_drill(deployed: Deployed) -> None:  # noqa: F811
+def test_the_undo_of_a_drill_is_part_of_the_drill(deployed: Deployed) -> None:
     assert deployed.rollback("-e", "drill=true")[0] == 0
     assert deployed.current() == [f"releases/{MIDDLE}"] * 2
     code, output = deployed.undo()

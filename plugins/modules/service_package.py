@@ -9,7 +9,7 @@ short_description: Look at the version of a Debian package, and install another
 version_added: 0.2.0
 description:
   - V(previous) is the version that dpkg's own log says was there before.
-  - A version that apt can't install, and a package on hold, are refused before anything is touched.
+  - A version that apt can't install, and a package on hold or pinned to another version, are refused before anything is touched.
   - Configuration files that were changed on the host are kept.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend]
@@ -48,6 +48,7 @@ text:
 """
 
 import gzip
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.incident.response.plugins.module_utils import _backend
 from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
 
+_PINNED = re.compile(r"(?m)^ +Package pin: (\S+)")
 _LOG = Path("/var/log/dpkg.log")
 
 
@@ -124,6 +126,12 @@ class Package:
         held = self._run("apt-mark", "showhold", self._package)[1]
         if held.strip():
             raise Refused(f"{self._package} is on hold. Nothing was touched. Free it with: apt-mark unhold {self._package}")
+        pinned = _PINNED.search(self._run("apt-cache", "policy", self._package)[1])
+        if pinned and pinned[1] != version:
+            raise Refused(
+                f"{self._package} is pinned to {pinned[1]}, which apt would bring back. Nothing was touched. "
+                "Look with: grep -r . /etc/apt/preferences /etc/apt/preferences.d"
+            )
         code, out, err = self._run("apt-get", "install", "--simulate", "--allow-downgrades", f"{self._package}={version}")
         if code:
             why = (err or out).strip().splitlines()[-1:]

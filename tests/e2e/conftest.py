@@ -5,12 +5,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sites import Site, eventually
 
+SLOW = "ExecStartPre=/bin/sh -c '[ ! -e /run/slow ] || { touch /run/starting; sleep 25 || true; }'\n"
+"""A line of a unit: with the file /run/slow its start takes until `Fleet.carry_on`."""
 SCRIPT = Path(__file__).with_name("hosts.sh")
 
 
@@ -50,6 +54,34 @@ class Fleet:
 
     def install(self, host: str, unit: str, text: str) -> None:
         self.ssh(host, f"cat > /etc/systemd/system/{unit} && systemctl daemon-reload", text)
+
+    def slow(self, host: str) -> None:
+        """From now on what starts there, with `SLOW` in its unit, gets half-way."""
+        self.ssh(host, "rm -f /run/starting; touch /run/slow")
+
+    def interrupt(self, site: Site, process: subprocess.Popen[str], host: str, lost: str) -> None:
+        """When the action is half-way on the host, it loses its `controller`, or its `connection`; then the host carries on without it."""
+        assert eventually(lambda: self.ssh(host, "ls /run").find("starting") >= 0)
+        if lost == "controller":
+            process.send_signal(signal.SIGKILL)
+        else:
+            self.ssh(host, "systemd-run --quiet --on-active=0.3 pkill -KILL -f '^sshd: root@'")
+        process.communicate(timeout=120)
+        assert process.returncode != 0
+        assert eventually(lambda: site.kinds()[-1] in {"run_vanished", "run_ended"}), [e["text"] + e["state"] for e in site.incidents()[0]["entries"]]
+        self.ssh(host, "rm -f /run/slow; pkill -KILL -x sleep || true; pkill -KILL -f '[A]nsiballZ' || true")
+
+    def told(self, site: Site, host: str, lost: str) -> bool:
+        """Whether the timeline says that this host was left half-way."""
+        entries = site.incidents()[0]["entries"]
+        state = "interrupted" if lost == "controller" else "unreachable"
+        return any((entry["host"], entry["state"]) == (host, state) for entry in entries)
+
+
+@pytest.fixture(params=["controller", "connection"])
+def lost(request: pytest.FixtureRequest) -> str:
+    """What an action loses in the middle."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")

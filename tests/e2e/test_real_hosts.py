@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.conftest import Fleet
+from e2e.conftest import SLOW, Fleet
 from servers.running import RocketChat
 from sites import Site, eventually
 
-UNIT = """[Service]
-ExecStart=/usr/bin/python3 -c "from http.server import *; from socketserver import TCPServer; \\
+UNIT = f"""[Service]
+{SLOW}ExecStart=/usr/bin/python3 -c "from http.server import *; from socketserver import TCPServer; \\
   TCPServer.allow_reuse_address = True; TCPServer(('127.0.0.1', 8080), SimpleHTTPRequestHandler).serve_forever()"
 """
 BROKEN = """[Service]
@@ -128,3 +128,39 @@ def test_check_mode_touches_nothing_and_opens_nothing(site: Site, fleet: Fleet) 
     assert code == 0, output
     assert fleet.ssh("prod-api-01", "systemctl show --property=InvocationID api") == before
     assert site.incidents() == []
+
+
+def test_what_a_lost_restart_left_is_told_and_the_next_one_heals(site: Site, fleet: Fleet, lost: str) -> None:
+    host = fleet.hosts[0]
+    fleet.slow(host)
+    fleet.interrupt(site, site.start("-e", f"service=api host={host}"), host, lost)
+    assert fleet.told(site, host, lost)
+    assert site.incidents()[0]["status"] == "acknowledged"
+    code, output = site.run("-e", f"service=api host={host}")
+    assert code == 0, output
+    assert fleet.ssh(host, "systemctl is-active api") == "active"
+    assert [run["verdict"] for run in site.incidents()[0]["runs"]] == ["unknown", "worked"]
+
+
+def test_one_host_under_two_names_is_refused(site: Site, fleet: Fleet) -> None:
+    twice = site.folder / "twice.yml"
+    lines = fleet.inventory.read_text().splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines) if "prod-api-01:" in line)
+    twice.write_text("".join([*lines[:first], "    api-one:\n", lines[first + 1], *lines[first:]]))
+    site.inventory = twice
+    before = fleet.ssh("prod-api-01", "systemctl show --property=InvocationID api")
+    code, output = site.run("-e", "service=api host=api:!balancer max_hosts=9")
+    assert code != 0
+    assert "api-one and prod-api-01 are the same host" in " ".join(output.split())
+    assert "Nothing was touched" in output
+    assert fleet.ssh("prod-api-01", "systemctl show --property=InvocationID api") == before
+
+
+def test_an_alias_of_systemd_is_refused_and_the_name_is_told(site: Site, fleet: Fleet) -> None:
+    fleet.ssh("prod-api-01", "ln -sf api.service /etc/systemd/system/backend.service && systemctl daemon-reload")
+    try:
+        code, output = site.run("-e", "service=backend host=prod-api-01")
+    finally:
+        fleet.ssh("prod-api-01", "rm /etc/systemd/system/backend.service && systemctl daemon-reload")
+    assert code != 0
+    assert "backend.service is another name of api.service on prod-api-01. Nothing was touched." in " ".join(output.split())

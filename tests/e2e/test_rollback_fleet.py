@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from e2e.conftest import Fleet
+from e2e.conftest import SLOW, Fleet
 from sites import Site
 
 ROLLBACK = "playbooks/emergency/rollback.yml"
@@ -29,7 +29,7 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 Server(("0.0.0.0", 8080), Handler).serve_forever()
 """
-UNIT = "[Service]\nExecStart=/usr/bin/python3 {}/server.py\n"
+UNIT = "[Service]\n" + SLOW.replace("{", "{{").replace("}", "}}") + "ExecStart=/usr/bin/python3 {}/server.py\n"
 UPSTREAM = """upstream api {{ {servers} }}
 server {{ listen 80 default_server; location / {{ proxy_pass http://api; proxy_connect_timeout 1s; }} }}
 """
@@ -195,3 +195,64 @@ def test_a_package_goes_back_to_what_dpkg_knows_and_undo_comes_back(site: Site, 
     assert versions() == ["1.1", "1.1"]
     for host in fleet.hosts:
         fleet.ssh(host, "systemctl stop api; apt-get purge --yes api >/dev/null")
+
+
+@pytest.mark.parametrize("heal", ["undo", "version"])
+def test_what_a_lost_rollback_left_is_told_previous_is_refused_and_it_heals(released: Site, fleet: Fleet, lost: str, heal: str) -> None:
+    first = fleet.hosts[0]
+    upstream = fleet.ssh(fleet.front, "cat /etc/nginx/sites-enabled/default")
+    fleet.slow(first)
+    fleet.interrupt(released, released.start("-e", "app=api version=previous", playbook=ROLLBACK), first, lost)
+    assert fleet.told(released, first, lost)
+    assert fleet.ssh(fleet.hosts[1], "readlink /srv/api/current") == f"releases/{NEW}"
+    code, output = released.run("-e", "app=api version=previous", playbook=ROLLBACK)
+    assert code != 0
+    assert f"{first} was going from {NEW} to {OLD}" in " ".join(output.split())
+    killed = released.incidents()[0]["runs"][0]["run"]
+    how = {"undo": (f"action={killed}", UNDO), "version": (f"app=api version={OLD}", ROLLBACK)}[heal]
+    code, output = released.run("-e", how[0], playbook=how[1])
+    assert code == 0, output
+    then = NEW if heal == "undo" else OLD
+    assert links(fleet) == [f"releases/{then}\n{then}"] * 2
+    assert fleet.ssh(fleet.front, "cat /etc/nginx/sites-enabled/default") == upstream
+
+
+def test_a_pinned_package_is_refused(site: Site, fleet: Fleet) -> None:
+    config = Path(site.environment["INCIDENT_CONFIG"])
+    config.write_text("services: {api: {hosts: api, versions: {backend: package}}}\n")
+    for host in fleet.hosts:
+        for version in ("1.0", "1.1"):
+            fleet.ssh(host, PACKAGE.format(version=version), SERVER.format(status=200, version=version))
+        fleet.install(host, "api.service", UNIT.format("/usr/lib/api"))
+        fleet.ssh(host, "systemctl restart api")
+    pin = "Package: api\nPin: version 1.1\nPin-Priority: 1001\n"
+    fleet.ssh(fleet.hosts[1], "cat > /etc/apt/preferences.d/api", pin)
+    try:
+        code, output = site.run("-e", "app=api version=previous", playbook=ROLLBACK)
+        assert code != 0
+        assert "api is pinned to 1.1" in " ".join(output.split())
+        assert "Nothing was touched" in output
+        assert fleet.ssh(fleet.hosts[0], "dpkg-query --show --showformat='${Version}' api") == "1.1"
+    finally:
+        for host in fleet.hosts:
+            fleet.ssh(host, "rm -f /etc/apt/preferences.d/api; systemctl stop api; apt-get purge --yes api >/dev/null; rm -rf /srv/repo /tmp/api")
+
+
+def test_a_package_that_does_not_get_healthy_goes_back_to_the_one_that_was(site: Site, fleet: Fleet) -> None:
+    config = Path(site.environment["INCIDENT_CONFIG"])
+    health = "{http: 'http://127.0.0.1:8080/health', retries: 8}"
+    config.write_text(f"services: {{api: {{hosts: api, health: {health}, versions: {{backend: package}}}}}}\n")
+    for host in fleet.hosts:
+        for version, status in (("1.0", 500), ("1.1", 200)):
+            fleet.ssh(host, PACKAGE.format(version=version), SERVER.format(status=status, version=version))
+        fleet.install(host, "api.service", UNIT.format("/usr/lib/api"))
+        fleet.ssh(host, "systemctl restart api")
+    try:
+        code, output = site.run("-e", "app=api version=previous", playbook=ROLLBACK)
+        assert code != 0
+        assert "verdict made_worse" in output
+        assert "put back as it was before, and is healthy" in " ".join(output.split())
+        assert [fleet.ssh(host, "dpkg-query --show --showformat='${Version}' api") for host in fleet.hosts] == ["1.1", "1.1"]
+    finally:
+        for host in fleet.hosts:
+            fleet.ssh(host, "systemctl stop api; apt-get purge --yes api >/dev/null; rm -rf /srv/repo /tmp/api")

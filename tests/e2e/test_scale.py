@@ -4,22 +4,18 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 import pytest
-from e2e.conftest import Fleet
+from e2e.conftest import SLOW, Fleet
 from e2e.test_rollback_fleet import UNDO, UPSTREAM, traffic
 from sites import Site, eventually
 
 SCALE = "playbooks/emergency/scale-up.yml"
-SERVER = """import http.server, os, socketserver, sys, time
+SERVER = """import http.server, os, socketserver, sys
 number = int(sys.argv[1])
 if os.path.exists(f"/srv/api/broken.{number}"):
     sys.exit(f"instance {number} finds no database")
-if os.path.exists("/srv/api/slow"):
-    open("/srv/api/starting", "w").close()
-    time.sleep(20)
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -30,7 +26,7 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 Server(("0.0.0.0", 8100 + number), Handler).serve_forever()
 """
-UNIT = "[Service]\nExecStart=/usr/bin/python3 /srv/api/server.py %i\n[Install]\nWantedBy=multi-user.target\n"
+UNIT = f"[Service]\n{SLOW}ExecStart=/usr/bin/python3 /srv/api/server.py %i\n[Install]\nWantedBy=multi-user.target\n"
 CONFIG = """services:
   api:
     hosts: api
@@ -100,6 +96,8 @@ def test_partial_success_keeps_the_healthy_and_says_so(scaled: Site, fleet: Flee
     [
         ("replicas=many", "replicas='many' is not a whole number above 0"),
         ("", "replicas='' is not a whole number above 0"),
+        ("replicas=-1", "is not a whole number above 0"),
+        ("replicas=3.5", "is not a whole number above 0"),
         ("replicas=0", "is not a whole number above 0"),
         ("replicas=5", "more than the 4 that the service catalogue allows"),
         ("replicas=1 service=apo", "Did you mean api?"),
@@ -133,14 +131,19 @@ def test_what_a_host_has_no_memory_for_is_refused(scaled: Site, fleet: Fleet) ->
     assert "MiB left, and 1 more instances take 99999999. Nothing was touched" in " ".join(output.split())
 
 
-def test_a_killed_scale_up_is_finished_by_the_next_run(scaled: Site, fleet: Fleet) -> None:
-    fleet.ssh(fleet.hosts[1], "touch /srv/api/slow")
-    process = scaled.start("-e", "service=api replicas=2", playbook=SCALE)
-    assert eventually(lambda: fleet.ssh(fleet.hosts[1], "ls /srv/api").find("starting") >= 0)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert eventually(lambda: scaled.kinds()[-1] == "run_vanished")
-    fleet.ssh(fleet.hosts[1], "rm -f /srv/api/slow; pkill -KILL -f '[A]nsiballZ' || true; systemctl restart 'api@*'")
+def test_what_a_lost_scale_up_left_is_told_and_the_next_run_finishes_it(scaled: Site, fleet: Fleet, lost: str) -> None:
+    fleet.slow(fleet.hosts[1])
+    fleet.interrupt(scaled, scaled.start("-e", "service=api replicas=2", playbook=SCALE), fleet.hosts[1], lost)
+    assert fleet.told(scaled, fleet.hosts[1], lost)
     code, output = scaled.run("-e", "service=api replicas=2", playbook=SCALE)
     assert code == 0, output
     assert f"{fleet.address(fleet.hosts[1])}:8102" in fleet.ssh(fleet.front, "cat /etc/nginx/sites-enabled/default")
+    assert fleet.ssh(fleet.hosts[1], "systemctl is-active api@2; systemctl is-enabled api@2") == "active\nenabled"
+
+
+def test_what_a_host_has_no_processors_for_is_refused(scaled: Site, fleet: Fleet) -> None:
+    config = Path(scaled.environment["INCIDENT_CONFIG"])
+    config.write_text(CONFIG.replace("max: 4", "max: 4, cpus: 99"))
+    code, output = scaled.run("-e", "service=api replicas=2", playbook=SCALE)
+    assert code != 0
+    assert "processors left, and 1 more instances take 99. Nothing was touched" in " ".join(output.split())

@@ -161,15 +161,20 @@ def test_a_full_disk_at_the_switch_leaves_the_release_as_it_was(released: Site, 
         fleet.ssh(host, "umount --lazy /srv/api; rm -rf /tmp/api.kept; systemctl restart api")
 
 
+def packaged(fleet: Fleet, statuses: dict[str, int]) -> None:
+    """The service is a package on both hosts, of which each version was installed in turn; its health answers with that status."""
+    for host in fleet.hosts:
+        fleet.ssh(host, "systemctl stop api 2>/dev/null; apt-get purge --yes api >/dev/null 2>&1; rm -rf /srv/repo /tmp/api; : > /var/log/dpkg.log")
+        for version, status in statuses.items():
+            fleet.ssh(host, PACKAGE.format(version=version), SERVER.format(status=status, version=version))
+        fleet.install(host, "api.service", UNIT.format("/usr/lib/api"))
+        fleet.ssh(host, "systemctl restart api")
+
+
 def test_a_package_goes_back_to_what_dpkg_knows_and_undo_comes_back(site: Site, fleet: Fleet) -> None:
     config = Path(site.environment["INCIDENT_CONFIG"])
     config.write_text("services: {api: {hosts: api, health: {http: 'http://127.0.0.1:8080/health'}, versions: {backend: package}}}\n")
-    for host in fleet.hosts:
-        fleet.ssh(host, "systemctl stop api 2>/dev/null; apt-get purge --yes api >/dev/null 2>&1; rm -rf /srv/repo /tmp/api")
-        for version in ("1.0", "1.1"):
-            fleet.ssh(host, PACKAGE.format(version=version), SERVER.format(status=200, version=version))
-        fleet.install(host, "api.service", UNIT.format("/usr/lib/api"))
-        fleet.ssh(host, "systemctl restart api")
+    packaged(fleet, {"1.0": 200, "1.1": 200})
 
     def versions() -> list[str]:
         return [fleet.ssh(host, "dpkg-query --show --showformat='${Version}' api") for host in fleet.hosts]
@@ -220,11 +225,7 @@ def test_what_a_lost_rollback_left_is_told_previous_is_refused_and_it_heals(rele
 def test_a_pinned_package_is_refused(site: Site, fleet: Fleet) -> None:
     config = Path(site.environment["INCIDENT_CONFIG"])
     config.write_text("services: {api: {hosts: api, versions: {backend: package}}}\n")
-    for host in fleet.hosts:
-        for version in ("1.0", "1.1"):
-            fleet.ssh(host, PACKAGE.format(version=version), SERVER.format(status=200, version=version))
-        fleet.install(host, "api.service", UNIT.format("/usr/lib/api"))
-        fleet.ssh(host, "systemctl restart api")
+    packaged(fleet, {"1.0": 200, "1.1": 200})
     pin = "Package: api\nPin: version 1.1\nPin-Priority: 1001\n"
     fleet.ssh(fleet.hosts[1], "cat > /etc/apt/preferences.d/api", pin)
     try:
@@ -242,11 +243,7 @@ def test_a_package_that_does_not_get_healthy_goes_back_to_the_one_that_was(site:
     config = Path(site.environment["INCIDENT_CONFIG"])
     health = "{http: 'http://127.0.0.1:8080/health', retries: 8}"
     config.write_text(f"services: {{api: {{hosts: api, health: {health}, versions: {{backend: package}}}}}}\n")
-    for host in fleet.hosts:
-        for version, status in (("1.0", 500), ("1.1", 200)):
-            fleet.ssh(host, PACKAGE.format(version=version), SERVER.format(status=status, version=version))
-        fleet.install(host, "api.service", UNIT.format("/usr/lib/api"))
-        fleet.ssh(host, "systemctl restart api")
+    packaged(fleet, {"1.0": 500, "1.1": 200})
     try:
         code, output = site.run("-e", "app=api version=previous", playbook=ROLLBACK)
         assert code != 0

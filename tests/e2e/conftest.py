@@ -21,10 +21,9 @@ SCRIPT = Path(__file__).with_name("hosts.sh")
 class Fleet:
     """The hosts that are up, and the inventory that names them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, services: int = 2) -> None:
         self._folder = folder
-        self.hosts = ["prod-api-01", "prod-api-02"]
-        self.front = "prod-api-03"
+        *self.hosts, self.front = [f"prod-api-{number:02d}" for number in range(1, services + 2)]
         self.inventory = folder / "inventory.yml"
 
     def script(self, *arguments: str) -> str:

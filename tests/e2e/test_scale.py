@@ -131,6 +131,14 @@ def test_what_a_host_has_no_memory_for_is_refused(scaled: Site, fleet: Fleet) ->
     assert "MiB left, and 1 more instances take 99999999. Nothing was touched" in " ".join(output.split())
 
 
+def test_it_scales_without_a_load_balancer(scaled: Site, fleet: Fleet) -> None:
+    config = Path(scaled.environment["INCIDENT_CONFIG"])
+    config.write_text("".join(line for line in CONFIG.splitlines(keepends=True) if "balancer" not in line))
+    code, output = scaled.run("-e", "service=api replicas=2", playbook=SCALE)
+    assert code == 0, output
+    assert fleet.ssh(fleet.hosts[1], "systemctl is-active api@2") == "active"
+
+
 def test_what_a_lost_scale_up_left_is_told_and_the_next_run_finishes_it(scaled: Site, fleet: Fleet, lost: str) -> None:
     fleet.slow(fleet.hosts[1])
     fleet.interrupt(scaled, scaled.start("-e", "service=api replicas=2", playbook=SCALE), fleet.hosts[1], lost)

@@ -81,7 +81,6 @@ broken:
 
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -166,12 +165,6 @@ class Instances:
             raise Refused(f"{' '.join(command)}: {(err or out).strip()}")
 
 
-def memory_left() -> int:
-    """MiB that new processes may take."""
-    found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
-    return int(found[1]) // 1024 if found else 0
-
-
 def main() -> None:
     spec: dict[str, dict[str, Any]] = {
         "template": {"type": "str", "required": True},
@@ -194,7 +187,7 @@ def main() -> None:
     evidence = "\n".join(f"instance {number}: {log}" for number, log in instances.broken.items())
     module.exit_json(
         **result, healthy=not ill, exists=True, instance="", detail=words, evidence=evidence, broken=instances.broken,
-        memory_left=memory_left(), ports={str(number): str(instances.port(number)) for number in numbers},
+        memory_left=_backend.memory_left(), ports={str(number): str(instances.port(number)) for number in numbers},
     )  # fmt: skip
 
 

@@ -75,6 +75,8 @@ def service(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     versions.setdefault("backend", backend if backend in _CONTAINERS else "release")
     versions.setdefault("path", f"/srv/{name}")
     versions.setdefault("package", name)
+    settings["compose"] = {"path": f"/srv/{name}", "service": name, **settings["compose"]}
+    settings["swarm"] = {"service": name, **settings["swarm"]}
     settings["replicas"].setdefault("backend", backend if backend in _CONTAINERS else "instances")
     settings["replicas"].setdefault("template", f"{name}@.service")
     settings["checks"] = {

@@ -79,7 +79,7 @@ evidence:
   type: str
   returned: success
 memory_left:
-  description: MiB that new processes may take on this manager. The swarm itself knows what its nodes have left.
+  description: MiB of memory of all nodes that take tasks. What is reserved there, the swarm itself knows.
   type: int
   returned: success
 """
@@ -117,6 +117,12 @@ class Service:
 
     def tasks(self) -> list[dict[str, Any]]:
         return self.docker.inspect("task", self.docker.must("docker", "service", "ps", "--quiet", "--no-trunc", self.name).split())
+
+    def memory(self) -> int:
+        """MiB of all nodes that take tasks."""
+        nodes = self.docker.inspect("node", self.docker.must("docker", "node", "ls", "--quiet").split())
+        taking = [each for each in nodes if each["Spec"]["Availability"] == "active" and each["Status"]["State"] == "ready"]
+        return sum(int(each["Description"]["Resources"]["MemoryBytes"]) for each in taking) >> 20
 
     def change(self, *command: str) -> None:
         self.docker.must("docker", "service", *command)
@@ -269,7 +275,7 @@ def seen(service: Service, result: dict[str, Any], missing: str) -> dict[str, An
     words = f"{len(good)} of {count_of(found, len(good))} tasks run {image_of(found['Spec']).partition('@')[0]}{missing}"
     words += f", {status['State']}: {status.get('Message', '')}" if status.get("State") in {"paused", "rollback_paused"} else ""
     return {
-        **result, "healthy": healthy, "exists": True, "detail": words, "memory_left": _backend.memory_left(),
+        **result, "healthy": healthy, "exists": True, "detail": words, "memory_left": service.memory(),
         "evidence": service.trouble or ("" if healthy else last_words(service)), "instance": " ".join(sorted(each["ID"] for each in good)),
     }  # fmt: skip
 

@@ -7,6 +7,8 @@ A state is a small mapping of texts that says all that the change changes: bring
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -68,3 +70,19 @@ def work(module: AnsibleModule, backend: Backend, *, partial: bool = False) -> d
             raise Refused(f"It is at {backend.name(result['state'])} after the change to {backend.name(wanted)}")
     diff = {"before": f"{backend.name(now)}\n", "after": f"{backend.name(wanted)}\n"}
     return result | {"changed": True, "diff": diff, "name": backend.name(result["state"] if partial else wanted)}
+
+
+def check_migrations(*markers: Path) -> None:
+    """Refuse where a file says that a migration of the database is pending: older code may not understand the data."""
+    for marker in markers:
+        if marker.exists():
+            raise Refused(
+                f"{marker} says that a migration of the database is pending. Nothing was touched. "
+                "Finish it, or go on in spite of it with -e force_migrations=true"
+            )
+
+
+def memory_left() -> int:
+    """MiB that new processes may take."""
+    found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    return int(found[1]) // 1024 if found else 0

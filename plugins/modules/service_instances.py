@@ -86,7 +86,6 @@ broken:
 import os
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -171,12 +170,6 @@ class Instances:
             raise Refused(f"{' '.join(command)}: {(err or out).strip()}")
 
 
-def memory_left() -> int:
-    """MiB that new processes may take."""
-    found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
-    return int(found[1]) // 1024 if found else 0
-
-
 def cpus_left() -> float:
     """How many processors were idle over the last minute."""
     return round(max(0.0, (os.cpu_count() or 1) - os.getloadavg()[0]), 2)
@@ -204,7 +197,7 @@ def main() -> None:
     evidence = "\n".join(f"instance {number}: {log}" for number, log in instances.broken.items())
     module.exit_json(
         **result, healthy=not ill, exists=True, instance="", detail=words, evidence=evidence, broken=instances.broken,
-        memory_left=memory_left(), cpus_left=cpus_left(), ports={str(number): str(instances.port(number)) for number in numbers},
+        memory_left=_backend.memory_left(), cpus_left=cpus_left(), ports={str(number): str(instances.port(number)) for number in numbers},
     )  # fmt: skip
 
 

@@ -103,8 +103,8 @@ class Releases:
             version = older[-1]
         elif version not in there:
             raise Refused(f"There is no release {version}. There {_some(there)}. Nothing was touched.")
-        if version != current.name:
-            self._check_migrations()
+        if version != current.name and not self._force:
+            _backend.check_migrations(self._path / self._marker, self._link / self._marker)
         return {"current": os.fspath(current.with_name(version))}, self._about(version)
 
     def change(self, wanted: State) -> None:
@@ -125,14 +125,6 @@ class Releases:
         if all(each.name.isdigit() for each in folders):
             return sorted(each.name for each in folders)
         return [each.name for each in sorted(folders, key=lambda each: each.stat().st_mtime_ns)]
-
-    def _check_migrations(self) -> None:
-        for marker in (self._path / self._marker, self._link / self._marker):
-            if marker.exists() and not self._force:
-                raise Refused(
-                    f"{marker} says that a migration of the database is pending. Nothing was touched. "
-                    "Finish it, or go on in spite of it with -e force_migrations=true"
-                )
 
     def _about(self, name: str) -> str:
         made = (self._path / "releases" / name).stat().st_mtime

@@ -7,6 +7,7 @@
 #
 #   hosts.sh check                 say what this machine lacks for that (1 where something is missing)
 #   hosts.sh build                 make the root, or reuse it
+#   hosts.sh root                  the same, and print where it is
 #   hosts.sh up N [FOLDER]         start prod-api-01 to prod-api-0N and wait until each is reachable
 #   hosts.sh inventory [FOLDER]    print an Ansible inventory of them
 #   hosts.sh stop NAME [FOLDER]    switch one host off; its disk is kept
@@ -381,6 +382,10 @@ shopt -s extglob
 case ${1:-} in
   check) check ;;
   build) build ;;
+  root)
+    build
+    echo "$root"
+    ;;
   up)
     fleet "${3:-}"
     build

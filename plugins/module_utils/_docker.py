@@ -1,0 +1,96 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the modules for containers share: Docker's command line, and what they wait for. Runs on the managed host: the standard library alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from calendar import timegm
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ._backend import Refused
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+SPEC: dict[str, dict[str, Any]] = {
+    "what": {"type": "str", "choices": ["version", "replicas", "restart"], "required": True},
+    "force": {"type": "bool", "default": False},
+    "migration_marker": {"type": "str", "default": "MIGRATION_PENDING"},
+    "force_migrations": {"type": "bool", "default": False},
+    "docker_host": {"type": "str"},
+    "timeout": {"type": "float", "default": 120},
+}
+SETTLED = 2.0  # seconds for which what has no health check of its own must have run to count as healthy
+CRASHES = 3  # so many, and no more is hoped for
+_PEOPLE = ("org.opencontainers.image.authors", "org.opencontainers.image.vendor", "maintainer")
+_DELAY = 0.5
+
+
+class Docker:
+    """The command `docker` of this host, and the engine that it is told to speak to."""
+
+    def __init__(self, module: AnsibleModule, host: str | None) -> None:
+        self._module = module
+        self._environment = {"DOCKER_HOST": host} if host else {}
+        if not module.get_bin_path("docker"):
+            raise Refused("There is no command docker on this host. Nothing was touched.")
+
+    def run(self, *command: str, folder: str | None = None, **environment: str) -> tuple[int, str, str]:
+        answer: tuple[int, str, str]
+        answer = self._module.run_command(list(command), cwd=folder, environ_update={**self._environment, **environment})
+        return answer
+
+    def must(self, *command: str, folder: str | None = None, **environment: str) -> str:
+        """What it prints. Raises Refused in its own words."""
+        code, out, err = self.run(*command, folder=folder, **environment)
+        if code:
+            raise Refused(f"{' '.join(command)}: {(err or out).strip()}")
+        return out
+
+    def compose(self) -> list[str]:
+        """How compose is called here: as a part of docker, or as the older program of its own."""
+        if not self.run("docker", "compose", "version")[0]:
+            return ["docker", "compose"]
+        if self._module.get_bin_path("docker-compose"):
+            return ["docker-compose"]
+        raise Refused("There is neither docker compose nor docker-compose on this host. Nothing was touched.")
+
+    def inspect(self, kind: str, names: list[str]) -> list[dict[str, Any]]:
+        """What Docker knows of those that are there; one may go while it is asked."""
+        if not names:
+            return []
+        out = self.run("docker", "inspect", "--type", kind, "--", *names)[1]
+        found: list[dict[str, Any]] = json.loads(out or "[]")
+        return found
+
+    def about_image(self, image: str) -> str:
+        """How old it is and who made it, in words; empty where it isn't on this host."""
+        for found in self.inspect("image", [image]):
+            labels = (found.get("Config") or {}).get("Labels") or {}
+            people = next((f" by {labels[name]}" for name in _PEOPLE if labels.get(name)), "")
+            return f" (built {found['Created'][:16].replace('T', ' ')} UTC{people})"
+        return ""
+
+
+def until(judged: Callable[[], bool | None], timeout: float) -> bool:
+    """Wait while `judged` says None: neither well nor beyond hope. False where the time is over."""
+    end = time.monotonic() + timeout
+    while True:
+        found = judged()
+        if found is not None or time.monotonic() > end:
+            return bool(found)
+        time.sleep(_DELAY)
+
+
+def instant(text: str) -> float:
+    """Docker's way to write one, with up to nine digits after the second and any offset, in seconds since 1970."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(?:Z|([+-])(\d\d):(\d\d))", text)
+    if not found:
+        raise ValueError(f"{text!r} is no instant")
+    seconds = timegm(time.strptime(found[1], "%Y-%m-%dT%H:%M:%S")) + float(found[2] or 0)
+    offset = int(found[4]) * 3600 + int(found[5]) * 60 if found[3] else 0
+    return seconds - offset if found[3] != "-" else seconds + offset

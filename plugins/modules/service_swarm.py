@@ -1,0 +1,311 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_swarm
+short_description: Look at a service of a Docker swarm, change its image or its count, restart it
+version_added: 0.2.0
+description:
+  - Runs on a manager of the swarm.
+  - The swarm itself carries a change out, by the rules that the service has for updates and rollbacks.
+    This waits until its tasks are as they are to be.
+  - A task is healthy when the swarm says that it runs, which takes its image's health check into account, and once it has run for 2 seconds.
+  - An exact image is given to the swarm as it is; it is not looked up in a registry to pin its digest.
+author: Contributors to incident.response (@incident-response)
+extends_documentation_fragment: [incident.response.backend, incident.response.docker]
+options:
+  service:
+    description: The name of the service in the swarm.
+    type: str
+    required: true
+"""
+EXAMPLES = r"""
+- name: What would a rollback do?
+  incident.response.service_swarm:
+    service: shop_api
+    what: version
+    version: previous
+  register: look
+
+- name: Do it, unless it has moved
+  incident.response.service_swarm:
+    service: shop_api
+    what: version
+    wanted: "{{ look.wanted }}"
+    expected: ["{{ look.state }}"]
+
+- name: Replace all tasks by new ones
+  incident.response.service_swarm:
+    service: shop_api
+    what: restart
+"""
+RETURN = r"""
+state:
+  description: The image, or the number of replicas, after the change.
+  type: dict
+  returned: when O(what) is not V(restart)
+  sample: {image: "registry.example.com/shop/api:1.4.2"}
+wanted:
+  description: The state that was asked for.
+  type: dict
+  returned: when O(what) is not V(restart)
+name:
+  description: The same in words.
+  type: str
+  returned: when O(what) is not V(restart)
+text:
+  description: From what to what, and of an image that this host has, how old it is and who made it.
+  type: str
+  returned: when O(what) is not V(restart)
+healthy:
+  description: Whether as many tasks run as are to run, with the service's image.
+  type: bool
+  returned: success
+exists:
+  description: Always true; a service that isn't there is an error.
+  type: bool
+  returned: success
+instance:
+  description: What is another one after a restart.
+  type: str
+  returned: success
+detail:
+  description: What was seen, in words.
+  type: str
+  returned: success
+evidence:
+  description: What the swarm says of the tasks that failed, and their last lines.
+  type: str
+  returned: success
+memory_left:
+  description: MiB of memory of all nodes that take tasks. What is reserved there, the swarm itself knows.
+  type: int
+  returned: success
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.incident.response.plugins.module_utils import _backend, _docker
+from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
+
+_GRACE = 10 * 10**9  # nanoseconds until a task is killed, where a spec doesn't say
+
+
+class Service:
+    """A service of the swarm that this host is a manager of."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        given = module.params
+        self.docker = _docker.Docker(module, given["docker_host"])
+        self.name, self.timeout, self._begun = given["service"], given["timeout"], time.time()
+        self.trouble = ""
+        if self.docker.must("docker", "info", "--format", "{{.Swarm.ControlAvailable}}").strip() != "true":
+            raise Refused("This host is no manager of a swarm. Nothing was touched. Name one: hosts in the service catalogue, or -e host=…")
+        if not self.docker.inspect("service", [self.name]):
+            there = self.docker.must("docker", "service", "ls", "--format", "{{.Name}}").split()
+            raise Refused(f"The swarm has no service {self.name}. It has: {', '.join(there) or 'none'}. Nothing was touched.")
+        if not {"Replicated", "Global"} & set(self.look()["Spec"]["Mode"]):
+            raise Refused(f"{self.name} is a job of the swarm, no service that goes on. Nothing was touched.")
+
+    def look(self) -> dict[str, Any]:
+        (found,) = self.docker.inspect("service", [self.name])
+        return found
+
+    def tasks(self) -> list[dict[str, Any]]:
+        return self.docker.inspect("task", self.docker.must("docker", "service", "ps", "--quiet", "--no-trunc", self.name).split())
+
+    def memory(self) -> int:
+        """MiB of all nodes that take tasks."""
+        nodes = self.docker.inspect("node", self.docker.must("docker", "node", "ls", "--quiet").split())
+        taking = [each for each in nodes if each["Spec"]["Availability"] == "active" and each["Status"]["State"] == "ready"]
+        return sum(int(each["Description"]["Resources"]["MemoryBytes"]) for each in taking) >> 20
+
+    def change(self, *command: str) -> None:
+        self.docker.must("docker", "service", *command)
+
+    def wait(self) -> bool:
+        """Until the tasks are as the service is to be, or beyond hope."""
+        return _docker.until(lambda: converged(self.look(), self.tasks(), since=self._begun, now=time.time()), self.timeout)
+
+    def healthy(self) -> bool:
+        return bool(converged(self.look(), self.tasks(), since=self._begun, now=time.time()))
+
+
+class Image:
+    """The version of the service. A state is its image, with the digest that the swarm has pinned, where it has."""
+
+    def __init__(self, service: Service, module: AnsibleModule) -> None:
+        self._service, self._module = service, module
+
+    def look(self) -> State:
+        return {"image": image_of(self._service.look()["Spec"])}
+
+    def name(self, state: State) -> str:
+        image, dummy, digest = str(state.get("image", "")).partition("@sha256:")
+        return f"{image}@{digest[:12]}" if digest else image
+
+    def resolve(self, version: str, now: State) -> tuple[State, str]:
+        image = self._previous(now["image"]) if version == "previous" else with_tag(now["image"], version)
+        if image != now["image"] and not self._module.params["force_migrations"]:
+            _backend.check_migrations(Path("/", self._module.params["migration_marker"]))
+        return {"image": image}, self._service.docker.about_image(image)
+
+    def change(self, wanted: State) -> None:
+        image, found = str(wanted["image"]), self._service.look()
+        if image != image_of(found["Spec"]):
+            before = found.get("PreviousSpec")
+            same = before and image_of(before) == image and but_for_image(before) == but_for_image(found["Spec"])
+            command = ["rollback"] if same else ["update", "--no-resolve-image", "--image", image]
+            self._service.change(*command, "--detach", self._service.name)
+        self._service.wait()
+
+    def _previous(self, now: str) -> str:
+        before = self._service.look().get("PreviousSpec")
+        image = image_of(before) if before else now
+        if image == now:
+            why = "the change before this one was not one of the image" if before else "it was never changed"
+            ran = sorted({image_of(each["Spec"]) for each in self._service.tasks()} - {now})
+            raise Refused(
+                f"The swarm doesn't know what {self._service.name} was before {now}: {why}. Nothing was touched. Name the exact version"
+                + (f"; of late its tasks ran {', '.join(ran)}" if ran else "")
+            )
+        return image
+
+
+class Replicas:
+    """How many tasks the service is to have. A state is that number."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.missing = ""
+
+    def look(self) -> State:
+        mode = self._service.look()["Spec"]["Mode"]
+        if "Replicated" not in mode:
+            raise Refused(f"{self._service.name} has one task on each node of the swarm (mode global), so it can't be scaled. Nothing was touched.")
+        return {"replicas": int(mode["Replicated"]["Replicas"])}
+
+    def name(self, state: State) -> str:
+        count = int(state.get("replicas", 0))
+        return f"{count} task{'s' if count != 1 else ''}"
+
+    def resolve(self, version: str, now: State) -> tuple[State, str]:
+        return now, ""  # the plan says how many
+
+    def change(self, wanted: State) -> None:
+        before, then = self.look()["replicas"], int(wanted["replicas"])
+        if then != before:
+            self._scale(then)
+        if self._service.wait() or then <= before:
+            return
+        good = len(running(self._service.look(), self._service.tasks(), time.time()))
+        self.missing = f", {then - max(good, before)} did not get there and were taken back"
+        self._service.trouble = last_words(self._service)
+        self._scale(max(good, before))
+        self._service.wait()
+
+    def _scale(self, count: int) -> None:
+        self._service.change("scale", "--detach", f"{self._service.name}={count}")
+
+
+def converged(service: dict[str, Any], tasks: list[dict[str, Any]], *, since: float, now: float) -> bool | None:
+    """Whether the tasks are as the service is to be; None where that will be seen. Failures count from `since` on."""
+    status = (service.get("UpdateStatus") or {}).get("State", "")
+    if status in {"paused", "rollback_paused"}:
+        return False
+    wanted = [each for each in tasks if each["DesiredState"] in {"ready", "running"}]
+    good = running(service, tasks, now)
+    if status not in {"updating", "rollback_started"} and len(good) == len(wanted) == count_of(service, len(wanted)):
+        return True
+    failed = [each for each in tasks if each["Status"]["State"] in {"failed", "rejected"} and _docker.instant(each["CreatedAt"]) >= since]
+    slots = [each.get("Slot") or each.get("NodeID") for each in failed]
+    return False if any(slots.count(slot) >= _docker.CRASHES for slot in slots) else None
+
+
+def running(service: dict[str, Any], tasks: list[dict[str, Any]], now: float) -> list[dict[str, Any]]:
+    """The tasks that run the service's image, and have for a while. `now` in seconds since 1970."""
+    return [
+        each for each in tasks
+        if each["DesiredState"] == each["Status"]["State"] == "running" and image_of(each["Spec"]) == image_of(service["Spec"])
+        and now - _docker.instant(each["Status"]["Timestamp"]) >= _docker.SETTLED
+    ]  # fmt: skip
+
+
+def count_of(service: dict[str, Any], everywhere: int) -> int:
+    """How many tasks there are to be; `everywhere` where there is one on each node."""
+    mode = service["Spec"]["Mode"]
+    return int(mode["Replicated"]["Replicas"]) if "Replicated" in mode else everywhere
+
+
+def image_of(spec: dict[str, Any]) -> str:
+    """Of a service's spec, or of a task's."""
+    return str(spec.get("TaskTemplate", spec)["ContainerSpec"]["Image"])
+
+
+def but_for_image(spec: dict[str, Any]) -> dict[str, Any]:
+    """All else that a spec says; two that mean the same are equal."""
+    container = {"StopGracePeriod": _GRACE, **spec["TaskTemplate"]["ContainerSpec"], "Image": ""}
+    return {**spec, "TaskTemplate": {**spec["TaskTemplate"], "ContainerSpec": container}}
+
+
+def with_tag(image: str, tag: str) -> str:
+    """The same image with another tag and no digest."""
+    repository, colon, last = image.partition("@")[0].rpartition(":")
+    return f"{repository if colon and '/' not in last else image.partition('@')[0]}:{tag}"
+
+
+def last_words(service: Service) -> str:
+    """What the swarm says of the tasks that failed last, and what they said themselves."""
+    failed = [each for each in service.tasks() if each["Status"]["State"] in {"failed", "rejected", "pending"}]
+    failed.sort(key=lambda each: _docker.instant(each["Status"]["Timestamp"]))
+    said = [(each["ID"], each["Status"]) for each in failed[-3:]]
+    words = [f"task {task[:12]} {status['State']}: {status.get('Err') or status.get('Message', '')}" for task, status in said]
+    logs = [service.docker.run("docker", "service", "logs", "--raw", "--tail", "10", each["ID"]) for each in failed[-1:]]
+    return "\n".join([*words, *((out + err).strip() for dummy, out, err in logs)]).strip()
+
+
+def seen(service: Service, result: dict[str, Any], missing: str) -> dict[str, Any]:
+    """The result, with what incident.response.service_health would say."""
+    found, tasks = service.look(), service.tasks()
+    good, healthy = running(found, tasks, time.time()), service.healthy()
+    status = found.get("UpdateStatus") or {}
+    words = f"{len(good)} of {count_of(found, len(good))} tasks run {image_of(found['Spec']).partition('@')[0]}{missing}"
+    words += f", {status['State']}: {status.get('Message', '')}" if status.get("State") in {"paused", "rollback_paused"} else ""
+    return {
+        **result, "healthy": healthy, "exists": True, "detail": words, "memory_left": service.memory(),
+        "evidence": service.trouble or ("" if healthy else last_words(service)), "instance": " ".join(sorted(each["ID"] for each in good)),
+    }  # fmt: skip
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """What was asked for. Raises Refused, OSError."""
+    service, what = Service(module), module.params["what"]
+    if what == "restart":
+        if not module.check_mode:
+            service.change("update", "--no-resolve-image", "--force", "--detach", service.name)
+            service.wait()
+        return seen(service, {"changed": True}, "")
+    replicas = Replicas(service)
+    backend: _backend.Backend = replicas if what == "replicas" else Image(service, module)
+    result = _backend.work(module, backend, partial=True)
+    if module.params["force"] and module.params["wanted"] and not result["changed"] and not module.check_mode:
+        backend.change(result["wanted"])
+    return seen(service, result, replicas.missing)
+
+
+def main() -> None:
+    spec: dict[str, dict[str, Any]] = {"service": {"type": "str", "required": True}}
+    module = AnsibleModule(argument_spec={**spec, **_docker.SPEC, **_backend.SPEC}, **_backend.RULES)
+    try:
+        module.exit_json(**work(module))
+    except (Refused, OSError) as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

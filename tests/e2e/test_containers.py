@@ -67,7 +67,9 @@ class Containers(Site):
     def kill_when(self, ready: Any, *arguments: str, playbook: str) -> None:
         """As a machine that is switched off: the controller, and all that it has started, but the courier."""
         process = self.start(*arguments, playbook=playbook)
-        assert eventually(ready), process.kill() or process.communicate()[0]
+        if not eventually(ready):
+            process.kill()
+            raise AssertionError(process.communicate()[0])
         family = [process.pid]
         for parent in family:
             family += [int(each) for path in Path(f"/proc/{parent}/task").glob("*/children") for each in path.read_text().split()]

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: service_health
 short_description: Ask a service whether it is healthy
 version_added: 0.1.0
-description: Runs all checks in one trip, again and again until all pass, O(passes) times in a row, or the tries are used up.
+description: Runs all checks in one trip, again and again until all pass, O(in_a_row) times in a row, or the tries are used up.
 author: Contributors to incident.response (@incident-response)
 options:
   unit:
@@ -31,7 +31,7 @@ options:
     description: Seconds between two looks.
     type: float
     default: 1
-  passes:
+  in_a_row:
     description: How many looks in a row must pass. With one, a service that comes and goes is healthy if the look falls well.
     type: int
     default: 1
@@ -137,15 +137,15 @@ def look(module: AnsibleModule) -> dict[str, Any]:
 
 def look_until_steady(module: AnsibleModule) -> dict[str, Any]:
     """The last look, healthy only where as many in a row were as are asked for."""
-    passes, looks = module.params["passes"], module.params["retries"] + module.params["passes"]
+    wanted, looks = module.params["in_a_row"], module.params["retries"] + module.params["in_a_row"]
     in_a_row, once = 0, False
     while True:
         seen, looks = look(module), looks - 1
         in_a_row, once = (in_a_row + 1, True) if seen["healthy"] else (0, once)
-        if in_a_row >= passes:
+        if in_a_row >= wanted:
             return seen
         if looks <= 0:
-            flaps = f", healthy at times, but not {passes} looks in a row" if once else ""
+            flaps = f", healthy at times, but not {wanted} looks in a row" if once else ""
             return {**seen, "healthy": False, "detail": seen["detail"] + flaps}
         time.sleep(module.params["delay"])
 
@@ -165,7 +165,7 @@ def main() -> None:
         "tcp": {"type": "str"},
         "retries": {"type": "int", "default": 0},
         "delay": {"type": "float", "default": 1},
-        "passes": {"type": "int", "default": 1},
+        "in_a_row": {"type": "int", "default": 1},
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[["unit", "command", "http", "tcp"]], supports_check_mode=True)
     address, port = module.params["http"], (module.params["tcp"] or ":1").rpartition(":")[2]

@@ -56,7 +56,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.incident.response.plugins.module_utils import _backend
 from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
 
-_PINNED = re.compile(r"(?m)^ +Package pin: (\S+)")
+_PRIORITY = re.compile(r"(?m)^ (?:\*\*\*| {3}) (\S+) (-?\d+)$")
+_PINNED = 990
+"""apt_preferences(5): a version of a higher priority is installed even where it means a downgrade, or nearly so."""
 _LOG = Path("/var/log/dpkg.log")
 
 
@@ -126,10 +128,11 @@ class Package:
         held = self._run("apt-mark", "showhold", self._package)[1]
         if held.strip():
             raise Refused(f"{self._package} is on hold. Nothing was touched. Free it with: apt-mark unhold {self._package}")
-        pinned = _PINNED.search(self._run("apt-cache", "policy", self._package)[1])
-        if pinned and pinned[1] != version:
+        priority = {each: int(number) for each, number in _PRIORITY.findall(self._run("apt-cache", "policy", self._package)[1])}
+        pinned = [each for each, number in priority.items() if number > max(_PINNED, priority.get(version, 0))]
+        if pinned:
             raise Refused(
-                f"{self._package} is pinned to {pinned[1]}, which apt would bring back. Nothing was touched. "
+                f"{self._package} is pinned to {pinned[0]}, which apt would bring back. Nothing was touched. "
                 "Look with: grep -r . /etc/apt/preferences /etc/apt/preferences.d"
             )
         code, out, err = self._run("apt-get", "install", "--simulate", "--allow-downgrades", f"{self._package}={version}")

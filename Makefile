@@ -34,3 +34,4 @@ docs: $(VENV)/.done
 bench: $(VENV)/.done
 	python tests/bench/overhead.py
 	python tests/bench/action.py
+	python tests/bench/wrapping.py

@@ -45,7 +45,7 @@ NGINX = "upstream api {{\n{servers}}}\nserver {{ listen 80 default_server; locat
 CONFIG = """services:
   api:
     hosts: api
-    health: {{http: 'http://127.0.0.1:8080/health'}}
+    health: {{http: 'http://127.0.0.1:8080/health', passes: 1}}
     replicas: {{max: 99, first_port: 8101, http: 'http://127.0.0.1:{{port}}/health'}}
 {more}"""
 BALANCER = "    balancer: {hosts: balancer, path: /etc/nginx/sites-enabled/default, port: 8080}\n"

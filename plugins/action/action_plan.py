@@ -146,7 +146,12 @@ def _spread(seen: Looks, given: Any, limits: dict[str, Any]) -> Looks:
         for limit, found, unit in (("memory_mb", "memory_left", "MiB"), ("cpus", "cpus_left", "processors")):
             each, left = float(limits.get(limit) or 0), float(seen[host].get(found, 0))
             if more > 0 and more * each > left:
-                needs = f"{host} has {left:g} {unit} left, and {more} more instances take {more * each:g}"
+                needs = f"{host} has {_amount(left)} {unit} left, and {more} more instances take {_amount(more * each)}"
                 raise Refused(f"{needs}. Nothing was touched. Scale to fewer, or add hosts.")
     words = {host: f"{now[host]} to {then[host]} instances, of {total} to {replicas}" for host in seen}
     return {host: {**look, "wanted": wanted[host], "text": words[host]} for host, look in seen.items()}
+
+
+def _amount(number: float) -> str:
+    """A number as people write it: 99999999, 1.5, 0.25."""
+    return f"{number:.2f}".rstrip("0").rstrip(".")

@@ -29,6 +29,7 @@ class ActionModule(ControllerAction):
         "role": {"type": "str", "required": True},
         "backend": {"type": "str", "required": True},
         "hosts": {"type": "list", "elements": "str", "required": True},
+        "health": {"type": "list", "elements": "dict", "default": []},
         "looks": {"type": "list", "elements": "dict", "default": []},
         "replicas": {"type": "raw"},
         "limits": {"type": "dict", "default": {}},
@@ -37,7 +38,9 @@ class ActionModule(ControllerAction):
     }
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        health = dict(zip(params["hosts"], params["health"] or [{}] * len(params["hosts"]), strict=True))
         _refuse_twice(params["hosts"], variables["hostvars"])
+        _refuse_unknown(health, params["service"])
         seen: Looks = dict(zip(params["hosts"], params["looks"] or [{}] * len(params["hosts"]), strict=True))
         if params["replicas"] is not None:
             seen = _spread(seen, params["replicas"], params["limits"])
@@ -55,7 +58,7 @@ class ActionModule(ControllerAction):
         if params["approved"] and params["approved"] != found:
             raise Refused(f"The plan is no longer the approved one ({params['approved']}), but {found}. Nothing was touched.\n{text}", hash=found)
         about = f"{params['action']} of {params['service']}"
-        result = {"hash": found, "text": text, "hosts": plan["hosts"], "about": about, "approval": asks}
+        result = {"hash": found, "text": text, "hosts": plan["hosts"], "health": health, "about": about, "approval": asks}
         if params["only"] or self.check:
             return self.recorded(result, {"only": True}, variables, text=_line(found, seen))
         plan["actor"] = self.origin(variables).actor
@@ -112,6 +115,20 @@ def _refuse_twice(hosts: list[str], hostvars: Mapping[str, Any]) -> None:
                 "Nothing was touched. Leave one of them out: -e host=…"
             )
         first[address] = host
+
+
+def _refuse_unknown(health: Looks, service: str) -> None:
+    """Raises Refused where a host doesn't have the service, or has it under another name."""
+    for host, look in health.items():
+        unit = look.get("unit", "")
+        if not look.get("exists", True):
+            hint = " Look with: systemctl list-units --type=service" if unit else ""
+            raise Refused(f"{host} has no {f'unit {unit}' if unit else service}. Nothing was touched.{hint}")
+        if look.get("alias") == f"{service}.service":
+            raise Refused(
+                f"{look['alias']} is another name of {unit} on {host}. Nothing was touched. One service has one lock and one incident: "
+                f"name it {unit.removesuffix('.service')}, or put it into the service catalogue."
+            )
 
 
 def _hosts_of(service: str, config: dict[str, Any], variables: dict[str, Any]) -> int:

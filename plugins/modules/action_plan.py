@@ -33,6 +33,13 @@ options:
     type: list
     elements: str
     required: true
+  health:
+    description:
+      - How each host was before, as M(incident.response.service_health) returns it.
+      - A host without the unit, or with it under another name, is refused.
+    type: list
+    elements: dict
+    default: []
   looks:
     description:
       - What the backend saw on each host, as M(incident.response.service_release) returns it.
@@ -86,6 +93,10 @@ about:
   returned: success
 hosts:
   description: For each host the states C(before) and C(wanted).
+  type: dict
+  returned: success
+health:
+  description: For each host what O(health) says of it.
   type: dict
   returned: success
 text:

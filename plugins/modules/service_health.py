@@ -55,7 +55,11 @@ exists:
   type: bool
   returned: success
 unit:
-  description: The name under which systemd keeps the unit; another than the one asked for where that is an alias.
+  description: The name under which systemd keeps the unit.
+  type: str
+  returned: success
+alias:
+  description: The name that was asked for, where that is only another name of the unit; else empty.
   type: str
   returned: success
 instance:
@@ -89,7 +93,8 @@ def look_at_unit(module: AnsibleModule, unit: str) -> tuple[bool, dict[str, Any]
     shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
     exists = shown.get("LoadState") == "loaded"
     word = shown.get("ActiveState", "") if exists else shown.get("LoadState", "")
-    about = {"exists": exists, "unit": shown.get("Id", unit), "instance": shown.get("InvocationID", "")}
+    name = shown.get("Id", unit)
+    about = {"exists": exists, "unit": name, "alias": "" if unit in {name, name.removesuffix(".service")} else unit, "instance": shown.get("InvocationID", "")}
     return shown.get("ActiveState") == "active", about, "unit " + word
 
 
@@ -115,7 +120,7 @@ def look_at_tcp(address: str) -> tuple[bool, str]:
 def look(module: AnsibleModule) -> dict[str, Any]:
     """One look at the service: healthy, exists, unit, instance, detail, evidence."""
     wanted, evidence = module.params, ""
-    about: dict[str, Any] = {"exists": True, "unit": "", "instance": ""}
+    about: dict[str, Any] = {"exists": True, "unit": "", "alias": "", "instance": ""}
     good: list[bool] = []
     seen: list[str] = []
     if wanted["unit"]:

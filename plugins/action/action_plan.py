@@ -8,13 +8,19 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.incident.response.plugins.module_utils._core import approval
+from ansible_collections.incident.response.plugins.module_utils._core import approval, chat_text
 from ansible_collections.incident.response.plugins.module_utils._core.action import plan_hash, risk
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
+from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
 from ansible_collections.incident.response.plugins.module_utils._core.scale import count, planned, refusal, running
 from ansible_collections.incident.response.plugins.module_utils._core.severity import DEFAULT_SEVERITY
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatRejected, Message
+from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
+from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
+from ansible_collections.incident.response.plugins.module_utils._usecases import deliver
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
 Looks = dict[str, dict[str, Any]]
 """What the backend saw on each host."""
@@ -60,6 +66,9 @@ class ActionModule(ControllerAction):
         about = f"{params['action']} of {params['service']}"
         result = {"hash": found, "text": text, "hosts": plan["hosts"], "health": health, "about": about, "approval": asks}
         if params["only"] or self.check:
+            channel = config["channels"]["incidents"]
+            if channel and self._incident(params["service"], variables) is None:
+                self._post(channel, chat_text.plan(about, self.origin(variables).actor, text.splitlines()), found, variables)
             return self.recorded(result, {"only": True}, variables, text=_line(found, seen))
         plan["actor"] = self.origin(variables).actor
         # what a restart changes can't be undone, and needs no record; a dry drill changes nothing
@@ -73,14 +82,36 @@ class ActionModule(ControllerAction):
 
     def _severity(self, service: str, variables: dict[str, Any]) -> str:
         """That of the incident that is open, else the one that a new one will have."""
-        given = str(variables.get("severity") or DEFAULT_SEVERITY).upper()
+        there = self._incident(service, variables)
+        return str(there["severity"] if there else variables.get("severity") or DEFAULT_SEVERITY).upper()
+
+    def _incident(self, service: str, variables: dict[str, Any]) -> dict[str, Any] | None:
+        """The one that is open, and that this run is recorded in. A broken journal, which was told before, has none."""
         asked = str(variables.get("incident") or self.options["incident"] or "")
         try:
             with self.journal(self.folder(), timeout=2) as journal:
                 there = (journal.find(asked) if asked else None) or journal.open_for(service, drill=bool(self.drill(variables)))
-                return str(journal.info(there)["severity"]) if there else given
-        except (OSError, sqlite3.Error, ValueError):  # a broken journal was told before, and makes no action easier
-            return given
+                return journal.info(there) if there else None
+        except (OSError, sqlite3.Error, ValueError):
+            return None
+
+    def _post(self, channel: str, text: str, found: str, variables: dict[str, Any]) -> None:
+        """Show in chat a plan that no timeline has. Nobody waits for it to act, so a chat that can't be reached costs a warning."""
+        try:
+            connection = _options.connection(self.options)
+            if not connection:
+                return
+            chat = RocketChat(connection["url"], connection["user_id"], connection["token"], verify=connection["verify"], timeout=5)
+            try:
+                room = chat.room(channel)
+                if room is None:
+                    raise ChatRejected(f"there is no channel #{channel}: make it, and invite the bot")
+                shown = chat_text.marked(redact(text, secret_values(variables)), drill=bool(self.drill(variables)))
+                chat.post(Message(deliver.message_id(self.this_run(self.folder()).name, "plan", found), room.rid, shown))
+            finally:
+                chat.close()
+        except (connect.Misconfigured, ChatError, OSError) as error:
+            self._display.warning(f"incident.response: the plan could not be shown in chat: {error}")
 
     def _text(self, params: dict[str, Any], seen: Looks, found: str, everywhere: int, *, asks: bool) -> str:
         count, only = len(seen), params["only"] or self.check

@@ -15,6 +15,7 @@ class ActionModule(ControllerAction):
     SPEC: ClassVar = module.SPEC
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        params["service"] = self.service_name(params["service"])
         try:
             with self.journal(self.folder(params["state_dir"])) as journal:
                 return module.shown(params, journal)

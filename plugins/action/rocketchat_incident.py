@@ -22,6 +22,7 @@ class ActionModule(ControllerAction):
     SPELLINGS: ClassVar = {"message": "text"}
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        params["service"] = self.service_name(params["service"])
         try:
             connection = connect.options(params, _options.environment(self.options))
             folder = self.folder(params["state_dir"])

@@ -11,7 +11,7 @@ description: Runs all checks in one trip, again and again until all pass, O(in_a
 author: Contributors to incident.response (@incident-response)
 options:
   unit:
-    description: A systemd unit that must be active.
+    description: A systemd unit that must be active. Of a template, such as V(api@.service), all instances that were started, and one at least.
     type: str
   command:
     description: A command that must end with 0, as a list.
@@ -86,6 +86,19 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 
+def look_at_instances(module: AnsibleModule, template: str) -> tuple[bool, dict[str, Any], str]:
+    """The same of all instances of a template unit: whether there are any, and none that was started is in another state than active."""
+    command = ["systemctl", "show", "--property=Id,ActiveState,InvocationID", "--", template.replace("@.", "@*.")]
+    dummy, out, dummy = module.run_command(command, check_rc=True)
+    shown = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.strip().split("\n\n") if block]
+    started = sorted((each for each in shown if each.get("ActiveState") != "inactive"), key=lambda each: each.get("Id", ""))
+    exists = not module.run_command(["systemctl", "cat", "--", template.replace("@.", "@1.")])[0]
+    good = [each for each in started if each["ActiveState"] == "active"]
+    words = [f"{len(good)} instances active", *(f"{each['Id']} {each['ActiveState']}" for each in started if each not in good)]
+    about = {"exists": exists, "unit": template, "alias": "", "instance": " ".join(each.get("InvocationID", "") for each in good)}
+    return bool(good) and good == started, about, ", ".join(words) if exists else "unit not-found"
+
+
 def look_at_unit(module: AnsibleModule, unit: str) -> tuple[bool, dict[str, Any], str]:
     """Whether the unit is active; whether systemd knows it, by what name, and which run of it this is; and words."""
     command = ["systemctl", "show", "--property=Id,LoadState,ActiveState,InvocationID", "--", unit]
@@ -124,7 +137,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     good: list[bool] = []
     seen: list[str] = []
     if wanted["unit"]:
-        active, about, words = look_at_unit(module, wanted["unit"])
+        active, about, words = (look_at_instances if "@." in wanted["unit"] else look_at_unit)(module, wanted["unit"])
         good.append(active)
         seen.append(words)
     if wanted["command"]:
@@ -157,6 +170,7 @@ def look_until_steady(module: AnsibleModule) -> dict[str, Any]:
 
 def last_words(module: AnsibleModule, unit: str) -> str:
     """What the host says of a unit that isn't well."""
+    unit = unit.replace("@.", "@*.")
     dummy, status, dummy = module.run_command(["systemctl", "status", "--no-pager", "--full", "--lines=0", "--", unit])
     dummy, log, dummy = module.run_command(["journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", unit])
     return f"{status.rstrip()}\n{log.rstrip()}"

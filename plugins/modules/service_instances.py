@@ -33,11 +33,19 @@ options:
     description: Seconds between two looks.
     type: float
     default: 0.5
+  restart:
+    description: Restart this instance, and look at it until it is healthy. It fails where it doesn't get there.
+    type: int
 """
 EXAMPLES = r"""
 - name: Look at the instances of api
   incident.response.service_instances:
     template: api@.service
+
+- name: Restart the second one
+  incident.response.service_instances:
+    template: api@.service
+    restart: 2
 """
 RETURN = r"""
 state:
@@ -65,6 +73,11 @@ detail:
   description: What was seen, in words.
   type: str
   returned: success
+failed:
+  description: The numbers of the instances that ended with a failure.
+  type: list
+  elements: int
+  returned: success
 memory_left:
   description: MiB that new processes may take.
   type: int
@@ -74,7 +87,7 @@ cpus_left:
   type: float
   returned: success
 ports:
-  description: The port of each instance that runs.
+  description: The port of each instance that runs, or has failed.
   type: dict
   returned: success
 broken:
@@ -106,13 +119,17 @@ class Instances:
         self.broken: dict[str, str] = {}
 
     def look(self) -> State:
+        return {"instances": self.are({"active", "activating", "reloading"})}
+
+    def are(self, states: set[str]) -> list[int]:
+        """The numbers of the instances that are in one of these states."""
         if self._run("systemctl", "cat", "--", self._unit(1))[0]:
             raise Refused(f"There is no unit {self._template} here. Nothing was touched.")
         command = ["systemctl", "list-units", "--plain", "--no-legend", "--full", "--all", "--type=service", self._template.replace("@.", "@*.")]
         found = re.escape(self._template).replace("@", r"@(\d+)")
         lines = [line.split() for line in self._run(*command)[1].splitlines()]
-        matches = [re.fullmatch(found, words[0]) for words in lines if len(words) > 2 and words[2] in {"active", "activating", "reloading"}]
-        return {"instances": sorted(int(match[1]) for match in matches if match)}
+        matches = [re.fullmatch(found, words[0]) for words in lines if len(words) > 2 and words[2] in states]
+        return sorted(int(match[1]) for match in matches if match)
 
     def name(self, state: State) -> str:
         numbers = state.get("instances") or []
@@ -134,6 +151,13 @@ class Instances:
                 self._must("systemctl", "disable", "--now", self._unit(number))
                 self._run("systemctl", "reset-failed", self._unit(number))
                 self.broken[str(number)] = log.strip()
+
+    def restart(self, number: int) -> None:
+        """Raises Refused where it isn't healthy afterwards."""
+        self._run("systemctl", "restart", self._unit(number))
+        if not self._gets_healthy(number):
+            log = self._run("journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", self._unit(number))[1]
+            raise Refused(f"{self._unit(number)} did not get healthy after its restart:\n{log.strip()}")
 
     def port(self, number: int) -> int:
         return int(self._first) + number - 1
@@ -182,12 +206,17 @@ def main() -> None:
         "first_port": {"type": "int", "default": 0},
         "retries": {"type": "int", "default": 20},
         "delay": {"type": "float", "default": 0.5},
+        "restart": {"type": "int"},
     }
     module = AnsibleModule(argument_spec={**spec, **_backend.SPEC}, **_backend.RULES)
     try:
         instances = Instances(module)
+        restart = module.params["restart"]
+        if restart is not None and not module.check_mode:
+            instances.restart(restart)
         result = _backend.work(module, instances, partial=True)
-        numbers = result["state"]["instances"]
+        result["changed"] |= restart is not None
+        numbers, failed = result["state"]["instances"], instances.are({"failed"})
         ill = [number for number in numbers if not instances.healthy(number)] if not module.check_mode or not result["changed"] else []
     except (Refused, OSError) as error:
         module.fail_json(msg=str(error))
@@ -197,7 +226,8 @@ def main() -> None:
     evidence = "\n".join(f"instance {number}: {log}" for number, log in instances.broken.items())
     module.exit_json(
         **result, healthy=not ill, exists=True, instance="", detail=words, evidence=evidence, broken=instances.broken,
-        memory_left=_backend.memory_left(), cpus_left=cpus_left(), ports={str(number): str(instances.port(number)) for number in numbers},
+        failed=failed, memory_left=_backend.memory_left(), cpus_left=cpus_left(),
+        ports={str(number): str(instances.port(number)) for number in [*numbers, *failed]},
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
-from ansible_collections.incident.response.plugins.plugin_utils import _options, _run, _spool
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
@@ -67,6 +67,13 @@ class ControllerAction(ActionBase):
     def journal(self, folder: Path, *, timeout: float = 10) -> SqliteJournal:
         """A connection to the journal. Raises OSError, sqlite3.Error, ValueError."""
         return open_journal(folder, url=self.options["journal"], key_file=self.options["journal_key_file"], timeout=timeout)
+
+    def service_name(self, called: str | None) -> str | None:
+        """The one name of a service that the catalogue may know by others. A configuration with mistakes keeps nothing from being written."""
+        try:
+            return str(_config.service(_config.load(_config.find(self.options["config"])), called)["name"]) if called else called
+        except _config.ConfigError:
+            return called
 
     def origin(self, variables: dict[str, Any]) -> Origin:
         return origin(variables, str(variables.get("playbook_dir", ".")))

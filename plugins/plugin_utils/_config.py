@@ -70,7 +70,6 @@ def service(config: Mapping[str, Any], called: str) -> dict[str, Any]:
     found = config["services"].get(name)
     settings: dict[str, Any] = copy.deepcopy(found) if found is not None else _filled({}, schema()["$defs"]["service"])
     settings["name"] = name
-    settings.setdefault("unit", name if name.endswith((".service", ".socket", ".timer", ".target")) else f"{name}.service")
     settings.setdefault("commands", {})
     versions = settings["versions"]
     backend, health = settings["backend"], settings["health"]
@@ -80,9 +79,11 @@ def service(config: Mapping[str, Any], called: str) -> dict[str, Any]:
     settings["compose"] = {"path": f"/srv/{name}", "service": name, **settings["compose"]}
     settings["swarm"] = {"service": name, **settings["swarm"]}
     settings["replicas"].setdefault("backend", backend if backend in _CONTAINERS else "instances")
-    settings["replicas"].setdefault("template", f"{name}@.service")
+    template = settings["replicas"].setdefault("template", f"{name}@.service")
+    single = name if name.endswith((".service", ".socket", ".timer", ".target")) else f"{name}.service"
+    settings.setdefault("unit", template if backend == "instances" else single)
     settings["checks"] = {
-        "unit": settings["unit"] if backend == "systemd" else "",
+        "unit": settings["unit"] if backend in {"systemd", "instances"} else "",
         "command": health.get("command") or settings["commands"].get("status", []),
         **{key: health[key] for key in ("http", "tcp", "retries", "delay", "passes")},
     }
@@ -133,7 +134,13 @@ def _read(path: Path, _changed: int) -> dict[str, Any]:
     problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _ambiguous(given if not problems else {})]
     if problems:
         raise ConfigError(problems)
-    return _completed(given)
+    completed = _completed(given)
+    safety = completed["safety"]
+    within, expires = safety["approval"]["within"], safety["lock_expires"]
+    if seconds(within) >= seconds(expires):
+        where, text = ("safety", "approval", "within"), f"an action that waits {within} for approval loses its lock meanwhile: safety.lock_expires is {expires}"
+        raise ConfigError([f"{path}:{_line(lines, where)}: safety.approval.within must be below it: {text}"])
+    return completed
 
 
 def _look(node: yaml.Node, where: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]) -> Iterator[tuple[tuple[str | int, ...], int]]:

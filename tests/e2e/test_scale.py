@@ -155,3 +155,52 @@ def test_what_a_host_has_no_processors_for_is_refused(scaled: Site, fleet: Fleet
     code, output = scaled.run("-e", "service=api replicas=2", playbook=SCALE)
     assert code != 0
     assert "processors left, and 1 more instances take 99. Nothing was touched" in " ".join(output.split())
+
+
+INSTANCES = CONFIG.replace("hosts: api\n", "hosts: api\n    backend: instances\n    versions: {backend: release}\n", 1)
+
+
+@pytest.fixture
+def three(scaled: Site, fleet: Fleet) -> Site:
+    """Three instances, which the service is made of."""
+    Path(scaled.environment["INCIDENT_CONFIG"]).write_text(INSTANCES)
+    code, output = scaled.run("-e", "service=api replicas=3", playbook=SCALE)
+    assert code == 0, output
+    return scaled
+
+
+def runs_of(fleet: Fleet) -> set[str]:
+    """What is another one after each start, of all instances."""
+    show = "systemctl show --property=InvocationID --value 'api@*'"
+    return {line for host in fleet.hosts for line in fleet.ssh(host, show).split()}
+
+
+def test_a_service_of_instances_is_restarted_one_by_one_and_no_request_is_lost(three: Site, fleet: Fleet) -> None:
+    before, failed = runs_of(fleet), list[str]()
+    fleet.ssh(fleet.hosts[0], "systemctl kill --signal=KILL api@3; sleep 0.2")
+    assert fleet.ssh(fleet.hosts[0], "systemctl is-failed api@3") == "failed"
+    with traffic(fleet.address(fleet.front), failed, []):
+        code, output = three.run("-e", "service=api max_hosts=2")
+        assert code == 0, output
+    after = runs_of(fleet)
+    assert (len(before), len(after), before & after) == (3, 3, set())
+    assert failed == []
+    assert "down" not in fleet.ssh(fleet.front, "cat /etc/nginx/sites-enabled/default")
+    assert three.incidents()[0]["runs"][0]["verdict"] == "worked"
+
+
+def test_an_instance_that_does_not_come_back_stops_the_restart_and_gets_no_requests(three: Site, fleet: Fleet) -> None:
+    fleet.ssh(fleet.hosts[0], "touch /srv/api/broken.1")
+    before, failed = runs_of(fleet), list[str]()
+    with traffic(fleet.address(fleet.front), failed, []):
+        code, output = three.run("-e", "service=api max_hosts=2")
+    assert code != 0
+    assert "api@1.service did not get healthy after its restart" in output
+    assert "instance 1 finds no database" in output
+    assert three.incidents()[0]["runs"][0]["verdict"] == "made_worse"
+    assert len(before & runs_of(fleet)) == 2
+    assert failed == []
+    fleet.ssh(fleet.hosts[0], "rm /srv/api/broken.1")
+    code, output = three.run("-e", "service=api max_hosts=2")
+    assert code == 0, output
+    assert "down" not in fleet.ssh(fleet.front, "cat /etc/nginx/sites-enabled/default")

@@ -152,6 +152,19 @@ def test_what_no_rule_is_about_asks_nobody_and_a_plan_says_who_would_be_asked(gu
     assert "approval of a second person" not in output
 
 
+def test_a_plan_is_shown_in_incidents_where_no_incident_has_it_and_chat_that_is_gone_costs_a_warning(guarded: Site, chat: RocketChat) -> None:
+    code, output = guarded.run(*RESTART, "-e", "plan=true")
+    assert code == 0, output
+    (shown,) = [message["msg"] for message in chat.messages("incidents")]
+    assert "*Plan* · restart of api" in shown
+    assert "one host at a time" in shown
+    guarded.environment["ROCKETCHAT_URL"] = "http://127.0.0.1:9"
+    code, output = guarded.run(*RESTART, "-e", "plan=true")
+    assert code == 0, output
+    assert "the plan could not be shown in chat" in output
+    assert not (guarded.folder / "running").exists()
+
+
 def test_the_severity_of_the_open_incident_counts_not_what_the_command_says(guarded: Site) -> None:
     policy(guarded, required=[{"severities": ["P0"]}], within="2s")
     code, output = guarded.ad_hoc("rocketchat_incident", "service=api state=open severity=P0")

@@ -26,6 +26,16 @@ def test_all_names_of_a_service_are_one_incident(site: Site) -> None:
     assert (incident["service"], len(incident["runs"])) == ("api", 3)
 
 
+def test_what_is_said_and_asked_under_another_name_is_the_same_incident(site: Site) -> None:
+    catalogue(site, {"api": {"hosts": "prod-api-*", "aliases": ["backend"]}})
+    assert site.run("-e", "service=api host=prod-api-01")[0] == 0
+    assert site.ad_hoc("rocketchat_incident", "service=backend text='the disk is full'")[0] == 0
+    code, output = site.ad_hoc("incident_info", "service=backend")
+    assert code == 0, output
+    assert "the disk is full" in output
+    assert len(site.incidents()) == 1
+
+
 def test_an_alias_is_locked_while_the_service_is_acted_on(site: Site) -> None:
     catalogue(site, {"api": {"hosts": "prod-api-*", "aliases": ["backend"]}})
     process = site.start_slowly("-e", "service=api host=prod-api-01")

@@ -110,6 +110,11 @@ def approval(about: str, plan: str, lines: Sequence[str], who: str, people: Sequ
     return f"✋ *Approval needed* · {quoted(about)} · asked by {quoted(who)}\n{called}: {how}\n{fenced(line[:150] for line in lines[:25])[0]}"
 
 
+def plan(about: str, who: str, lines: Sequence[str]) -> str:
+    """What an action would do, for all who read of incidents."""
+    return f"📋 *Plan* · {quoted(about)} · asked for by {quoted(who)}, and not carried out\n{fenced(line[:150] for line in lines[:25])[0]}"
+
+
 def glass(about: str, name: str, actor: str, reason: str, people: Iterable[str]) -> str:
     """What everybody is told of an action that went on without the approval that it needed."""
     called = " ".join(f"@{person}" for person in people if person)

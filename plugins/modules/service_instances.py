@@ -73,7 +73,7 @@ detail:
   description: What was seen, in words.
   type: str
   returned: success
-failed:
+crashed:
   description: The numbers of the instances that ended with a failure.
   type: list
   elements: int
@@ -216,7 +216,7 @@ def main() -> None:
             instances.restart(restart)
         result = _backend.work(module, instances, partial=True)
         result["changed"] |= restart is not None
-        numbers, failed = result["state"]["instances"], instances.are({"failed"})
+        numbers, crashed = result["state"]["instances"], instances.are({"failed"})
         ill = [number for number in numbers if not instances.healthy(number)] if not module.check_mode or not result["changed"] else []
     except (Refused, OSError) as error:
         module.fail_json(msg=str(error))
@@ -226,8 +226,8 @@ def main() -> None:
     evidence = "\n".join(f"instance {number}: {log}" for number, log in instances.broken.items())
     module.exit_json(
         **result, healthy=not ill, exists=True, instance="", detail=words, evidence=evidence, broken=instances.broken,
-        failed=failed, memory_left=_backend.memory_left(), cpus_left=cpus_left(),
-        ports={str(number): str(instances.port(number)) for number in [*numbers, *failed]},
+        crashed=crashed, memory_left=_backend.memory_left(), cpus_left=cpus_left(),
+        ports={str(number): str(instances.port(number)) for number in [*numbers, *crashed]},
     )  # fmt: skip
 
 

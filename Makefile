@@ -25,7 +25,7 @@ lint: $(VENV)/.done
 	mypy tests/servers tests/sites.py tests/deployments.py tests/unit tests/integration tests/e2e tests/bench tests/docs.py
 	python tests/docs.py --check
 	antsibull-changelog lint
-	ansible-lint playbooks roles meta galaxy.yml
+	ansible-lint playbooks roles extensions meta galaxy.yml
 	tests/sanity.sh
 
 docs: $(VENV)/.done

@@ -33,11 +33,7 @@ class Fleet:
 
     def up(self) -> None:
         self.script("up", str(len(self.hosts) + 1))
-        lines = self.script("inventory").splitlines(keepends=True)
-        front = next(number for number, line in enumerate(lines) if self.front in line)
-        common = "".join(lines[:front]).partition("  hosts:\n")[0].removeprefix("---\napi:\n")
-        balancer = f"balancer:\n{common}  hosts:\n{''.join(lines[front : front + 2])}"
-        self.inventory.write_text("".join(lines[:front] + lines[front + 2 :]) + balancer)
+        self.inventory.write_text(self.script("inventory"))
 
     def address(self, host: str) -> str:
         return (self._folder / "fleet" / "hosts" / host / "address").read_text().strip()

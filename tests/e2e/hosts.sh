@@ -9,7 +9,7 @@
 #   hosts.sh build                 make the root, or reuse it
 #   hosts.sh root                  the same, and print where it is
 #   hosts.sh up N [FOLDER]         start prod-api-01 to prod-api-0N and wait until each is reachable
-#   hosts.sh inventory [FOLDER]    print an Ansible inventory of them
+#   hosts.sh inventory [FOLDER]    print an Ansible inventory: the last host is the group balancer, the others are api
 #   hosts.sh stop NAME [FOLDER]    switch one host off; its disk is kept
 #   hosts.sh start NAME [FOLDER]   switch it on again
 #   hosts.sh down [FOLDER]         stop them all and remove everything of them
@@ -359,11 +359,19 @@ down() {
 }
 
 inventory() {
-  local path
+  local path paths=("$folder"/hosts/*/address)
   [[ -s $folder/net ]] || die "no hosts are up in $folder"
+  echo ---
+  group api
+  for path in "${paths[@]}"; do
+    ((${#paths[@]} == 1)) || [[ $path != "${paths[-1]}" ]] || group balancer
+    printf '    %s:\n      ansible_host: %s\n' "$(basename "$(dirname "$path")")" "$(<"$path")"
+  done
+}
+
+group() { # NAME: the head of a group of the inventory
   cat <<END
----
-api:
+$1:
   vars:
     ansible_user: root
     ansible_ssh_private_key_file: $folder/key
@@ -373,9 +381,6 @@ api:
       -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ServerAliveInterval=5
   hosts:
 END
-  for path in "$folder"/hosts/*/address; do
-    printf '    %s:\n      ansible_host: %s\n' "$(basename "$(dirname "$path")")" "$(<"$path")"
-  done
 }
 
 shopt -s extglob

@@ -123,6 +123,16 @@ def test_the_handbooks_command_loses_no_request_and_undo_brings_all_back(release
     assert [each["verdict"] for each in released.incidents()[0]["runs"]] == ["worked", "worked"]
 
 
+def test_a_version_that_is_there_already_changes_nothing(released: Site, fleet: Fleet) -> None:
+    before = [fleet.ssh(host, "systemctl show --property=InvocationID api nginx") for host in [*fleet.hosts, fleet.front]]
+    written = fleet.ssh(fleet.front, "stat --format=%y /etc/nginx/sites-enabled/default")
+    code, output = released.run("-e", f"app=api version={NEW}", playbook=ROLLBACK)
+    assert code == 0, output
+    assert output.count("changed=0") == len(fleet.hosts)
+    assert [fleet.ssh(host, "systemctl show --property=InvocationID api nginx") for host in [*fleet.hosts, fleet.front]] == before
+    assert fleet.ssh(fleet.front, "stat --format=%y /etc/nginx/sites-enabled/default") == written
+
+
 def test_a_bad_release_is_left_at_once_and_no_other_host_sees_it(released: Site, fleet: Fleet) -> None:
     for host in fleet.hosts:
         fleet.ssh(host, f"cat > /srv/api/releases/{OLD}/server.py", SERVER.format(status=500, version="bad"))

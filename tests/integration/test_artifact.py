@@ -56,4 +56,16 @@ def test_the_artifact_holds_nothing_that_only_developers_need(installed: Site) -
     (folder,) = (installed.folder / "collections").rglob("incident/response")
     names = {path.name for path in folder.iterdir()}
     assert names.isdisjoint({".venv", ".git", ".ci", ".cache", "ansible.cfg", "collections"})
-    assert {"plugins", "roles", "playbooks", "meta", "docs", "README.md", "LICENSE"} <= names
+    assert {"plugins", "roles", "playbooks", "extensions", "meta", "docs", "README.md", "LICENSE"} <= names
+
+
+def test_a_role_can_be_tested_from_where_it_is_installed(installed: Site) -> None:
+    """Without galaxy.yml, which no artifact has, Molecule must be told where the scenarios are."""
+    (folder,) = (installed.folder / "collections").rglob("incident/response")
+    inventory = installed.folder / "hosts.yml"
+    inventory.write_text("{api: {hosts: {one: , two: }}, balancer: {hosts: {three: }}}\n")
+    given = {"MOLECULE_GLOB": "extensions/molecule/*/molecule.yml", "INCIDENT_MOLECULE_HOSTS": str(inventory)}
+    given["MOLECULE_EPHEMERAL_DIRECTORY"] = str(installed.folder / "molecule")
+    command = ["molecule", "-c", "extensions/molecule/config.yml", "syntax", "-s", "service_restart"]
+    done = subprocess.run(command, cwd=folder, env=installed.environment | given, text=True, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -107,7 +107,8 @@ def look_at_unit(module: AnsibleModule, unit: str) -> tuple[bool, dict[str, Any]
     exists = shown.get("LoadState") == "loaded"
     word = shown.get("ActiveState", "") if exists else shown.get("LoadState", "")
     name = shown.get("Id", unit)
-    about = {"exists": exists, "unit": name, "alias": "" if unit in {name, name.removesuffix(".service")} else unit, "instance": shown.get("InvocationID", "")}
+    alias = "" if unit in {name, name.removesuffix(".service")} else unit
+    about = {"exists": exists, "unit": name, "alias": alias, "instance": shown.get("InvocationID", "")}
     return shown.get("ActiveState") == "active", about, "unit " + word
 
 

@@ -138,8 +138,8 @@ def _read(path: Path, _changed: int) -> dict[str, Any]:
     safety = completed["safety"]
     within, expires = safety["approval"]["within"], safety["lock_expires"]
     if seconds(within) >= seconds(expires):
-        where, text = ("safety", "approval", "within"), f"an action that waits {within} for approval loses its lock meanwhile: safety.lock_expires is {expires}"
-        raise ConfigError([f"{path}:{_line(lines, where)}: safety.approval.within must be below it: {text}"])
+        where = _line(lines, ("safety", "approval", "within"))
+        raise ConfigError([f"{path}:{where}: safety.approval.within must be below safety.lock_expires ({expires}), not {within}"])
     return completed
 
 

@@ -45,7 +45,8 @@ def scaled(tmp_path: Path, fleet: Fleet) -> Site:
     config.write_text(CONFIG)
     site.environment["INCIDENT_CONFIG"] = str(config)
     for host in fleet.hosts:
-        fleet.ssh(host, "systemctl stop api 'api@*' 2>/dev/null; systemctl disable api@{1..4} 2>/dev/null; systemctl reset-failed; rm -rf /srv/api; mkdir -p /srv/api")
+        fleet.ssh(host, "systemctl stop api 'api@*' 2>/dev/null; systemctl disable api@{1..4} 2>/dev/null; systemctl reset-failed")
+        fleet.ssh(host, "rm -rf /srv/api; mkdir -p /srv/api")
         fleet.ssh(host, "cat > /srv/api/server.py", SERVER)
         fleet.install(host, "api@.service", UNIT)
     fleet.ssh(fleet.hosts[0], "systemctl enable --now api@1 2>/dev/null")

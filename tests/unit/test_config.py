@@ -45,7 +45,7 @@ def test_what_is_given_replaces_only_itself(tmp_path: Path) -> None:
         ("safety:\n  max_hosts: 0\n", ":2: safety.max_hosts must be 1 or more, not 0"),
         ("safety:\n  max_hosts: many\n", ':2: safety.max_hosts must be a whole number, not "many"'),
         ("channels:\n  incidents: '#incidents'\n", ":2: channels.incidents must be a channel's name without the #"),
-        ("safety:\n  approval:\n    within: 15m\n", ":3: safety.approval.within must be below it: an action that waits 15m for approval loses its lock"),
+        ("safety:\n  approval:\n    within: 15m\n", ":3: safety.approval.within must be below safety.lock_expires (15m), not 15m"),
         ("services: []\n", ":1: services must be a mapping, not a list"),
         ("- a\n", ":1: the file must be a mapping, not a list"),
         ("services: {}\nservices: {}\n", ":2: services is there twice"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from deployments import MIDDLE, NEW, RELEASES, ROLLBACK
 from e2e.conftest import SLOW, Fleet
 from e2e.test_rollback_fleet import UNDO, UPSTREAM, traffic
 from sites import Site, eventually
@@ -205,3 +206,22 @@ def test_an_instance_that_does_not_come_back_stops_the_restart_and_gets_no_reque
     code, output = three.run("-e", "service=api max_hosts=2")
     assert code == 0, output
     assert "down" not in fleet.ssh(fleet.front, "cat /etc/nginx/sites-enabled/default")
+
+
+def test_a_rollback_restarts_the_instances_one_by_one_and_no_request_is_lost(three: Site, fleet: Fleet) -> None:
+    for host in fleet.hosts:
+        for release in RELEASES[1:]:
+            fleet.ssh(host, f"mkdir -p /srv/api/releases/{release}; cp /srv/api/server.py /srv/api/releases/{release}")
+        fleet.ssh(host, f"ln -s releases/{NEW} /srv/api/current")
+        fleet.install(host, "api@.service", UNIT.replace("/srv/api/server.py", "/srv/api/current/server.py"))
+    before, failed = runs_of(fleet), list[str]()
+    with traffic(fleet.address(fleet.front), failed, []):
+        code, output = three.run("-e", "app=api version=previous", playbook=ROLLBACK)
+        assert code == 0, output
+    assert [fleet.ssh(host, "readlink /srv/api/current") for host in fleet.hosts] == [f"releases/{MIDDLE}"] * 2
+    after = runs_of(fleet)
+    assert (len(after), before & after, failed) == (3, set(), [])
+    code, output = three.run("-e", f"action={three.incidents()[0]['runs'][-1]['run']}", playbook=UNDO)
+    assert code == 0, output
+    assert [fleet.ssh(host, "readlink /srv/api/current") for host in fleet.hosts] == [f"releases/{NEW}"] * 2
+    assert len(runs_of(fleet) - after) == 3

@@ -60,6 +60,8 @@ class Controllers:
         self.bad: dict[str, str] = {}
         self.starts = 0.2
         """Seconds until a pod is ready."""
+        self.room = 99
+        """How many pods the nodes have room for."""
         self.stopped = False
         self._since: dict[str, float] = {}
         self._progress: dict[str, float] = {}
@@ -68,8 +70,12 @@ class Controllers:
     def step(self) -> None:
         if self.stopped:
             return
-        for pod in self.store.all("pods"):
-            self._pod(pod)
+        for number, pod in enumerate(self.store.all("pods")):
+            if number < self.room:
+                self._pod(pod)
+            else:
+                why = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available: 3 Insufficient cpu."}
+                self.store.put("pods", {**pod, "status": {"phase": "Pending", "conditions": [why]}})
         for deployment in self.store.all("deployments"):
             self._deployment(deployment)
 
@@ -233,4 +239,4 @@ def without_hash(template: Thing) -> Thing:
 
 
 def is_ready(pod: Thing) -> bool:
-    return bool(pod["status"]["containerStatuses"][0]["ready"])
+    return any(each["ready"] for each in pod["status"].get("containerStatuses", []))

@@ -54,8 +54,8 @@ class Api(kmock.KubernetesEmulator):
         self.instead: tuple[int, str, str] | None = None
         """Status, content type and text of what a broken proxy answers in place of the cluster."""
         self.silent = False
-        self.before_change: Callable[[], None] | None = None
-        """Called once, when a change has come in and before it is looked at: what somebody else does at that very moment."""
+        self.upon: dict[tuple[str, str], list[Callable[[], None]]] = {}
+        """For a verb and a resource, what somebody else does at the very moment of the first such request, of the second, and so on."""
         for plural, kind in KINDS.items():
             version = f"{GROUPS[plural]}/v1" if GROUPS[plural] else "v1"
             subresources = {"scale", "status"} if plural == "deployments" else set()
@@ -88,11 +88,10 @@ class Api(kmock.KubernetesEmulator):
             cannot = f'User "{USER}" cannot {verb} resource "{resource}" in API group "{group}" {where}'
             quoted = f' "{request.name}"' if request.name else ""
             raise refusal(403, "Forbidden", f"{full_name(plural)}{quoted} is forbidden: {cannot}")
+        if self.upon.get((verb, resource)):
+            self.upon[verb, resource].pop(0)()
         if verb == "list":
             return self._list(plural, request.params.get("labelSelector", ""))
-        if verb in {"update", "patch"} and self.before_change:
-            meanwhile, self.before_change = self.before_change, None
-            meanwhile()
         found = self.store.find(plural, str(request.name))
         if found is None:
             raise refusal(404, "NotFound", f'{full_name(plural)} "{request.name}" not found', name=request.name, kind=plural, group=GROUPS[plural])
@@ -214,6 +213,14 @@ class Cluster:
             return work()
 
         return asyncio.run_coroutine_threadsafe(done(), self._loop).result(10)
+
+    def later(self, work: Callable[[], None], seconds: float = 0.3) -> None:
+        """Do it in the midst of what follows. To be called at once."""
+        self._loop.call_later(seconds, work)
+
+    def changes(self) -> list[tuple[str, str]]:
+        """The requests since the start that change something."""
+        return [call for call in self.api.calls if call[0] != "GET"]
 
     async def _run(self) -> None:
         self.api = Api()

@@ -148,10 +148,8 @@ def bare(template: Thing) -> dict[str, Any]:
     """A pod template without the label that the controller adds to a ReplicaSet's."""
     found: dict[str, Any] = copy.deepcopy(dict(template))
     meta = found.get("metadata") or {}
-    for key, gone in (("labels", HASH), ("annotations", "")):
-        rest = {each: value for each, value in (meta.get(key) or {}).items() if each != gone}
-        meta = {**meta, key: rest} if rest else {each: value for each, value in meta.items() if each != key}
-    return {**found, "metadata": {each: value for each, value in meta.items() if value is not None}}
+    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH}
+    return {**found, "metadata": {key: value for key, value in {**meta, "labels": labels}.items() if value}}
 
 
 def with_revision(deployment: Thing, revision: Revision) -> dict[str, Any]:

@@ -116,6 +116,7 @@ def _reasons(pod: Thing) -> Iterator[str]:
         waiting, ended = (each.get("state") or {}).get("waiting"), (each.get("lastState") or {}).get("terminated")
         exits = f", restarted {each.get('restartCount')} times, its last exit code was {ended.get('exitCode')}" if ended else ""
         if waiting:
-            yield f"pod {name}: {each['name']} waits: {waiting.get('reason')}{f' ({waiting["message"]})' if waiting.get('message') else ''}{exits}"
+            message = f" ({waiting['message']})" if waiting.get("message") else ""
+            yield f"pod {name}: {each['name']} waits: {waiting.get('reason')}{message}{exits}"
         elif not each.get("ready") and (each.get("state") or {}).get("running"):
             yield f"pod {name}: {each['name']} runs and is not ready{exits}"

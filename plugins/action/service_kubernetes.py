@@ -95,8 +95,10 @@ class Service:
         """The version that it has. What was seen last, but after a change."""
         if self.stale:
             self._see()
+        try:
+            return versions.current(self.deployment, self.revisions)
+        except versions.NoWay:  # it is none of those that are known
             self.revisions = versions.revisions(self.deployment, self.cluster.find("ReplicaSet", labels=versions.selector(self.deployment)))
-            self.stale = False
         return versions.current(self.deployment, self.revisions)
 
     def may_be_replaced(self) -> None:
@@ -138,7 +140,6 @@ class Service:
             if found is not None or time.monotonic() > end:
                 break
             time.sleep(_DELAY)
-        self.stale = True
         if trouble:
             raise trouble
         return bool(found)
@@ -161,7 +162,6 @@ class Service:
     def _judged(self, excused: str) -> bool | None:
         self._see()
         if not rollout.complete(self.deployment):
-            self.stale = True
             try:
                 now = self.look()
             except versions.NoWay:  # its ReplicaSet is still to come
@@ -181,7 +181,7 @@ class Service:
         if not found:
             there = ", ".join(sorted(each["metadata"]["name"] for each in self.cluster.find("Deployment"))) or "none"
             raise _backend.Refused(f"The namespace {self._params['namespace']} has no Deployment {self.name}. It has: {there}. {_UNTOUCHED}")
-        (self.deployment,) = found
+        (self.deployment,), self.stale = found, False
 
     def _pods(self) -> list[dict[str, Any]]:
         return self.cluster.find("Pod", "v1", labels=versions.selector(self.deployment))

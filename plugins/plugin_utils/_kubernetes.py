@@ -63,7 +63,7 @@ class Cluster:
 
     def has_file(self, path: str) -> bool:
         """Whether the host has it."""
-        answer = self._run_in_time("ansible.builtin.stat", {"path": path, "get_checksum": False, "get_mime": False, "get_attributes": False}, _PATIENCE)
+        answer = self._run_in_time("ansible.builtin.stat", {"path": path, "get_checksum": False}, _PATIENCE)
         if answer.get("failed"):
             raise Failed(f"{path} on {self._host} can't be looked at: {answer.get('msg')}")
         return bool(answer["stat"]["exists"])

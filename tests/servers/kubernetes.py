@@ -1,8 +1,9 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A stand-in for a cluster: kmock serves HTTP and the discovery; the rules of the API are here, what the controllers do in `deployments.py`.
+"""A stand-in for a cluster: kmock serves HTTP and the discovery; the rules of the API are here, what the controllers do in `controllers.py`.
 
-Each rule names its source: [concepts] kubernetes.io/docs/reference/using-api/api-concepts, [status] .../reference/kubernetes-api/common-definitions/status,
+Each rule names its source: [concepts] kubernetes.io/docs/reference/using-api/api-concepts,
+[status] kubernetes.io/docs/reference/kubernetes-api/common-definitions/status,
 [labels] kubernetes.io/docs/concepts/overview/working-with-objects/labels, [conventions] github.com/kubernetes/community, api-conventions.md.
 """
 
@@ -22,7 +23,6 @@ import aiohttp.web
 import kmock
 from kmock._internal.k8s import KubernetesError
 from kmock._internal.rendering import Request
-
 from servers.controllers import Controllers, Store, Thing
 
 TOKEN = "token-of-the-emergency"  # noqa: S105 - of the stand-in
@@ -152,7 +152,8 @@ def scale_of(deployment: Thing) -> Thing:
 
 def merged(base: Any, patch: Any, *, strategic: bool) -> Any:
     """`base` with a merge patch; a strategic one merges lists of containers and of variables by their names. [concepts]"""
-    if strategic and isinstance(patch, list) and isinstance(base, list) and all(isinstance(each, dict) and "name" in each for each in [*base, *patch]):
+    lists = isinstance(patch, list) and isinstance(base, list)
+    if strategic and lists and all(isinstance(each, dict) and "name" in each for each in [*base, *patch]):
         named = {each["name"]: each for each in base}
         return list((named | {each["name"]: merged(named.get(each["name"], {}), each, strategic=True) for each in patch}).values())
     if not isinstance(patch, dict):

@@ -54,7 +54,7 @@ def complaint(answer: Mapping[str, Any], host: str) -> str:
         where = f" at {address[1]}:{address[2]}" if address else ""
         return f"The cluster can't be reached{where} from {host}: {link[1]}. Check that it is up, the way to it, and the server in the kubeconfig"
     if any(each in text for each in _NO_API):
-        return "What answers there is no Kubernetes API: it sends something else than an API does. Check the server in the kubeconfig, and for a proxy"
+        return "What answers there is no Kubernetes API: it sends something else than one does. Check the server in the kubeconfig, and for a proxy"
     return f"kubernetes.core on {host}: {cut(_plain(str(answer.get('msg') or text)), 300)}. Check kubeconfig and context in the service catalogue"
 
 

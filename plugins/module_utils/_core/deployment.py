@@ -73,7 +73,7 @@ def current(deployment: Thing, known: Sequence[Revision]) -> Revision:
     for revision in known:
         if seen and str(revision.number) == number:
             return revision
-    raise NoWay(f"The cluster has not begun yet to carry out the last change of the Deployment {meta['name']}: it has no ReplicaSet for it. Look again")
+    raise NoWay(f"The cluster has not begun yet to carry out the last change of the Deployment {meta['name']}: it has no ReplicaSet. Look again")
 
 
 def previous(now: Revision, known: Sequence[Revision], container: str) -> Revision:
@@ -86,7 +86,7 @@ def previous(now: Revision, known: Sequence[Revision], container: str) -> Revisi
 
 def exact(version: str, now: Revision, known: Sequence[Revision], container: str) -> Revision:
     """The one with that tag, image, or number of a revision; of several the one that runs, else the newest. Raises NoWay."""
-    images = [each for each in known if version in {image(each.template, container), _tag(image(each.template, container))}]
+    images = [each for each in known if version and version in {image(each.template, container), _tag(image(each.template, container))}]
     numbers = [each for each in known if str(each.number) == version]
     if images and numbers and numbers[0] not in images:
         raise NoWay(f"{version} is the tag of revision {images[0].number}, and there is a revision {version}, too. Name the whole image")

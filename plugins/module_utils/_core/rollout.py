@@ -66,7 +66,8 @@ def health(deployment: Thing, pods: Sequence[Thing], what: str, missing: str = "
 def evidence(deployment: Thing, pods: Sequence[Thing]) -> str:
     """Why pods are not ready, in the cluster's words."""
     conditions = (deployment.get("status") or {}).get("conditions") or []
-    lines = [f"{each.get('reason')}: {each.get('message', '')}" for each in conditions if (each["type"], each["status"]) == ("ReplicaFailure", "True")]
+    failures = [each for each in conditions if (each["type"], each["status"]) == ("ReplicaFailure", "True")]
+    lines = [f"{each.get('reason')}: {each.get('message', '')}" for each in failures]
     waiting = [line for each in pods if not _ready(each) if (line := ", ".join(_reasons(each)))]
     return "\n".join([*lines, *waiting[:_SHOWN], *([f"and {len(waiting) - _SHOWN} more pods"] if len(waiting) > _SHOWN else [])])
 

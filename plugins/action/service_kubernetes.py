@@ -103,7 +103,8 @@ class Service:
 
     def may_be_replaced(self) -> None:
         """Raises NoWay where nobody would see whether it worked."""
-        self.look()
+        if self.stale:
+            self._see()
         if self.deployment["spec"].get("paused"):
             raise versions.NoWay(f"The Deployment {self.name} is paused. Resume it first: kubectl rollout resume deployment/{self.name}")
         if not rollout.replicas(self.deployment):

@@ -185,7 +185,7 @@ class Controllers:
         updated, available = self._pods(new) if new else [], sum(map(is_ready, pods))
         counts = {
             "replicas": len(pods), "updatedReplicas": len(updated), "readyReplicas": available, "availableReplicas": available,
-            "unavailableReplicas": max(0, replicas - available),
+            "unavailableReplicas": len(pods) - available,
         }  # fmt: skip
         complete = len(updated) == len(pods) == available == replicas
         status = deployment.get("status", {})

@@ -34,6 +34,15 @@ def test_what_is_given_replaces_only_itself(tmp_path: Path) -> None:
     assert api["health"] == {"http": "", "tcp": "", "retries": 3, "delay": 0.5, "passes": 2}
 
 
+def test_a_deployment_has_the_services_name_and_is_what_a_rollback_and_scaling_change(tmp_path: Path) -> None:
+    text = "services: {api: {backend: kubernetes, kubernetes: {namespace: shop}}, web: {backend: kubernetes}}\n"
+    config = _config.load(written(tmp_path, text))
+    api = _config.service(config, "api")
+    assert api["kubernetes"] == {"deployment": "api", "namespace": "shop", "timeout": 300}
+    assert (api["versions"]["backend"], api["replicas"]["backend"], api["checks"]["unit"]) == ("kubernetes", "kubernetes", "")
+    assert _config.service(config, "web")["kubernetes"]["namespace"] == "default"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -73,7 +73,8 @@ def current(deployment: Thing, known: Sequence[Revision]) -> Revision:
     for revision in known:
         if seen and str(revision.number) == number:
             return revision
-    raise NoWay(f"The cluster has not begun yet to carry out the last change of the Deployment {meta['name']}: it has no ReplicaSet. Look again")
+    hint = f"Resume it first: kubectl rollout resume deployment/{meta['name']}" if deployment["spec"].get("paused") else "Look again"
+    raise NoWay(f"The cluster has not begun yet to carry out the last change of the Deployment {meta['name']}: it has no ReplicaSet. {hint}")
 
 
 def previous(now: Revision, known: Sequence[Revision], container: str) -> Revision:

@@ -31,7 +31,7 @@ class Store:
         return copy.deepcopy(self._things.get((plural, name)))
 
     def all(self, plural: str) -> list[Thing]:
-        return [copy.deepcopy(each) for (kind, _), each in self._things.items() if kind == plural]
+        return [copy.deepcopy(each) for (kind, dummy), each in self._things.items() if kind == plural]
 
     def put(self, plural: str, thing: Thing, *, generation: bool = False) -> Thing:
         """`generation`: what is asked for has changed, not only what was seen."""
@@ -154,7 +154,7 @@ class Controllers:
         if strategy["type"] == "Recreate" and others:
             return
         room = replicas + surge - len(self._pods(new, *old))
-        for _ in range(min(room, replicas - len(mine))):
+        for dummy in range(min(room, replicas - len(mine))):
             self._begin(new)
         for each in [new, *old]:
             pods = self._pods(each)

@@ -55,6 +55,8 @@ def test_the_current_one_has_the_template_of_the_deployment_whatever_its_number(
     with pytest.raises(NoWay, match="has not begun yet to carry out the last change of the Deployment api"):
         versions.current(new, found)
     assert versions.current({**new, "status": {"observedGeneration": 5}}, found).number == 3  # by the annotation, once that is up to date
+    with pytest.raises(NoWay, match="Resume it first: kubectl rollout resume deployment/api"):  # which it never gets while it is paused
+        versions.current(deployment(template("a:4"), {"observedGeneration": 5}, paused=True), found)
 
 
 @pytest.mark.parametrize(

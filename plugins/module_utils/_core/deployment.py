@@ -67,13 +67,13 @@ def current(deployment: Thing, known: Sequence[Revision]) -> Revision:
     for revision in known:
         if bare(revision.template) == bare(deployment["spec"]["template"]):
             return revision
-    meta = deployment["metadata"]
+    meta, paused = deployment["metadata"], deployment["spec"].get("paused")
     number = str((meta.get("annotations") or {}).get(REVISION, ""))
     seen = (deployment.get("status") or {}).get("observedGeneration", 0) >= meta.get("generation", 0)
     for revision in known:
-        if seen and str(revision.number) == number:
+        if seen and not paused and str(revision.number) == number:
             return revision
-    hint = f"Resume it first: kubectl rollout resume deployment/{meta['name']}" if deployment["spec"].get("paused") else "Look again"
+    hint = f"Resume it first: kubectl rollout resume deployment/{meta['name']}" if paused else "Look again"
     raise NoWay(f"The cluster has not begun yet to carry out the last change of the Deployment {meta['name']}: it has no ReplicaSet. {hint}")
 
 

@@ -154,7 +154,7 @@ class Controllers:
         if strategy["type"] == "Recreate" and others:
             return
         room = replicas + surge - len(self._pods(new, *old))
-        for dummy in range(min(room, replicas - len(mine))):
+        for _number in range(min(room, replicas - len(mine))):
             self._begin(new)
         for each in [new, *old]:
             pods = self._pods(each)

@@ -22,7 +22,7 @@ test: lint
 lint: $(VENV)/.done
 	ruff check plugins tests
 	mypy -p ansible_collections.incident.response.plugins
-	mypy tests/servers tests/sites.py tests/deployments.py tests/unit tests/integration tests/e2e tests/bench tests/docs.py
+	mypy tests/servers tests/sites.py tests/deployments.py tests/kubernetes_core.py tests/unit tests/integration tests/e2e tests/bench tests/docs.py
 	python tests/docs.py --check
 	antsibull-changelog lint
 	ansible-lint playbooks roles extensions meta galaxy.yml

@@ -27,6 +27,13 @@ class Refused(Exception):
     """It is not done, and nothing was touched; the text says why, and what to do."""
 
 
+class Asked(Protocol):
+    """What was asked for: a module is one."""
+
+    params: dict[str, Any]
+    check_mode: bool
+
+
 class Backend(Protocol):
     """One way in which versions of a service get onto a host. Every method raises Refused or OSError."""
 
@@ -47,7 +54,7 @@ def run(module: AnsibleModule, backend: Backend) -> None:
         module.fail_json(msg=str(error))
 
 
-def work(module: AnsibleModule, backend: Backend, *, partial: bool = False) -> dict[str, Any]:
+def work(module: Asked, backend: Backend, *, partial: bool = False) -> dict[str, Any]:
     """The result. `partial`: a change that got only part of the way is one, too. Raises Refused, OSError."""
     version, wanted, expected = (module.params[name] for name in ("version", "wanted", "expected"))
     now, words = backend.look(), ""
@@ -76,10 +83,15 @@ def check_migrations(*markers: Path) -> None:
     """Refuse where a file says that a migration of the database is pending: older code may not understand the data."""
     for marker in markers:
         if marker.exists():
-            raise Refused(
-                f"{marker} says that a migration of the database is pending. Nothing was touched. "
-                "Finish it, or go on in spite of it with -e force_migrations=true"
-            )
+            raise migration_pending(marker)
+
+
+def migration_pending(marker: Path) -> Refused:
+    """What is said where the file is there."""
+    return Refused(
+        f"{marker} says that a migration of the database is pending. Nothing was touched. "
+        "Finish it, or go on in spite of it with -e force_migrations=true"
+    )
 
 
 def memory_left() -> int:

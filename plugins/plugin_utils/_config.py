@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAME = "incident-response.yml"
 _SCHEMA = Path(__file__).absolute().parents[2] / "meta" / "incident-response.schema.json"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_CONTAINERS = {"compose", "swarm"}
+_CONTAINERS = {"compose", "swarm", "kubernetes"}
 _KINDS = {
     "object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
     "null": "null",
@@ -78,6 +78,7 @@ def service(config: Mapping[str, Any], called: str) -> dict[str, Any]:
     versions.setdefault("package", name)
     settings["compose"] = {"path": f"/srv/{name}", "service": name, **settings["compose"]}
     settings["swarm"] = {"service": name, **settings["swarm"]}
+    settings["kubernetes"] = {"deployment": name, **settings["kubernetes"]}
     settings["replicas"].setdefault("backend", backend if backend in _CONTAINERS else "instances")
     template = settings["replicas"].setdefault("template", f"{name}@.service")
     single = name if name.endswith((".service", ".socket", ".timer", ".target")) else f"{name}.service"

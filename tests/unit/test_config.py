@@ -48,7 +48,7 @@ def test_a_deployment_has_the_services_name_and_is_what_a_rollback_and_scaling_c
     [
         ("servcies: {}\n", ":1: servcies is not a key of the configuration: did you mean services?"),
         ("services:\n  api:\n    unti: x\n", ":3: services.api.unti is not a key of the configuration: did you mean unit?"),
-        ("services:\n  api:\n    backend: docker\n", ":3: services.api.backend must be one of systemd, instances, command, compose, swarm, kubernetes"),
+        ("services:\n  api:\n    backend: docker\n", ":3: services.api.backend must be one of systemd, instances, command, compose, swarm, "),
         ("services:\n  api: {backend: command}\n", ":2: services.api needs commands (its backend is command)"),
         ("severities:\n  P1:\n    ack_within: 5 minutes\n", ":3: severities.P1.ack_within must be a duration such as 30s, 5m, 2h or 1d, or null"),
         ("safety:\n  max_hosts: 0\n", ":2: safety.max_hosts must be 1 or more, not 0"),

@@ -54,14 +54,17 @@ def find(explicit: str = "", environ: Mapping[str, str] | None = None) -> Path |
 
 
 def load(path: Path | None) -> dict[str, Any]:
-    """The whole configuration with all defaults; only these where `path` is None or the file is empty. Raises ConfigError."""
+    """The whole configuration with all defaults; only these where `path` is None or the file is empty. Raises ConfigError.
+
+    As long as the file is the same it is the same object, for all: nobody may change it.
+    """
     if path is None:
         return _completed({})
     try:
         changed = path.stat().st_mtime_ns
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror}"]) from None
-    return copy.deepcopy(_read(path, changed))
+    return _read(path, changed)
 
 
 def service(config: Mapping[str, Any], called: str) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def test_what_a_lost_restart_left_is_told_and_the_next_one_heals(site: Site, fle
     fleet.slow(host)
     fleet.interrupt(site, site.start("-e", f"service=api host={host}"), host, lost)
     assert fleet.told(site, host, lost)
-    assert site.incidents()[0]["status"] == "acknowledged"
+    assert site.incidents()[0]["status"] == "acknowledged", site.incidents()[0]["entries"]
     code, output = site.run("-e", f"service=api host={host}")
     assert code == 0, output
     assert fleet.ssh(host, "systemctl is-active api") == "active"

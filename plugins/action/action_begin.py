@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions
+from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions, half_way
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._ports import Lease
@@ -18,6 +18,9 @@ from ansible_collections.incident.response.plugins.plugin_utils import _catalogu
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, machine, started
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
+
+_BACK = 10
+"""How many incidents of the service are looked through for hosts that were left half-way."""
 
 
 class ActionModule(ControllerAction):
@@ -47,8 +50,8 @@ class ActionModule(ControllerAction):
             raise Refused(_held(service, held))
         if interrupted and params["relative"]:
             raise Refused(_half_way(service, interrupted))
-        hosts = interrupted.interrupted() if interrupted else {}
-        return {"recorded": recorded, "locked": not self.check, "run": run.name, "interrupted": {host: each.text for host, each in hosts.items()}}
+        hosts = {host: action.hosts[host].text for host, action in interrupted.items()}
+        return {"recorded": recorded, "locked": not self.check, "run": run.name, "interrupted": hosts}
 
     def _lock(self, folder: Path, run: _run.Run, service: str, expires: float) -> Lease | None:
         now = time.time()
@@ -67,12 +70,11 @@ class ActionModule(ControllerAction):
                 is_one = "is a drill, and this run is none: add -e drill=true" if not kind else "is no drill, and this run is one: leave out incident"
                 raise Refused(f"incident={asked} {is_one}. Nothing was touched.")
 
-    def _interrupted(self, folder: Path, service: str, kind: Drill) -> Action | None:
-        """The last action on the service, where it was killed half-way."""
+    def _interrupted(self, folder: Path, service: str, kind: Drill) -> dict[str, Action]:
+        """The hosts that an action on the service left half-way, whatever became of its incident since."""
         with self.journal(folder, timeout=2) as journal:
-            incident = journal.open_for(service, drill=bool(kind))
-            last = actions(journal.entries(incident))[-1:] if incident else []
-        return last[0] if last and last[0].interrupted() else None
+            incidents = journal.of_service(service, drill=bool(kind))[:_BACK]
+            return half_way([each for each in actions(journal.entries(incident)) if each.service == service] for incident in incidents)
 
     def _record(self, folder: Path, run: _run.Run, service: str, variables: dict[str, Any], kind: Drill) -> None:
         """Without the callback: the start now, the verdict by `action_verdict`, the end by the courier."""
@@ -94,8 +96,9 @@ class ActionModule(ControllerAction):
             )
 
 
-def _half_way(service: str, last: Action) -> str:
-    hosts = "; ".join(f"{host} was going from {change.text}" for host, change in last.interrupted().items())
+def _half_way(service: str, interrupted: dict[str, Action]) -> str:
+    last = max(interrupted.values(), key=lambda each: each.at)
+    hosts = "; ".join(f"{host} was going from {action.hosts[host].text}" for host, action in interrupted.items())
     return (
         f"The last {last.name} of {service}, run {last.run}, was interrupted, so what is the previous version now can't be told: {hosts}. "
         f"Nothing was touched. Name the exact version to go to, or undo it: ansible-playbook incident.response.undo -e action={last.run}"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -64,7 +65,10 @@ class ActionModule(ControllerAction):
         if params["approved"] and params["approved"] != found:
             raise Refused(f"The plan is no longer the approved one ({params['approved']}), but {found}. Nothing was touched.\n{text}", hash=found)
         about = f"{params['action']} of {params['service']}"
-        result = {"hash": found, "text": text, "hosts": plan["hosts"], "health": health, "about": about, "approval": asks}
+        result = {
+            "id": f"{found}-{time.time_ns():x}", "hash": found, "text": text, "hosts": plan["hosts"], "health": health, "about": about,
+            "approval": asks,
+        }  # fmt: skip
         if params["only"] or self.check:
             channel = config["channels"]["incidents"]
             if channel and self._incident(params["service"], variables) is None:
@@ -152,6 +156,8 @@ def _refuse_unknown(health: Looks, service: str) -> None:
     """Raises Refused where a host doesn't have the service, or has it under another name."""
     for host, look in health.items():
         unit = look.get("unit", "")
+        if "masked" in look.get("detail", ""):
+            raise Refused(f"{unit} is masked on {host}, so it can't be started. Nothing was touched. Allow it with: systemctl unmask {unit}")
         if not look.get("exists", True):
             hint = " Look with: systemctl list-units --type=service" if unit else ""
             raise Refused(f"{host} has no {f'unit {unit}' if unit else service}. Nothing was touched.{hint}")

@@ -21,14 +21,22 @@ class ActionModule(ControllerAction):
         "left": {"type": "dict", "default": {}},
         "restored": {"type": "dict", "default": {}},
         "plan": {"type": "str", "default": ""},
+        "change_failed": {"type": "bool", "default": False},
         "dry": {"type": "bool", "default": False},
     }
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         before, after, restored = params["before"], params["after"], params["restored"]
-        verdict = _judged(before, after, {} if params["dry"] else params["change"], params["left"])
-        seen = (after.get("detail") or "the check could not be made") + (" (a dry drill: nothing was changed)" if params["dry"] else "")
-        if restored:
+        if params["dry"]:  # nothing was to happen
+            verdict = judge(before=before.get("healthy"), after=after.get("healthy"), acted=None)
+        else:
+            verdict = _judged(before, after, params["change"], params["left"], failed=params["change_failed"])
+        seen = after.get("detail") or "the check could not be made"
+        seen = f"the change failed; {seen}" if params["change_failed"] else seen
+        seen += " (a dry drill: nothing was changed)" if params["dry"] else ""
+        if restored and "detail" not in restored:
+            seen += "; IT COULD NOT BE PUT BACK as it was before"
+        elif restored:
             seen += f"; it was put back as it was before, and is {'healthy' if restored.get('healthy') else 'NOT HEALTHY'} ({restored.get('detail')})"
         evidence = redact(str(after.get("evidence") or ""), secret_values(variables)) if verdict is not Verdict.WORKED else ""
         result = {"verdict": str(verdict), "evidence": evidence, "plan": params["plan"]}
@@ -41,8 +49,10 @@ class ActionModule(ControllerAction):
         raise Refused(f"{text}{chr(10) if evidence else ''}{evidence}", **result)
 
 
-def _judged(before: dict[str, Any], after: dict[str, Any], change: dict[str, Any], left: dict[str, Any]) -> Verdict:
-    """From health and, where the action changes a state, from whether that is now the one that was wanted."""
+def _judged(before: dict[str, Any], after: dict[str, Any], change: dict[str, Any], left: dict[str, Any], *, failed: bool) -> Verdict:
+    """From health and, where the action changes a state, from whether that is now the one that was wanted. A change that failed never worked."""
+    if failed and after.get("healthy"):
+        return Verdict.NO_EFFECT
     if change.get("wanted"):
         acted: bool | None = left == change["wanted"]
         if after.get("healthy") and not acted:

@@ -382,7 +382,7 @@ class CallbackModule(CallbackBase):
 
     def _end(self, stats: Any) -> None:
         verdict, duration = worst(self._verdicts), time.monotonic() - self._begun
-        if stats.dark and verdict is Verdict.WORKED:  # how a host that was lost was left, nobody knows
+        if (stats.dark or stats.failures) and verdict is Verdict.WORKED:  # how a host that was lost, or not judged, was left, nobody knows
             verdict = Verdict.UNKNOWN
         failed = bool(self._failed or stats.failures or stats.dark) or bool(self._verdicts and verdict is not Verdict.WORKED)
         outcome = f"verdict {verdict}" if self._verdicts else "nothing verified the outcome"

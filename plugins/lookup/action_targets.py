@@ -93,6 +93,8 @@ class LookupModule(LookupBase):
             if left_out:
                 raise AnsibleError(f"--limit {subset} leaves out {', '.join(left_out)}, which host={pattern} names. Nothing was touched.")
         limit = self.get_option("max_hosts") or config["safety"]["max_hosts"]
+        if limit < 1:
+            raise AnsibleError(f"max_hosts must be 1 or more, not {limit}. Nothing was touched.")
         if len(found) > limit and (named or not self.get_option("whole_service")):
             raise AnsibleError(
                 f"host={pattern} means {len(found)} hosts ({_some(found)}), more than the blast radius of {limit}. "

@@ -51,7 +51,15 @@ def run(module: AnsibleModule, backend: Backend) -> None:
     try:
         module.exit_json(**work(module, backend))
     except (Refused, OSError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), **left(backend))
+
+
+def left(backend: Backend) -> dict[str, Any]:
+    """After a failure: `state`, as far as it can be seen."""
+    try:
+        return {"state": backend.look()}
+    except (Refused, OSError):
+        return {}
 
 
 def work(module: Asked, backend: Backend, *, partial: bool = False) -> dict[str, Any]:

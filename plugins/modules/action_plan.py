@@ -79,6 +79,10 @@ EXAMPLES = r"""
   run_once: true
 """
 RETURN = r"""
+id:
+  description: Another one for each plan, though it be the same plan again.
+  type: str
+  returned: success
 hash:
   description: The same for the same hosts, states and action; another for any other plan.
   type: str

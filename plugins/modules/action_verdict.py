@@ -32,6 +32,10 @@ options:
     description: Result of M(incident.response.service_health) after the state before was brought back, empty where it wasn't.
     type: dict
     default: {}
+  change_failed:
+    description: Whether a task of the change failed. Then it did not work, however healthy the service is.
+    type: bool
+    default: false
   plan:
     description: The hash of the plan that was carried out.
     type: str

@@ -9,7 +9,7 @@ short_description: Take servers out of nginx's upstream, and put them there
 version_added: 0.2.0
 description:
   - Marks servers C(down), adds or removes them, in the upstream blocks of a file, checks the configuration with C(nginx -t), and reloads nginx.
-    What C(nginx -t) refuses is put back.
+    What C(nginx -t) refuses, or nginx can't be told of, is put back.
   - The file is the same to the byte after the server is put back.
   - The last server that an upstream has left is not taken out, since nobody could answer then.
 author: Contributors to incident.response (@incident-response)
@@ -30,6 +30,7 @@ options:
   state:
     description:
       - Whether a server that is there gets requests (V(serving)) or none (V(drained)).
+        One that a person has set C(down) stays so: only what was taken out by this module is put back.
       - Or whether it is there at all (V(present), V(absent)).
     type: str
     choices: [serving, drained, present, absent]
@@ -70,6 +71,8 @@ from ansible.module_utils.basic import AnsibleModule
 _BLOCK = re.compile(r"\bupstream\s+(?P<name>\S+)\s*\{[^}]*\}")
 _SERVER = re.compile(r"(?m)(?P<start>(?:^|(?<=[{;]))\s*server\s+)(?P<address>[^\s;]+)(?P<rest>[^;]*);")
 _DOWN = re.compile(r"\s+down\b")
+_OURS = " # taken out by incident.response\n    down"
+"""What takes a server out: the comment, inside the directive, tells it from a `down` of a person, which is left alone."""
 
 
 def changed_text(text: str, servers: Sequence[str], state: str, upstream: str = "") -> tuple[str, list[str], list[str]]:
@@ -85,7 +88,7 @@ def changed_text(text: str, servers: Sequence[str], state: str, upstream: str = 
             there = any(each["address"] == server for each in _SERVER.finditer(block[0]))
             found |= there or state in {"present", "absent"}
             if state == "present":
-                return block[0] if there else _added(block[0], server)
+                return _marked(block[0], server, down=False) if there else _added(block[0], server)
             if not there:
                 return block[0]
             if state == "absent":
@@ -110,9 +113,9 @@ def _others(block: str, server: str) -> bool:
 
 def _marked(block: str, server: str, *, down: bool) -> str:
     def one(match: re.Match[str]) -> str:
-        if match["address"] != server or bool(_DOWN.search(match["rest"])) == down:
+        if match["address"] != server or (down and _DOWN.search(match["rest"])):
             return match[0]
-        rest = match["rest"] + " down" if down else _DOWN.sub("", match["rest"])
+        rest = match["rest"] + _OURS if down else match["rest"].replace(_OURS, "")
         return f"{match['start']}{match['address']}{rest};"
 
     return _SERVER.sub(one, block)
@@ -163,11 +166,11 @@ def main() -> None:
         module.fail_json(msg=f"{path} has no upstream {name}{' ' if name else ''}with the server {', '.join(missing)}. Nothing was touched.")
     if after != before and not module.check_mode:
         replace(module, path, after)
-        code, out, err = module.run_command(["nginx", "-t"])
-        if code:
-            replace(module, path, before)
-            module.fail_json(msg=f"nginx refuses the change of {path}, which was put back: {(err or out).strip()}")
-        module.run_command(["nginx", "-s", "reload"], check_rc=True)
+        for command, trouble in ((["nginx", "-t"], "refuses"), (["nginx", "-s", "reload"], "can't be told of")):
+            code, out, err = module.run_command(command)
+            if code:
+                replace(module, path, before)
+                module.fail_json(msg=f"nginx {trouble} the change of {path}, which was put back: {(err or out).strip()}")
         time.sleep(module.params["wait"])
     module.exit_json(changed=after != before, alone=alone, diff={"before": before, "after": after})
 

@@ -142,9 +142,13 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         good.append(active)
         seen.append(words)
     if wanted["command"]:
-        code, out, err = module.run_command(wanted["command"])
+        try:
+            code, out, err = module.run_command(wanted["command"], handle_exceptions=False)
+            words = f"command ended with {code}"
+        except (OSError, ValueError) as error:
+            code, out, err, words = 127, "", "", f"command can't be run: {error}"
         good.append(code == 0)
-        seen.append(f"command ended with {code}")
+        seen.append(words)
         evidence = "\n".join((out + err).splitlines()[-10:])
     for name, check in (("http", look_at_http), ("tcp", look_at_tcp)):
         if wanted[name]:

@@ -87,7 +87,10 @@ class Releases:
         if not self._link.is_symlink():
             what = "is not a symbolic link" if self._link.exists() else "is not there"
             raise Refused(f"{self._link} {what}: this is no layout of releases. Nothing was touched.")
-        return {"current": os.fspath(self._link.readlink())}
+        target = self._link.readlink()
+        if (self._path / target).parent.resolve() != (self._path / "releases").resolve():
+            raise Refused(f"{self._link} points to {target}, which is no release in {self._path / 'releases'}. Nothing was touched.")
+        return {"current": os.fspath(target)}
 
     def name(self, state: State) -> str:
         target = self._path / str(state.get("current", ""))

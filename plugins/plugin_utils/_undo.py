@@ -46,6 +46,10 @@ def _find(run: str, incident: str) -> tuple[Action, bool]:
     if not found:
         there = f"It can be done for: {', '.join(f'{each.run} ({each.name})' for each in known[-5:])}." if known else "A restart can't be undone."
         raise AnsibleError(f"{f'action={run}' if run else f'incident={incident}'} changed nothing that can be undone. {there} {_NOTHING}")
+    same = [each for each in known if each.run == found[-1].run]
+    if len(same) > 1:
+        did = ", ".join(f"{each.name} of {each.service}" for each in same)
+        raise AnsibleError(f"The run {found[-1].run} did several things ({did}), so it can't be undone as one: go to exact versions. {_NOTHING}")
     return found[-1], drill
 
 

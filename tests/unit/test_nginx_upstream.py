@@ -44,3 +44,15 @@ def test_servers_that_come_and_go_leave_the_file_as_it_was(upstream: str, line: 
     assert changed_text(more, ["10.0.0.14:8080"], "present", upstream)[0] == more
     assert changed_text(more, ["10.0.0.15:8080", "10.0.0.14:8080"], "absent", upstream)[0] == FILE
     assert changed_text(FILE, ["10.0.0.14:8080"], "present", "other") == (FILE, ["10.0.0.14:8080"], [])
+
+
+def test_what_a_person_has_set_down_stays_down() -> None:
+    down = FILE.replace("10.0.0.12:8080;", "10.0.0.12:8080 down;")
+    assert changed_text(down, ["10.0.0.12:8080"], "drained")[0] == down
+    assert changed_text(down, ["10.0.0.12:8080"], "serving")[0] == down
+    assert changed_text(down, ["10.0.0.12:8080"], "present", "api")[0] == down
+
+
+def test_what_was_taken_out_is_put_back_when_it_is_to_be_there() -> None:
+    drained = changed_text(FILE, ["10.0.0.11:80"], "drained")[0]
+    assert changed_text(drained, ["10.0.0.11:80"], "present", "web")[0] == FILE

@@ -54,25 +54,38 @@ class Action:
 
 
 def actions(entries: Iterable[Entry]) -> list[Action]:
-    """The actions of an incident that have a plan to undo them by, oldest first."""
-    found: dict[str, Action] = {}
+    """The actions of an incident that have a plan to undo them by, oldest first. A run may have several, one after the other."""
+    found: list[Action] = []
+    current: dict[str, Action] = {}
     outlines = set[str]()
     """Runs whose tasks are not recorded: a host may have been touched though nothing says so."""
     for entry in entries:
         if entry.kind == "run_started" and entry.data.get("recorder") == "task":
             outlines.add(entry.run)
-        plan, action = entry.data.get("plan"), found.get(entry.run)
+        plan, action = entry.data.get("plan"), current.get(entry.run)
         if isinstance(plan, Mapping):
-            if action is None:
-                name, service, role, backend, actor = (str(plan.get(key, "")) for key in ("name", "service", "role", "backend", "actor"))
-                action = found[entry.run] = Action(entry.run, name, service, role, backend, entry.at, actor)
+            name, service, role, backend, actor = (str(plan.get(key, "")) for key in ("name", "service", "role", "backend", "actor"))
+            action = current[entry.run] = Action(entry.run, name, service, role, backend, entry.at, actor)
+            found.append(action)
             for host, each in plan["hosts"].items():
                 action.hosts[host] = Change(each["before"], each["wanted"], str(each.get("text", "")), touched=entry.run in outlines)
         elif action and entry.host in action.hosts:
             _fold(action, entry, stopped=entry.run in outlines and entry.data.get("verdict", "worked") != "worked")
         elif action and entry.kind in {"run_vanished", "run_ended"}:
-            action.over = True
-    return list(found.values())
+            for each in found:
+                each.over |= each.run == entry.run
+    return found
+
+
+def half_way(incidents: Iterable[Iterable[Action]]) -> dict[str, Action]:
+    """For each host that may be half-way, the action that left it so: the last that touched it. Incidents of one service, newest first."""
+    last: dict[str, Action] = {}
+    for each in incidents:
+        for action in reversed(list(each)):
+            for host, change in action.hosts.items():
+                if change.touched:
+                    last.setdefault(host, action)
+    return {host: action for host, action in last.items() if host in action.interrupted()}
 
 
 def _fold(action: Action, entry: Entry, *, stopped: bool) -> None:

@@ -151,9 +151,12 @@ class SqliteJournal:
 
     def newest_of(self, service: str, *, drill: bool = False) -> str | None:
         """The id of the service's newest incident, or drill, over or not."""
+        return next(iter(self.of_service(service, drill=drill)), None)
+
+    def of_service(self, service: str, *, drill: bool = False) -> list[str]:
+        """The ids of the service's incidents, or drills, newest first."""
         query = "SELECT id FROM incidents WHERE service = ? AND (name LIKE 'drill-%') = ? ORDER BY opened_at DESC"
-        row = self._db.execute(query, (service, drill)).fetchone()
-        return row[0] if row else None
+        return [row[0] for row in self._db.execute(query, (service, drill))]
 
     def open_incidents(self) -> list[str]:
         """The incidents that are not over, newest first."""

@@ -1,0 +1,48 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which actions a timeline has, and which hosts they left half-way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.incident.response.plugins.module_utils._core.action import actions, half_way
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
+
+AT = "2025-11-10T10:00:00Z"
+
+
+def plan(run: str, service: str, *hosts: str) -> Entry:
+    about = {"name": "rollback", "service": service, "role": "r", "backend": "release", "actor": "alice"}
+    return Entry("task", AT, run=run, data={"plan": {**about, "hosts": {host: {"before": {"v": 2}, "wanted": {"v": 1}} for host in hosts}}})
+
+
+def told(run: str, host: str, **data: Any) -> Entry:
+    return Entry("task", AT, run=run, host=host, data=data)
+
+
+def over(run: str) -> Entry:
+    return Entry("run_vanished", AT, run=run)
+
+
+def test_a_run_with_two_plans_is_two_actions() -> None:
+    entries = [plan("a", "api", "h1"), told("a", "h1", left={"v": 1}), plan("a", "web", "h1"), told("a", "h1", left={"v": 2}), over("a")]
+    first, second = actions(entries)
+    assert (first.service, first.hosts["h1"].after, second.service, second.hosts["h1"].after) == ("api", {"v": 1}, "web", {"v": 2})
+    assert first.over
+    assert second.over
+
+
+def test_a_host_stays_half_way_though_another_was_acted_on_since() -> None:
+    killed = [plan("a", "api", "h1", "h2"), told("a", "h1"), over("a")]
+    other = [plan("b", "api", "h2"), told("b", "h2", left={"v": 1}), over("b")]
+    assert set(half_way([actions(killed + other)])) == {"h1"}
+    assert set(half_way([actions(other), actions(killed)])) == {"h1"}
+
+
+def test_a_host_that_was_brought_about_since_is_not_half_way() -> None:
+    killed = [plan("a", "api", "h1"), told("a", "h1"), over("a")]
+    healed = [plan("b", "api", "h1"), told("b", "h1", left={"v": 1}), over("b")]
+    assert half_way([actions(killed + healed)]) == {}
+    assert half_way([actions(healed), actions(killed)]) == {}
+    assert set(half_way([actions(killed), actions(healed)])) == {"h1"}

@@ -154,6 +154,7 @@ class CallbackModule(CallbackBase):
         self._handlers: set[str] = set()
         self._templated: set[str] = set()
         self._verdicts: list[Verdict] = []
+        self._planned: dict[str, Any] = {}
         self._undoable = False
         self._failed: list[str] = []
         self._evidence: list[str] = []
@@ -377,7 +378,10 @@ class CallbackModule(CallbackBase):
         told: dict[str, Any] = result._result.get("timeline", {})
         if "verdict" in told:
             self._verdicts.append(Verdict(told["verdict"]))
-        self._undoable |= "plan" in told
+            before = self._planned.get(result._host.name)
+            self._undoable |= before is not None and told.get("left") != before
+        if "plan" in told:
+            self._planned = {host: each["before"] for host, each in told["plan"]["hosts"].items()}
         return told
 
     def _end(self, stats: Any) -> None:
@@ -385,7 +389,8 @@ class CallbackModule(CallbackBase):
         if (stats.dark or stats.failures) and verdict is Verdict.WORKED:  # how a host that was lost, or not judged, was left, nobody knows
             verdict = Verdict.UNKNOWN
         failed = bool(self._failed or stats.failures or stats.dark) or bool(self._verdicts and verdict is not Verdict.WORKED)
-        outcome = f"verdict {verdict}" if self._verdicts else "nothing verified the outcome"
+        nothing = "planned only, nothing was touched" if self._check else "nothing verified the outcome"
+        outcome = f"verdict {verdict}" if self._verdicts else nothing
         where = f", failed at {'; '.join(self._failed[:3])}" if self._failed else ""
         self._spool.append(
             "run_ended", sync=True, at=utc(time.time()), state=str(verdict), duration_ms=round(duration * 1000),
@@ -404,12 +409,12 @@ class CallbackModule(CallbackBase):
         if not answer.get("carried"):
             name = "is not known yet: the courier is still carrying this run's entries to the journal"
         elif not answer.get("incident"):
-            name = "none: a run in check mode opens none"
+            name = "none: a plan opens none"
         else:
             name = f"{answer['incident']} ({answer.get('status')})"
         lines = [f"incident.response: incident {name}", f"  {outcome}, {duration:.1f} s, {self._spool.seq - self._announced} entries recorded"]
         if self._undoable:
-            lines.append(f"  to undo it: ansible-playbook incident.response.undo -e action={self._spool.run}")
+            lines.append(f"  to undo it, with the same inventory: ansible-playbook incident.response.undo -e action={self._spool.run}")
         if answer.get("url"):
             lines.append(f"  {answer['url']}")
         if answer.get("pending"):

@@ -75,6 +75,8 @@ class LookupModule(LookupBase):
         named = ",".join(each)
         settings = _catalogue.service_settings(config, service)
         service = settings["name"]
+        if not named and "host" in variables:
+            raise AnsibleError("host is empty. Nothing was touched. Name it, or leave it out for all hosts of the service.")
         pattern = named or (settings["hosts"] if service in config["services"] else "")
         if not pattern:
             raise AnsibleError(f'host is empty: name the host to act on, as in -e "service={service} host=prod-api-01". Nothing was touched.')

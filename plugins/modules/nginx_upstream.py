@@ -30,7 +30,7 @@ options:
   state:
     description:
       - Whether a server that is there gets requests (V(serving)) or none (V(drained)).
-        One that a person has set C(down) stays so: only what was taken out by this module is put back.
+        Only what was taken out by this module is put back; what a person has set C(down) stays so.
       - Or whether it is there at all (V(present), V(absent)).
     type: str
     choices: [serving, drained, present, absent]

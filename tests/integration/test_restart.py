@@ -231,3 +231,22 @@ def test_a_mistake_in_the_configuration_is_named_before_anything_is_touched(site
     assert not (site.folder / "running").exists()
     site.environment["INCIDENT_CONFIG"] = "/dev/null"
     assert site.run("-e", "service=api host=prod-api-01")[0] == 0
+
+
+def test_a_restart_whose_command_fails_never_worked_however_healthy_the_service_is(site: Site) -> None:
+    assert site.run("-e", "service=api host=prod-api-01")[0] == 0
+    site.script.write_text(site.script.read_text().replace("stop) rm -f running", "stop) exit 1"))
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code != 0
+    assert "verdict no_effect: the change failed" in output
+    assert site.incidents()[0]["runs"][-1]["verdict"] == "no_effect"
+
+
+def test_an_empty_host_is_refused_also_where_the_catalogue_knows_the_hosts(site: Site) -> None:
+    config = site.folder / "config.yml"
+    config.write_text("services: {api: {hosts: prod-api-*}}\nsafety: {max_hosts: 5}\n")
+    site.environment["INCIDENT_CONFIG"] = str(config)
+    code, output = site.run("-e", "service=api host=")
+    assert code != 0
+    assert "host is empty. Nothing was touched" in " ".join(output.split())
+    assert not (site.folder / "running").exists()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 
@@ -166,3 +167,27 @@ def test_a_restart_has_nothing_to_undo(deployed: Deployed) -> None:
     code, output = deployed.undo("-e", "action=20990101T000000-deadbeef")
     assert code != 0
     assert "isn't known in this journal" in output
+
+
+def test_a_rollback_whose_restart_fails_goes_back_and_never_worked(deployed: Deployed) -> None:
+    deployed.script.write_text(deployed.script.read_text().replace("stop) rm -f running", "stop) exit 1"))
+    healthy = json.dumps({"service_rollback_health": {"command": ["true"], "retries": 1, "delay": 0.1}})
+    code, output = deployed.rollback("-e", healthy)
+    assert code != 0
+    assert "the change failed" in output
+    assert "IT COULD NOT BE PUT BACK" in output
+    assert deployed.current() == [f"releases/{NEW}"] * 2
+    assert deployed.incidents()[0]["runs"][-1]["verdict"] == "no_effect"
+
+
+def test_an_empty_version_is_refused(deployed: Deployed) -> None:
+    code, output = deployed.run("-e", '{"app": "api", "version": ""}', "-e", "max_hosts=2", playbook=ROLLBACK)
+    assert code != 0
+    assert "version is empty. Nothing was touched" in " ".join(output.split())
+    assert deployed.current() == [f"releases/{NEW}"] * 2
+
+
+def test_a_dry_drill_of_what_is_healthy_ends_well(deployed: Deployed) -> None:
+    code, output = deployed.rollback("-e", "drill=dry")
+    assert code == 0, output
+    assert deployed.current() == [f"releases/{NEW}"] * 2

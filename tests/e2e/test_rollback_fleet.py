@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,19 +50,18 @@ apt-get install --yes api={version} >/dev/null
 
 @contextmanager
 def traffic(address: str, failed: list[str], versions: list[str]) -> Iterator[None]:
-    """Requests through nginx, one after the other, 2,000 at most."""
+    """Requests through nginx, one after the other, for ten minutes at most."""
     over = threading.Event()
 
     def ask() -> None:
-        for _dummy in range(2000):
-            if over.is_set():
-                return
+        until = time.monotonic() + 600
+        while not over.is_set() and time.monotonic() < until:
             try:
                 with urllib.request.urlopen(f"http://{address}/", timeout=5) as answer:
                     versions.append(answer.read().decode())
             except OSError as error:
                 failed.append(str(error))
-            over.wait(0.01)
+            over.wait(0.02)
 
     asking = threading.Thread(target=ask)
     asking.start()

@@ -45,10 +45,9 @@ class ActionModule(ControllerAction):
     }
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        health = dict(zip(params["hosts"], params["health"] or [{}] * len(params["hosts"]), strict=True))
+        health, seen = (_by_host(params["hosts"], params[name]) for name in ("health", "looks"))
         _refuse_twice(params["hosts"], variables["hostvars"])
         _refuse_unknown(health, params["service"])
-        seen: Looks = dict(zip(params["hosts"], params["looks"] or [{}] * len(params["hosts"]), strict=True))
         if params["replicas"] is not None:
             seen = _spread(seen, params["replicas"], params["limits"])
         plan = {
@@ -130,6 +129,11 @@ class ActionModule(ControllerAction):
         if params["only"]:
             lines.append(f"  to do exactly this, the same command with -e approved_plan={found} instead of plan=true")
         return "\n".join(lines)
+
+
+def _by_host(hosts: list[str], each: list[dict[str, Any]]) -> Looks:
+    """One of each for every host, empty where there are none."""
+    return dict(zip(hosts, each or [{}] * len(hosts), strict=True))
 
 
 def _line(found: str, seen: Looks) -> str:

@@ -5,29 +5,10 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What the modules that change containers share."""
+    """What the modules that ask a Docker engine share."""
 
     DOCUMENTATION = r"""
 options:
-  what:
-    description:
-      - What of the service is looked at and changed. V(version) and V(replicas) have states that O(wanted) brings about.
-      - V(restart) restarts it, and has none; in check mode it only looks.
-    type: str
-    choices: [version, replicas, restart]
-    required: true
-  force:
-    description: Finish what a killed run may have left half done, even where the state is the wanted one already.
-    type: bool
-    default: false
-  migration_marker:
-    description: A file whose presence says that a migration of the database is pending. No other version is offered while it is there.
-    type: str
-    default: MIGRATION_PENDING
-  force_migrations:
-    description: Go on in spite of the O(migration_marker).
-    type: bool
-    default: false
   docker_host:
     description: The address of the Docker engine, as in the environment variable E(DOCKER_HOST), which it overrides.
     type: str

@@ -13,7 +13,7 @@ description:
   - A container is healthy when its own health check says so. One without a check is, once it has run for 2 seconds.
   - Works with C(docker compose) and with the older C(docker-compose).
 author: Contributors to incident.response (@incident-response)
-extends_documentation_fragment: [incident.response.backend, incident.response.docker]
+extends_documentation_fragment: [incident.response.backend, incident.response.containers, incident.response.docker]
 options:
   path:
     description: The folder of the compose file.

@@ -147,17 +147,16 @@ class Instances:
             self._run("systemctl", "enable", "--now", self._unit(number))
         for number in sorted(then - now):
             if not self._gets_healthy(number):
-                log = self._run("journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", self._unit(number))[1]
+                log = self._log(number)
                 self._must("systemctl", "disable", "--now", self._unit(number))
                 self._run("systemctl", "reset-failed", self._unit(number))
-                self.broken[str(number)] = log.strip()
+                self.broken[str(number)] = log
 
     def restart(self, number: int) -> None:
         """Raises Refused where it isn't healthy afterwards."""
         self._run("systemctl", "restart", self._unit(number))
         if not self._gets_healthy(number):
-            log = self._run("journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", self._unit(number))[1]
-            raise Refused(f"{self._unit(number)} did not get healthy after its restart:\n{log.strip()}")
+            raise Refused(f"{self._unit(number)} did not get healthy after its restart:\n{self._log(number)}")
 
     def port(self, number: int) -> int:
         return int(self._first) + number - 1
@@ -180,6 +179,10 @@ class Instances:
             if left:
                 time.sleep(self._delay)
         return False
+
+    def _log(self, number: int) -> str:
+        """Its last lines."""
+        return self._run("journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", self._unit(number))[1].strip()
 
     def _unit(self, number: int) -> str:
         return str(self._template).replace("@.", f"@{number}.")

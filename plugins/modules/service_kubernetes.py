@@ -18,15 +18,8 @@ author: Contributors to incident.response (@incident-response)
 requirements:
   - the collection kubernetes.core on the controller
   - the Python library kubernetes on the host
-extends_documentation_fragment: [incident.response.backend]
+extends_documentation_fragment: [incident.response.backend, incident.response.containers]
 options:
-  what:
-    description:
-      - What of the Deployment is looked at and changed. V(version) and V(replicas) have states that O(wanted) brings about.
-      - V(restart) restarts it, and has none; in check mode it only looks.
-    type: str
-    choices: [version, replicas, restart]
-    required: true
   version:
     description:
       - Only say what this would change. V(previous) is the newest ReplicaSet before the current one with another pod template, but for the
@@ -54,18 +47,6 @@ options:
     description: How many seconds the rollout may take. It ends sooner where there is no hope.
     type: float
     default: 300
-  force:
-    description: Finish what a killed run may have left half done, even where the state is the wanted one already.
-    type: bool
-    default: false
-  migration_marker:
-    description: A file on the host whose presence says that a migration of the database is pending. No other version is offered while it is there.
-    type: str
-    default: MIGRATION_PENDING
-  force_migrations:
-    description: Go on in spite of the O(migration_marker).
-    type: bool
-    default: false
 """
 EXAMPLES = r"""
 - name: What would a rollback do?

@@ -14,7 +14,7 @@ description:
   - A task is healthy when the swarm says that it runs, which takes its image's health check into account, and once it has run for 2 seconds.
   - An exact image is given to the swarm as it is; it is not looked up in a registry to pin its digest.
 author: Contributors to incident.response (@incident-response)
-extends_documentation_fragment: [incident.response.backend, incident.response.docker]
+extends_documentation_fragment: [incident.response.backend, incident.response.containers, incident.response.docker]
 options:
   service:
     description: The name of the service in the swarm.

@@ -56,7 +56,7 @@ class ActionModule(ControllerAction):
             team=config["oncall"]["team"], within=_config.seconds(policy["within"]),
         )  # fmt: skip
         self._display.display(f"incident.response: waiting up to {policy['within']} for the approval of plan {request.plan} in chat", stderr=True)
-        chat = RocketChat(connection["url"], connection["user_id"], connection["token"], verify=connection["verify"])
+        chat = RocketChat.of(connection)
         try:
             with self.journal(folder) as journal:
                 return approve.obtain(request, journal, chat, clock=time.monotonic, sleep=time.sleep)

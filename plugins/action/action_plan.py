@@ -104,7 +104,7 @@ class ActionModule(ControllerAction):
             connection = _options.connection(self.options)
             if not connection:
                 return
-            chat = RocketChat(connection["url"], connection["user_id"], connection["token"], verify=connection["verify"], timeout=5)
+            chat = RocketChat.of(connection, timeout=5)
             try:
                 room = chat.room(channel)
                 if room is None:

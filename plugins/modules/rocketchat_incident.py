@@ -167,7 +167,7 @@ def _deliver(journal: Journal, connection: dict[str, Any], timeout: float, warn:
     """Into chat at once: where no controller does it, nobody else would."""
     from ..module_utils._rocketchat.client import RocketChat
 
-    client = RocketChat(connection["url"], connection["user_id"], connection["token"], verify=connection["verify"], timeout=timeout)
+    client = RocketChat.of(connection, timeout=timeout)
     try:
         Delivery(journal, client, Settings(base_url=str(connection["url"]).rstrip("/")), time.monotonic).step(all_now=True)
     except ChatError as error:

@@ -25,7 +25,7 @@ class Deliverer:
         self.notes: list[str] = []
         settings = self._settings(str(connection["url"]))
         self._journal = open_journal(folder)
-        self._chat = RocketChat(connection["url"], connection["user_id"], connection["token"], verify=connection["verify"], timeout=timeout)
+        self._chat = RocketChat.of(connection, timeout=timeout)
         self._delivery = Delivery(self._journal, self._chat, settings, time.monotonic)
         self._delivery.notes = self.notes
 

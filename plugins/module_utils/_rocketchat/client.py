@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -40,6 +40,11 @@ class RocketChat:
         self._session = requests.Session()
         self._session.verify = verify
         self._session.headers.update({"X-Auth-Token": token, "X-User-Id": user_id, "Content-Type": "application/json"})
+
+    @classmethod
+    def of(cls, connection: Mapping[str, Any], *, timeout: float = 10) -> RocketChat:
+        """With what `connect.options` found."""
+        return cls(connection["url"], connection["user_id"], connection["token"], verify=connection["verify"], timeout=timeout)
 
     def close(self) -> None:
         self._session.close()

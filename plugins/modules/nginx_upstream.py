@@ -9,7 +9,9 @@ short_description: Take servers out of nginx's upstream, and put them there
 version_added: 0.2.0
 description:
   - Marks servers C(down), adds or removes them, in the upstream blocks of a file, checks the configuration with C(nginx -t), and reloads nginx.
-    What C(nginx -t) refuses, or nginx can't be told of, is put back.
+    What C(nginx -t) refuses, or nginx doesn't take over, is put back.
+  - C(nginx -s reload) ends before anything has changed, and ends well where nginx then goes on with the old configuration.
+    So this waits until the workers that have the old one take no more requests; for V(drained) and V(absent), until they have ended theirs.
   - The file is the same to the byte after the server is put back.
   - The last server that an upstream has left is not taken out, since nobody could answer then.
 author: Contributors to incident.response (@incident-response)
@@ -36,9 +38,13 @@ options:
     choices: [serving, drained, present, absent]
     required: true
   wait:
-    description: Seconds for the requests under way, after nginx was told to reload.
+    description: Seconds, at most, for the requests under way to a server that is taken out.
     type: float
-    default: 1
+    default: 5
+  reload_timeout:
+    description: Seconds, at most, until nginx has taken over the change.
+    type: float
+    default: 30
 attributes:
   check_mode: {support: full, description: Changes nothing.}
   diff_mode: {support: full, description: Shows the file.}
@@ -63,7 +69,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -147,13 +153,76 @@ def replace(module: AnsibleModule, path: Path, text: str) -> None:
     module.atomic_move(draft, str(path.resolve()))
 
 
+_PID = re.compile(r"(?m)^\s*pid\s+([^\s;]+)\s*;")
+_PID_PATH = re.compile(r"--pid-path=(\S+)")
+_LEAVING = "is shutting down"
+
+
+def workers(master: int, processes: Path = Path("/proc")) -> dict[int, bool]:
+    """The worker processes of this nginx, and whether each takes new requests."""
+    found = {}
+    for process in processes.glob("[0-9]*"):
+        try:
+            parent = int((process / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+            title = (process / "cmdline").read_text(errors="replace") if parent == master else ""
+        except (OSError, IndexError, ValueError):
+            continue  # it has ended meanwhile
+        if title.startswith("nginx: worker process"):
+            found[int(process.name)] = _LEAVING not in title
+    return found
+
+
+def _in_time(true: Callable[[], bool], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def master(module: AnsibleModule, config: str) -> int:
+    """The process that the configuration, or else nginx itself, says is this nginx; 0 where that can't be told."""
+    named = _PID.search(config) or _PID_PATH.search("".join(module.run_command(["nginx", "-V"])[1:]))
+    try:
+        return int(Path(named[1]).read_text()) if named else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def trouble_with(module: AnsibleModule, *, drain: bool) -> str:
+    """Makes nginx take over what is in its files. What went wrong; empty where nothing did."""
+    code, config, err = module.run_command(["nginx", "-T"])
+    if code:
+        return f"refuses it: {err.strip()}"
+    process = master(module, config)
+    before = workers(process) if process else {}
+    code, out, err = module.run_command(["nginx", "-s", "reload"])
+    if code:
+        return f"can't be told of it: {(err or out).strip()}"
+    if not before:  # nothing to watch
+        time.sleep(1)
+        return ""
+
+    def taken_over() -> bool:
+        now = workers(process)
+        return not any(now.get(pid) for pid in before) and any(now.values())
+
+    if not _in_time(taken_over, module.params["reload_timeout"]):
+        return f"goes on without it, after {module.params['reload_timeout']:g} s. Its error log says why"
+    if drain:
+        _in_time(lambda: not before.keys() & workers(process).keys(), module.params["wait"])
+    return ""
+
+
 def main() -> None:
     spec = {
         "path": {"type": "path", "required": True},
         "servers": {"type": "list", "elements": "str", "required": True},
         "upstream": {"type": "str", "default": ""},
         "state": {"type": "str", "choices": ["serving", "drained", "present", "absent"], "required": True},
-        "wait": {"type": "float", "default": 1},
+        "wait": {"type": "float", "default": 5},
+        "reload_timeout": {"type": "float", "default": 30},
     }
     module = AnsibleModule(argument_spec=spec, required_if=[["state", "present", ["upstream"]]], supports_check_mode=True)
     path, name = Path(module.params["path"]), module.params["upstream"]
@@ -166,12 +235,11 @@ def main() -> None:
         module.fail_json(msg=f"{path} has no upstream {name}{' ' if name else ''}with the server {', '.join(missing)}. Nothing was touched.")
     if after != before and not module.check_mode:
         replace(module, path, after)
-        for command, trouble in ((["nginx", "-t"], "refuses"), (["nginx", "-s", "reload"], "can't be told of")):
-            code, out, err = module.run_command(command)
-            if code:
-                replace(module, path, before)
-                module.fail_json(msg=f"nginx {trouble} the change of {path}, which was put back: {(err or out).strip()}")
-        time.sleep(module.params["wait"])
+        trouble = trouble_with(module, drain=module.params["state"] in {"drained", "absent"})
+        if trouble:
+            replace(module, path, before)
+            module.run_command(["nginx", "-s", "reload"])
+            module.fail_json(msg=f"The change of {path} was put back, since nginx {trouble}")
     module.exit_json(changed=after != before, alone=alone, diff={"before": before, "after": after})
 
 

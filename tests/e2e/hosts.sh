@@ -232,7 +232,8 @@ start_host() { # NAME
     echo "$net.$((10 + 10#$number))" >"$at/address"
   fi
   ip netns add "$ns"
-  ip link add "$bridge-$number" type veth peer name host0 netns "$ns"
+  # the same hardware address each time it is switched on: the others remember the one they have seen
+  ip link add "$bridge-$number" type veth peer name host0 address "02:${id:0:2}:${id:2:2}:${id:4:2}:00:$number" netns "$ns"
   ip link set "$bridge-$number" master "$bridge" up
   ip -n "$ns" addr add "$(<"$at/address")/24" dev host0
   ip -n "$ns" link set host0 up

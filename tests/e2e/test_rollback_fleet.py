@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from e2e.conftest import SLOW, Fleet
-from sites import Site
+from sites import Site, eventually
 
 ROLLBACK = "playbooks/emergency/rollback.yml"
 UNDO = "playbooks/emergency/undo.yml"
@@ -32,7 +32,7 @@ Server(("0.0.0.0", 8080), Handler).serve_forever()
 """
 UNIT = "[Service]\n" + SLOW.replace("{", "{{").replace("}", "}}") + "ExecStart=/usr/bin/python3 {}/server.py\n"
 UPSTREAM = """upstream api {{ {servers} }}
-server {{ listen 80 default_server; location / {{ proxy_pass http://api; proxy_connect_timeout 1s; }} }}
+server {{ listen 80 default_server; location / {{ proxy_pass http://api; proxy_connect_timeout 3s; }} }}
 """
 PACKAGE = """set -e
 mkdir -p /srv/repo /tmp/api/DEBIAN /tmp/api/usr/lib/api
@@ -118,9 +118,27 @@ def test_the_handbooks_command_loses_no_request_and_undo_brings_all_back(release
         code, output = released.run("-e", f"action={run}", playbook=UNDO)
         assert code == 0, output
     assert (links(fleet), fleet.ssh(fleet.front, "sha256sum /etc/nginx/sites-enabled/default")) == before
-    assert failed == []
+    assert failed == [], fleet.ssh(fleet.front, "tail -n 40 /var/log/nginx/error.log")
     assert set(versions) == {OLD, NEW}
     assert [each["verdict"] for each in released.incidents()[0]["runs"]] == ["worked", "worked"]
+
+
+def test_what_nginx_does_not_take_over_is_put_back_before_the_service_is_touched(released: Site, fleet: Fleet) -> None:
+    """`nginx -t` and `nginx -s reload` both end well where another program has the port of a new `listen`."""
+    file = "/etc/nginx/sites-enabled/default"
+    before = links(fleet)
+    fleet.ssh(fleet.front, "systemd-run --quiet --collect --unit=taken python3 -m http.server 81")
+    assert eventually(lambda: ":81 " in fleet.ssh(fleet.front, "ss -tln"))
+    try:
+        fleet.ssh(fleet.front, f"sed -i 's/listen 80 default_server;/& listen 81;/' {file}")
+        text = fleet.ssh(fleet.front, f"cat {file}")
+        code, output = released.run("-e", "app=api version=previous", playbook=ROLLBACK)
+        assert code != 0
+        assert "was put back, since nginx goes on without it" in output
+        assert fleet.ssh(fleet.front, f"cat {file}") == text
+        assert links(fleet) == before
+    finally:
+        fleet.ssh(fleet.front, "systemctl stop taken")
 
 
 def test_a_version_that_is_there_already_changes_nothing(released: Site, fleet: Fleet) -> None:

@@ -77,6 +77,8 @@ from ansible.module_utils.basic import AnsibleModule
 _BLOCK = re.compile(r"\bupstream\s+(?P<name>\S+)\s*\{[^}]*\}")
 _SERVER = re.compile(r"(?m)(?P<start>(?:^|(?<=[{;]))\s*server\s+)(?P<address>[^\s;]+)(?P<rest>[^;]*);")
 _DOWN = re.compile(r"\s+down\b")
+_PID = re.compile(r"(?m)^\s*pid\s+([^\s;]+)\s*;")
+_PID_PATH = re.compile(r"--pid-path=(\S+)")
 _OURS = " # taken out by incident.response\n    down"
 """What takes a server out: the comment, inside the directive, tells it from a `down` of a person, which is left alone."""
 
@@ -153,22 +155,17 @@ def replace(module: AnsibleModule, path: Path, text: str) -> None:
     module.atomic_move(draft, str(path.resolve()))
 
 
-_PID = re.compile(r"(?m)^\s*pid\s+([^\s;]+)\s*;")
-_PID_PATH = re.compile(r"--pid-path=(\S+)")
-_LEAVING = "is shutting down"
-
-
-def workers(master: int, processes: Path = Path("/proc")) -> dict[int, bool]:
+def workers(master: int) -> dict[int, bool]:
     """The worker processes of this nginx, and whether each takes new requests."""
     found = {}
-    for process in processes.glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((process / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
             title = (process / "cmdline").read_text(errors="replace") if parent == master else ""
         except (OSError, IndexError, ValueError):
             continue  # it has ended meanwhile
         if title.startswith("nginx: worker process"):
-            found[int(process.name)] = _LEAVING not in title
+            found[int(process.name)] = "is shutting down" not in title
     return found
 
 

@@ -15,8 +15,9 @@ $(VENV)/.done: requirements.txt requirements-dev.txt
 demo: $(VENV)/.done
 	tests/demo.sh
 
+# Real hosts and containers take half of the time, one test after the other: they have a process of their own.
 test: lint
-	python -m pytest tests
+	python -m pytest tests --numprocesses 2 --dist loadgroup
 
 # No skips and no ignore files in any of these.
 lint: $(VENV)/.done

@@ -18,6 +18,12 @@ from servers.running import RocketChat  # noqa: E402
 from sites import Site  # noqa: E402
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each file's tests run in one process, which makes what they share; so do all on real hosts, which share this machine's containers."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(str(item.path.parent if item.path.parent.name == "e2e" else item.path)))
+
+
 @pytest.fixture
 def chat(tmp_path: Path) -> Iterator[RocketChat]:
     with RocketChat(tmp_path / "chat") as server:

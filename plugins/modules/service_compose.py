@@ -179,7 +179,9 @@ class Project:
 
     def last_words(self, container: dict[str, Any]) -> str:
         dummy, out, err = self.docker.run("docker", "logs", "--tail", "10", container["Id"])
-        return (out + err).strip() or str(container["State"].get("Error", ""))
+        checks = (container["State"].get("Health") or {}).get("Log") or []
+        said = f"health check: {checks[-1]['Output'].strip()}" if checks and checks[-1]["ExitCode"] else ""
+        return "\n".join(filter(None, [(out + err).strip() or str(container["State"].get("Error", "")), said]))
 
 
 class Tag:

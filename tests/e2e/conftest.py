@@ -73,13 +73,6 @@ class Fleet:
         return any((entry["host"], entry["state"]) == (host, state) for entry in entries)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, all of this folder run in one: they share the hosts, and this machine's containers."""
-    for item in items:
-        if item.path.parent == SCRIPT.parent:
-            item.add_marker(pytest.mark.xdist_group("hosts"))
-
-
 @pytest.fixture(params=["controller", "connection"])
 def lost(request: pytest.FixtureRequest) -> str:
     """What an action loses in the middle."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from ansible_collections.incident.response.plugins.module_utils._core import rotation
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -136,6 +137,7 @@ def _read(path: Path, _changed: int) -> dict[str, Any]:
         given = {}
     problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _problems(given)]
     problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _ambiguous(given if not problems else {})]
+    problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _uncovered(given if not problems else {})]
     if problems:
         raise ConfigError(problems)
     completed = _completed(given)
@@ -190,6 +192,13 @@ def _ambiguous(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
         for number, alias in enumerate(entry.get("aliases", [])):
             if meant.setdefault(alias, name) != name:
                 yield ("services", name, "aliases", number), f"services.{name}.aliases[{number}] {alias} names {meant[alias]} already"
+
+
+def _uncovered(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What makes no sense in the rotation."""
+    for below, text in rotation.problems(given.get("oncall", {})):
+        where = ("oncall", *below)
+        yield where, f"{_dotted(where)} {text}"
 
 
 def _worded(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -1,0 +1,48 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: oncall_lookup
+short_description: Say who is on call
+version_added: 0.1.0
+description:
+  - Looks into the rotation of the configuration, C(oncall.schedule). Fails loudly where nobody is on call, and says until when.
+  - Its work is done on the controller, by the action plugin of the same name.
+author: Contributors to incident.response (@incident-response)
+options:
+  level:
+    description: Only this level, V(1) for the first layer of the rotation. All where it isn't given.
+    type: int
+  at:
+    description: When, as V(2026-11-25T10:00:00Z). A time without a zone is UTC. Now where it isn't given.
+    type: str
+attributes:
+  check_mode: {support: full, description: Changes nothing in any mode.}
+  diff_mode: {support: none, description: Shows nothing.}
+"""
+EXAMPLES = r"""
+- name: Ask who is called first
+  incident.response.oncall_lookup:
+    level: 1
+  register: called
+"""
+RETURN = r"""
+oncall:
+  description: Who is on call, the first level first.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    level: {description: From 1., type: int, returned: success}
+    layer: {description: The name of the layer., type: str, returned: success}
+    name: {description: What the person is called., type: str, returned: success}
+    username: {description: Their name in chat., type: str, returned: success}
+    email: {description: Their address; may be empty., type: str, returned: success}
+    phone: {description: Their number; may be empty., type: str, returned: success}
+    from: {description: "Since when, in UTC.", type: str, returned: success}
+    until: {description: "Until when, in UTC.", type: str, returned: success}
+    next: {description: "What the person who follows is called; empty where nobody does.", type: str, returned: success}
+    source: {description: "Who said so: V(schedule) for the rotation of the configuration.", type: str, returned: success}
+"""

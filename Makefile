@@ -17,7 +17,7 @@ demo: $(VENV)/.done
 
 # Real hosts and containers take half of the time, one test after the other: they have a process of their own.
 test: lint
-	python -m pytest tests --numprocesses 2 --dist loadgroup
+	python -m pytest tests --numprocesses 2
 
 # No skips and no ignore files in any of these.
 lint: $(VENV)/.done

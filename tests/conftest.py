@@ -7,8 +7,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "collections")]
@@ -18,10 +20,16 @@ from servers.running import RocketChat  # noqa: E402
 from sites import Site  # noqa: E402
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
     """Each file's tests run in one process, which makes what they share; so do all on real hosts, which share this machine's containers."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(item.path.parent if item.path.parent.name == "e2e" else item.path)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "e2e" if Path(path).parent.name == "e2e" else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
 
 
 @pytest.fixture

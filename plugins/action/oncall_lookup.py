@@ -3,35 +3,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from ansible_collections.incident.response.plugins.module_utils._core import rotation
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
+from ansible_collections.incident.response.plugins.module_utils._ports import OncallError
+from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _oncall
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
 
 class ActionModule(ControllerAction):
-    """Answers from the rotation of the configuration."""
+    """Asks the sources that the configuration names, in their order."""
 
     SPEC: ClassVar = {"level": {"type": "int"}, "at": {"type": "str"}}
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        section = _catalogue.configuration(self.options["config"])["oncall"]
-        layers = rotation.layers(section)
-        if not layers:
-            raise Refused("Nobody is on call: there is no rotation. Write oncall.people and oncall.schedule into incident-response.yml.")
-        level, when = params["level"], _instant(params["at"])
-        if level is not None and not 1 <= level <= len(layers):
-            raise Refused(f"level={level} is not on call: the rotation has the levels 1 to {len(layers)}.")
+        section, level = _catalogue.configuration(self.options["config"])["oncall"], params["level"]
+        if level is not None and level < 1:
+            raise Refused(f"level={level} is no level: the first is 1.")
+        when = _instant(params["at"])
         try:
-            shifts = {number: layer.at(when) for number, layer in enumerate(layers, start=1) if level in {None, number}}
-        except rotation.NoCover as error:
-            raise Refused(f"{error}. Add an override for that time to oncall.schedule.overrides.") from None
-        people = section["people"]
-        return {"oncall": [_answer(number, layers[number - 1].name, shift, people) for number, shift in shifts.items()]}
+            memory = None if params["at"] else _oncall.memory(section, self.folder())
+            answer = oncall.ask(_oncall.sources(section, self.options), section["people"], when, memory, level=level)
+        except (OncallError, OSError) as error:
+            raise Refused(f"Nobody can say who is on call. {error}.") from None
+        for problem in answer.problems:
+            self._display.warning(f"incident.response: {problem}")
+        if answer.as_of:
+            self._display.warning(f"incident.response: NO SOURCE ANSWERS: this is who was on call at {answer.as_of}")
+        return {"oncall": answer.oncall, "problems": answer.problems, "stale": bool(answer.as_of), "as_of": answer.as_of}
 
 
 def _instant(text: str | None) -> datetime:
@@ -42,12 +42,3 @@ def _instant(text: str | None) -> datetime:
     except ValueError:
         raise Refused(f"at={text} is no time such as 2026-11-25T10:00:00Z.") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _answer(level: int, layer: str, shift: rotation.Shift, people: Mapping[str, Any]) -> dict[str, Any]:
-    person = people[shift.person]
-    return {
-        "level": level, "layer": layer, "name": person.get("name", shift.person), "username": person.get("username", shift.person),
-        "email": person.get("email", ""), "phone": person.get("phone", ""), "from": utc(shift.start.timestamp()),
-        "until": utc(shift.end.timestamp()), "next": people[shift.then].get("name", shift.then) if shift.then else "", "source": "schedule",
-    }  # fmt: skip

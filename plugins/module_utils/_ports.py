@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from ._core import chain
 from ._core.approval import Said
 from ._core.incident import Entry
+from ._core.oncall import Duty
 
 
 class ChatError(Exception):
@@ -95,6 +97,20 @@ class Chat(Protocol):
     def post(self, message: Message) -> None: ...
     def edit(self, rid: str, message_id: str, text: str) -> None: ...
     def pin(self, message_id: str) -> None: ...
+
+
+class OncallError(Exception):
+    """The source could not say who is on call, and why."""
+
+
+class OncallSource(Protocol):
+    """Knows who is on call. `name` is what the configuration calls it."""
+
+    # on_call: of all levels at that time, at least one. Raises OncallError.
+
+    @property
+    def name(self) -> str: ...
+    def on_call(self, when: datetime) -> list[Duty]: ...
 
 
 @dataclass(frozen=True, slots=True)

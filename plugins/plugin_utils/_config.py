@@ -8,6 +8,7 @@ import copy
 import difflib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -195,7 +196,16 @@ def _ambiguous(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
 
 
 def _uncovered(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """What makes no sense in the rotation."""
+    """What makes no sense in the rotation, and in the sources."""
+    for number, source in enumerate(given.get("oncall", {}).get("sources", [])):
+        where: tuple[str | int, ...] = ("oncall", "sources", number, "pattern")
+        try:
+            groups = re.compile(source.get("pattern", "()")).groups
+        except re.error as error:
+            yield where, f"{_dotted(where)} is no regular expression: {error}"
+            continue
+        if not groups:
+            yield where, f"{_dotted(where)} must have a group, as in on.call: (\\S+)"
     for below, text in rotation.problems(given.get("oncall", {})):
         where = ("oncall", *below)
         yield where, f"{_dotted(where)} {text}"

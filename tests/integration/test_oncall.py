@@ -5,10 +5,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat as Client
+from servers.provider import Contract, Provider
+from servers.running import RocketChat
 from sites import Site
 
 ONCALL = """oncall:
@@ -66,13 +70,18 @@ def test_it_says_who_until_when_and_who_follows(ask: Any) -> None:
     ("arguments", "config", "said"),
     [
         ("", "{}\n", "there is no rotation"),
-        ("level=3", ONCALL, "the rotation has the levels 1 to 2"),
-        ("level=0", ONCALL, "the rotation has the levels 1 to 2"),
+        ("level=3", ONCALL, "schedule: nobody in level 3; it has 1, 2"),
+        ("level=0", ONCALL, "the first is 1"),
         ("level=first", ONCALL, "level"),
         ("at=tomorrow", ONCALL, "at=tomorrow is no time such as"),
         ("at=2026-01-05T07:59:59Z", ONCALL, "it begins at 2026-01-05T08:00:00Z"),
         ("", ONCALL.replace("[ada, grace]", "[ada, joan]"), "is nobody of oncall.people: joan"),
         ("", ONCALL.replace("Europe/Berlin", "Europe/Bonn"), "must be a time zone such as Europe/Berlin"),
+        ("", ONCALL + "  sources: [{type: pagerduty}]\n", "oncall.sources[0] needs escalation_policy"),
+        ("", ONCALL + "  sources: [{type: pager}]\n", "oncall.sources[0].type must be one of schedule, ical"),
+        ("", ONCALL + "  sources: [{type: chat_topic, channel: devops, pattern: 'on call: .*'}]\n", "must have a group"),
+        ("", ONCALL + "  sources: [{type: chat_topic, channel: devops, pattern: '('}]\n", "is no regular expression"),
+        ("", ONCALL + "  sources: [{type: pagerduty, escalation_policy: PE}]\n", "pagerduty: the environment has no PAGERDUTY_TOKEN"),
     ],
 )
 def test_what_can_not_be_answered_fails_and_says_why(ask: Any, arguments: str, config: str, said: str) -> None:
@@ -80,3 +89,51 @@ def test_what_can_not_be_answered_fails_and_says_why(ask: Any, arguments: str, c
     assert code != 0
     assert said in output
     assert "Traceback" not in output
+
+
+CHAIN = (
+    ONCALL
+    + """  sources:
+    - {type: jsm, cloud_id: c, user: bot@example.com, schedules: [s], url: 'http://127.0.0.1:9'}
+    - {type: pagerduty, escalation_policy: PE, url: 'URL'}
+"""
+)
+
+
+def test_the_chain_ends_with_somebody_to_call_although_nothing_answers(ask: Any, site: Site) -> None:
+    until = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    entry = {
+        "user": {"summary": "Ada"}, "schedule": {"summary": "Ops"}, "escalation_level": 1, "start": None, "end": until,
+    }  # fmt: skip
+    query = ("escalation_policy_ids[]", "include[]", "since", "until", "time_zone", "limit", "offset")
+    contract = Contract("GET", "/oncalls", dict.fromkeys(query), {"authorization": "Token token=tok-3f9c1b"}, [{"oncalls": [entry], "more": False}])
+    site.environment |= {"PAGERDUTY_TOKEN": "tok-3f9c1b", "JSM_TOKEN": "jsm-3f9c1b"}
+    with Provider(contract) as provider:
+        config = CHAIN.replace("URL", provider.url)
+        code, output = ask("", config)
+        assert code == 0, output
+        assert provider.broken == []
+    (fresh,) = answer(output)
+    assert (fresh["phone"], fresh["source"], fresh["until"][:10]) == ("+49 30 123456", "pagerduty", until[:10])
+    assert "jsm: http://127.0.0.1:9 can't be reached" in output
+    code, output = ask("level=1", config)  # its server has gone
+    assert code == 0, output
+    assert answer(output) == [fresh]
+    assert "NO SOURCE ANSWERS: this is who was on call at 20" in output
+    assert "3f9c1b" not in output
+    code, output = ask("at=2026-04-01T03:00:00Z", config)  # a question about another time gets no old answer
+    assert code != 0
+    assert "Nobody can say who is on call. jsm:" in output
+
+
+def test_the_topic_of_a_channel_is_the_last_resort(ask: Any, site: Site, chat: RocketChat) -> None:
+    site.environment |= chat.environment()
+    config = ONCALL + "  sources: [{type: pagerduty, escalation_policy: PE}, {type: chat_topic, channel: who-is-on-call}]\n"
+    client = Client(chat.url, chat.environment()["ROCKETCHAT_USER_ID"], chat.environment()["ROCKETCHAT_TOKEN"])
+    room = client.create_room("who-is-on-call", {})
+    assert room
+    client.set_topic(room.rid, "On call: @grace.hopper")
+    code, output = ask("", config)
+    assert code == 0, output
+    (found,) = answer(output)
+    assert (found["name"], found["email"], found["source"]) == ("grace", "grace@example.com", "chat_topic")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +46,11 @@ def instant(text: str) -> datetime:
         # Over the end of a year and a leap day.
         ("UTC", "2027-11-01T00:00", "2mo", "2028-01-15T00:00Z", "2028-01-01T00:00Z", "2028-03-01T00:00Z"),
         ("UTC", "2028-02-28T12:00", "1d", "2028-02-29T13:00Z", "2028-02-29T12:00Z", "2028-03-01T12:00Z"),
+        # Ten years ahead: 568 weeks after the first hand-over.
         ("UTC", "2026-01-05T09:00", "2w", "2036-11-25T00:00Z", "2036-11-24T09:00Z", "2036-12-08T09:00Z"),
     ],
 )
 def test_hand_overs_are_at_their_local_time(zone: str, start: str, every: str, at: str, since: str, until: str) -> None:
-    if at.startswith("2036"):  # ten years ahead: a Monday of an even number of weeks after the first
-        weeks = (instant(at) - instant(start + "Z")) // timedelta(weeks=2)
-        since, until = ((instant(start + "Z") + timedelta(weeks=2 * number)).isoformat() for number in (weeks, weeks + 1))
     shift = layer(zone, start, every).at(instant(at))
     assert (shift.start, shift.end) == (instant(since), instant(until))
 

@@ -1,0 +1,41 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""GoAlert: one schedule for each level, by its GraphQL API (github.com/target/goalert, graphql2/schema.graphql)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from .._core.oncall import Duty, Named, Shift
+from .._http import Api, HttpError
+from .shifts import AHEAD, instant, of_schedules
+
+QUERY = (
+    "query OnCall($id: ID!, $start: ISOTimestamp!, $end: ISOTimestamp!) "
+    "{ schedule(id: $id) { shifts(start: $start, end: $end) { user { name email } start end } } }"
+)
+"""An API key of GoAlert is good for one query: this has to be the one that it was made with."""
+
+
+class GoAlert:
+    """`settings`: url of the server, schedules, their ids."""
+
+    def __init__(self, name: str, settings: Mapping[str, Any], token: str) -> None:
+        self.name, self._schedules = name, settings["schedules"]
+        self._api = Api(settings["url"], {"Authorization": f"Bearer {token}"}, secrets=(token,))
+
+    def on_call(self, when: datetime) -> list[Duty]:
+        return of_schedules(self._schedules, when, lambda schedule: self._shifts(schedule, when))
+
+    def _shifts(self, schedule: str, when: datetime) -> Iterator[Shift]:
+        asked = {"id": schedule, "start": when.isoformat(), "end": (when + AHEAD).isoformat()}
+        answer = self._api.post("/api/graphql", {"operationName": "OnCall", "query": QUERY, "variables": asked})
+        if answer.get("errors"):
+            raise HttpError(f"it answers: {answer['errors'][0]['message']}")
+        if answer["data"]["schedule"] is None:
+            raise HttpError(f"it has no schedule {schedule}")
+        for each in answer["data"]["schedule"]["shifts"]:
+            user = each.get("user") or {}
+            yield Shift(Named(user.get("name", ""), user.get("email", "")), instant(each["start"]), instant(each["end"]))

@@ -1,0 +1,51 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the sources have in common that answer with lists of shifts, one schedule for each level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from .._core.oncall import Duty, Shift, duties
+from .._http import HttpError
+from .._ports import OncallError
+
+AHEAD = timedelta(days=14)
+"""How far ahead is asked for who follows."""
+
+
+def of_schedules(schedules: Sequence[str], when: datetime, ask: Callable[[str], Iterator[Shift]]) -> list[Duty]:
+    """Who is on call by these schedules, the first of which is level 1. Raises OncallError."""
+    found = []
+    for level, schedule in enumerate(schedules, start=1):
+        found += duties(level, schedule, answered(lambda schedule=schedule: list(ask(schedule))), when)  # type: ignore[misc]
+    return covered(found, when)
+
+
+def answered(ask: Callable[[], Any]) -> Any:
+    """What it answers. Raises OncallError where it doesn't, or with another shape than its documentation says."""
+    try:
+        return ask()
+    except HttpError as error:
+        raise OncallError(str(error)) from None
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise OncallError(f"the answer is not as documented ({type(error).__name__}: {error})") from None
+
+
+def covered(found: list[Duty], when: datetime) -> list[Duty]:
+    """The same. Raises OncallError where there is nobody."""
+    if not found:
+        raise OncallError(f"nobody is on call at {when.isoformat(timespec='seconds')}")
+    return found
+
+
+def instant(text: str | None) -> datetime | None:
+    """A time of an answer; None where it says none. Raises ValueError for one without a zone."""
+    if not text:
+        return None
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return found

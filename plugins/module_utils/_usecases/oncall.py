@@ -1,0 +1,57 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ask who is on call: one source after the other, and at last what the last answer was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from .._core.oncall import of_levels, result
+from .._ports import OncallError, OncallSource
+
+
+class Memory(Protocol):
+    """Keeps the last good answer; losing it is no error."""
+
+    # recall: the answer and when it was given, None where there is none.
+
+    def recall(self) -> tuple[list[dict[str, Any]], str] | None: ...
+    def keep(self, answer: list[dict[str, Any]]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Who is on call; why sources before the one that spoke did not; and, where none did, when the answer was given that is repeated here."""
+
+    oncall: list[dict[str, Any]]
+    problems: list[str] = field(default_factory=list)
+    as_of: str = ""
+
+
+def ask(
+    sources: Sequence[OncallSource], people: Mapping[str, Mapping[str, Any]], when: datetime, memory: Memory | None, *, level: int | None = None
+) -> Answer:
+    """Who is on call at `when`, of one level or all. `memory` is for questions about now. Raises OncallError where nobody can say."""
+    problems = []
+    for source in sources:
+        try:
+            everyone = source.on_call(when)
+        except OncallError as error:
+            problems.append(f"{source.name}: {error}")
+            continue
+        if memory:
+            memory.keep([result(each, source.name, people) for each in everyone])
+        found = of_levels(everyone, level)
+        if found:
+            return Answer([result(each, source.name, people) for each in found], problems)
+        levels = sorted({each.level for each in everyone})
+        problems.append(f"{source.name}: nobody in level {level}; it has {', '.join(map(str, levels))}")
+    before = memory.recall() if memory else None
+    if before:
+        stale = [each for each in before[0] if level in {None, each["level"]}]
+        if stale:
+            return Answer(stale, problems, before[1])
+    raise OncallError("; ".join(problems))

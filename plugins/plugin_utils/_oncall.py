@@ -1,0 +1,117 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The chain of on-call sources that the configuration names, and the last answer that one of them gave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.oncall import Duty
+from ansible_collections.incident.response.plugins.module_utils._http import HttpError
+from ansible_collections.incident.response.plugins.module_utils._oncall.chat_topic import ChatTopic
+from ansible_collections.incident.response.plugins.module_utils._oncall.goalert import GoAlert
+from ansible_collections.incident.response.plugins.module_utils._oncall.grafana import Grafana
+from ansible_collections.incident.response.plugins.module_utils._oncall.ical import Calendars
+from ansible_collections.incident.response.plugins.module_utils._oncall.incidentio import IncidentIo
+from ansible_collections.incident.response.plugins.module_utils._oncall.jsm import Jsm, Opsgenie
+from ansible_collections.incident.response.plugins.module_utils._oncall.pagerduty import PagerDuty
+from ansible_collections.incident.response.plugins.module_utils._oncall.schedule import Schedule
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, OncallError, OncallSource
+from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
+from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
+from ansible_collections.incident.response.plugins.plugin_utils import _options
+
+EMBEDDED = [{"type": "schedule"}]
+_WITH_TOKEN: dict[str, tuple[Any, str]] = {
+    "pagerduty": (PagerDuty, "PAGERDUTY_TOKEN"),
+    "incidentio": (IncidentIo, "INCIDENT_IO_API_KEY"),
+    "grafana": (Grafana, "GRAFANA_ONCALL_TOKEN"),
+    "jsm": (Jsm, "JSM_TOKEN"),
+    "opsgenie": (Opsgenie, "OPSGENIE_API_KEY"),
+    "goalert": (GoAlert, "GOALERT_TOKEN"),
+}
+"""The adapter of each, and the variable of the environment that holds its token where `token_env` names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A source that can't be asked: it says why when its turn comes, so that the next one is."""
+
+    name: str
+    why: str
+
+    def on_call(self, when: datetime) -> list[Duty]:
+        raise OncallError(self.why)
+
+
+class LastAnswer:
+    """In a file of the state folder, for as long as the sources are the same."""
+
+    def __init__(self, folder: Path, sources: list[dict[str, Any]]) -> None:
+        self._path = folder / "oncall.json"
+        self._key = hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
+
+    def recall(self) -> tuple[list[dict[str, Any]], str] | None:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            if kept["key"] == self._key:
+                return [dict(each) for each in kept["oncall"]], str(kept["at"])
+        return None
+
+    def keep(self, answer: list[dict[str, Any]]) -> None:
+        """In one step. A full disk is no reason to tell nobody whom to call."""
+        with suppress(OSError):
+            handle, draft = tempfile.mkstemp(dir=self._path.parent, prefix=".oncall")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    json.dump({"key": self._key, "at": utc(time.time()), "oncall": answer}, file)
+                Path(draft).replace(self._path)
+            except OSError:
+                Path(draft).unlink(missing_ok=True)
+
+
+def sources(section: Mapping[str, Any], options: Mapping[str, Any]) -> list[OncallSource]:
+    """Those that `oncall.sources` names, in its order. `options` are the collection's settings."""
+    return [_source(settings, section, options) for settings in section["sources"] or EMBEDDED]
+
+
+def memory(section: Mapping[str, Any], folder: Path) -> LastAnswer | None:
+    """Of the last answer; None where the configuration alone answers."""
+    named = section["sources"] or EMBEDDED
+    return LastAnswer(folder, named) if named != EMBEDDED else None
+
+
+def _source(settings: dict[str, Any], section: Mapping[str, Any], options: Mapping[str, Any]) -> OncallSource:
+    kind = settings["type"]
+    try:
+        return _usable(kind, settings, section, options)
+    except (connect.Misconfigured, ChatError, HttpError) as error:
+        return Unusable(kind, str(error))
+
+
+def _usable(kind: str, settings: dict[str, Any], section: Mapping[str, Any], options: Mapping[str, Any]) -> OncallSource:
+    if kind == "schedule":
+        return Schedule(kind, section)
+    if kind == "ical":
+        return Calendars(kind, settings, section["people"], section["schedule"].get("time_zone", "UTC"))
+    if kind == "chat_topic":
+        connection = _options.connection(options)
+        return ChatTopic(kind, settings, RocketChat.of(connection, timeout=5)) if connection else Unusable(kind, "no Rocket.Chat is configured")
+    adapter, variable = _WITH_TOKEN[kind]
+    variable = settings.get("token_env", variable)
+    token = os.environ.get(variable, "").strip()
+    if not token:
+        return Unusable(kind, f"the environment has no {variable}")
+    found: OncallSource = adapter(kind, settings, token)
+    return found

@@ -3,25 +3,37 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from ansible_collections.incident.response.plugins.module_utils._core import rotation
+from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._ports import OncallError
 from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _oncall
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
+_MOST_DAYS = 3660
+
 
 class ActionModule(ControllerAction):
     """Asks the sources that the configuration names, in their order."""
 
-    SPEC: ClassVar = {"level": {"type": "int"}, "at": {"type": "str"}}
+    SPEC: ClassVar = {"level": {"type": "int"}, "at": {"type": "str"}, "cover_days": {"type": "int", "default": 0}}
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         section, level = _catalogue.configuration(self.options["config"])["oncall"], params["level"]
         if level is not None and level < 1:
             raise Refused(f"level={level} is no level: the first is 1.")
         when = _instant(params["at"])
+        gaps = [
+            f"level {each.number}: nobody from {utc(start.timestamp())} until {utc(end.timestamp())}"
+            for each in rotation.levels(section)
+            if level in {None, each.number}
+            for start, end in each.gaps(when, when + timedelta(days=min(params["cover_days"], _MOST_DAYS)))
+        ]
+        if gaps:
+            raise Refused(f"The rotation has gaps. {'; '.join(gaps)}. Close them with oncall.schedule.overrides, or other hours.", gaps=gaps)
         try:
             memory = None if params["at"] else _oncall.memory(section, self.folder())
             answer = oncall.ask(_oncall.sources(section, self.options), section["people"], when, memory, level=level)

@@ -20,6 +20,10 @@ options:
   at:
     description: When, as V(2026-11-25T10:00:00Z). A time without a zone is UTC. Now where it isn't given.
     type: str
+  cover_days:
+    description: Fail where the rotation leaves a gap in so many days from O(at) on, and name each. V(0) looks at O(at) alone.
+    type: int
+    default: 0
 attributes:
   check_mode: {support: full, description: Changes nothing in any mode.}
   diff_mode: {support: none, description: Shows nothing.}
@@ -29,6 +33,10 @@ EXAMPLES = r"""
   incident.response.oncall_lookup:
     level: 1
   register: called
+
+- name: See that somebody is on call at any time in the next 90 days
+  incident.response.oncall_lookup:
+    cover_days: 90
 """
 RETURN = r"""
 oncall:

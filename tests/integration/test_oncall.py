@@ -61,7 +61,7 @@ def test_it_says_who_until_when_and_who_follows(ask: Any) -> None:
     code, output = ask("level=2 at='2026-04-01 05:00+02:00'")
     assert code == 0, output
     assert answer(output) == [GRACE]
-    code, output = ask("level=1")
+    code, output = ask("level=1 cover_days=90")
     assert code == 0, output
     assert [each["layer"] for each in answer(output)] == ["primary"]
 
@@ -73,6 +73,7 @@ def test_it_says_who_until_when_and_who_follows(ask: Any) -> None:
         ("level=3", ONCALL, "schedule: nobody in level 3; it has 1, 2"),
         ("level=0", ONCALL, "the first is 1"),
         ("level=first", ONCALL, "level"),
+        ("cover_days=90 at=2026-01-01T00:00:00Z", ONCALL, "level 1: nobody from 2026-01-01T00:00:00.000Z until 2026-01-05T08:00:00.000Z"),
         ("at=tomorrow", ONCALL, "at=tomorrow is no time such as"),
         ("at=2026-01-05T07:59:59Z", ONCALL, "it begins at 2026-01-05T08:00:00Z"),
         ("", ONCALL.replace("[ada, grace]", "[ada, joan]"), "is nobody of oncall.people: joan"),

@@ -4,23 +4,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import icalendar
 import pytest
+import recurring_ical_events  # type: ignore[import-untyped]
 from ansible_collections.incident.response.plugins.module_utils._core import rotation
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 
 PEOPLE: dict[str, Any] = {"ada": {}, "grace": {}, "joan": {}}
 
 
-def layer(zone: str, start: str, every: str = "1w", people: tuple[str, ...] = ("ada", "grace"), overrides: tuple[Any, ...] = ()) -> rotation.Layer:
+def layer(zone: str, start: str, every: str = "1w", people: tuple[str, ...] = ("ada", "grace"), overrides: tuple[Any, ...] = ()) -> rotation.Level:
     layers = [{"name": "primary", "people": list(people), "start": start, "every": every}]
     given = [{"layer": "primary", "person": person, "from": since, "until": until} for person, since, until in overrides]
     section = {"people": PEOPLE, "schedule": {"time_zone": zone, "layers": layers, "overrides": given}}
     assert not list(rotation.problems(section))
-    return rotation.layers(section)[0]
+    return rotation.levels(section)[0]
 
 
 def instant(text: str) -> datetime:
@@ -51,21 +53,21 @@ def instant(text: str) -> datetime:
     ],
 )
 def test_hand_overs_are_at_their_local_time(zone: str, start: str, every: str, at: str, since: str, until: str) -> None:
-    shift = layer(zone, start, every).at(instant(at))
+    shift = layer(zone, start, every).at(instant(at))[1]
     assert (shift.start, shift.end) == (instant(since), instant(until))
 
 
 def test_people_take_turns_in_their_order() -> None:
     found = layer("Europe/Berlin", "2026-01-05T09:00", people=("ada", "grace", "joan"))
     days = ["2026-01-05T08:00Z", "2026-01-12T07:59Z", "2026-01-12T08:00Z", "2026-01-19T08:00Z", "2026-01-26T08:00Z"]
-    shifts = [found.at(instant(day)) for day in days]
+    shifts = [found.at(instant(day))[1] for day in days]
     assert [shift.person for shift in shifts] == ["ada", "ada", "grace", "joan", "ada"]
     assert [shift.then for shift in shifts] == ["grace", "grace", "joan", "ada", "grace"]
 
 
 def test_an_override_is_on_call_for_its_time_only_and_is_named_before() -> None:
     found = layer("UTC", "2026-01-05T09:00", overrides=(("joan", "2026-01-07T09:00", "2026-01-08T09:00"),))
-    before, during, after = (found.at(instant(f"2026-01-{day}T09:00Z")) for day in ("06", "07", "08"))
+    before, during, after = (found.at(instant(f"2026-01-{day}T09:00Z"))[1] for day in ("06", "07", "08"))
     assert [(each.person, each.start.day, each.end.day, each.then) for each in (before, during, after)] == [
         ("ada", 5, 7, "joan"), ("joan", 7, 8, "ada"), ("ada", 8, 12, "grace"),
     ]  # fmt: skip
@@ -77,7 +79,136 @@ def test_before_the_rotation_nobody_is_on_call_and_the_gap_is_named() -> None:
         found.at(instant("2025-12-01T00:00Z"))
     with pytest.raises(rotation.NoCover, match="it begins at 2026-01-05T09:00:00Z"):
         found.at(instant("2026-01-05T08:59:59Z"))
-    assert found.at(instant("2025-12-31T00:00Z")).then == ""
+    assert found.at(instant("2025-12-31T00:00Z"))[1].then == ""
+
+
+HAND_OVERS = {
+    # zone, first hand-over, length of a turn: hand-overs that follow each other, with the offset that the zone has then
+    ("Europe/Berlin", "2026-10-05T09:00", "1w"): "2026-10-12T09:00+02 2026-10-19T09:00+02 2026-10-26T09:00+01 2026-11-02T09:00+01",
+    ("Europe/Berlin", "2027-03-01T09:00", "1w"): "2027-03-15T09:00+01 2027-03-22T09:00+01 2027-03-29T09:00+02 2027-04-05T09:00+02",
+    ("Europe/Berlin", "2027-03-01T09:00", "4w"): "2027-03-01T09:00+01 2027-03-29T09:00+02 2027-04-26T09:00+02",
+    ("Europe/Berlin", "2027-03-26T02:30", "1d"): "2027-03-26T02:30+01 2027-03-27T02:30+01 2027-03-28T03:30+02 2027-03-29T02:30+02",
+    ("Europe/Berlin", "2026-10-23T02:30", "1d"): "2026-10-23T02:30+02 2026-10-24T02:30+02 2026-10-25T02:30+02 2026-10-26T02:30+01",
+    ("Europe/Berlin", "2026-09-25T02:30", "1mo"): "2026-09-25T02:30+02 2026-10-25T02:30+02 2026-11-25T02:30+01",
+    ("Europe/Berlin", "2026-12-28T00:00", "1w"): "2026-12-28T00:00+01 2027-01-04T00:00+01 2027-01-11T00:00+01",
+    ("Europe/Berlin", "2026-06-28T23:59", "3mo"): "2026-06-28T23:59+02 2026-09-28T23:59+02 2026-12-28T23:59+01 2027-03-28T23:59+02",
+    ("America/Chicago", "2024-10-29T00:00", "1w"): "2024-10-29T00:00-05 2024-11-05T00:00-06 2024-11-12T00:00-06",
+    ("America/Chicago", "2025-03-04T00:00", "1w"): "2025-03-04T00:00-06 2025-03-11T00:00-05 2025-03-18T00:00-05",
+    ("America/Chicago", "2026-03-06T02:00", "1d"): "2026-03-06T02:00-06 2026-03-07T02:00-06 2026-03-08T03:00-05 2026-03-09T02:00-05",
+    ("America/Chicago", "2026-03-06T02:59", "1d"): "2026-03-07T02:59-06 2026-03-08T03:59-05 2026-03-09T02:59-05",
+    ("America/Chicago", "2026-03-06T03:00", "1d"): "2026-03-07T03:00-06 2026-03-08T03:00-05 2026-03-09T03:00-05",
+    ("America/Chicago", "2026-10-30T01:00", "1d"): "2026-10-31T01:00-05 2026-11-01T01:00-05 2026-11-02T01:00-06",
+    ("America/Chicago", "2026-10-30T01:59", "1d"): "2026-10-31T01:59-05 2026-11-01T01:59-05 2026-11-02T01:59-06",
+    ("America/Chicago", "2026-10-30T02:00", "1d"): "2026-10-31T02:00-05 2026-11-01T02:00-06 2026-11-02T02:00-06",
+    ("America/Chicago", "2020-11-01T01:30", "1mo"): "2020-11-01T01:30-05 2020-12-01T01:30-06 2021-01-01T01:30-06",
+    ("America/Chicago", "2028-02-28T12:00", "1d"): "2028-02-28T12:00-06 2028-02-29T12:00-06 2028-03-01T12:00-06",
+    ("Australia/Lord_Howe", "2021-04-02T02:30", "1d"): "2021-04-02T02:30+11 2021-04-03T02:30+11 2021-04-04T02:30+10:30 2021-04-05T02:30+10:30",
+    ("Australia/Lord_Howe", "2021-04-03T01:45", "1d"): "2021-04-03T01:45+11 2021-04-04T01:45+11 2021-04-05T01:45+10:30",
+    ("Australia/Lord_Howe", "2020-10-02T02:15", "1d"): "2020-10-03T02:15+10:30 2020-10-04T02:45+11 2020-10-05T02:15+11",
+    ("Australia/Lord_Howe", "2020-10-02T02:30", "1d"): "2020-10-03T02:30+10:30 2020-10-04T02:30+11 2020-10-05T02:30+11",
+    ("Australia/Lord_Howe", "2026-09-21T09:00", "1w"): "2026-09-28T09:00+10:30 2026-10-05T09:00+11 2026-10-12T09:00+11",
+    ("America/Chicago", "2026-10-19T17:00", "1w"): "2026-10-19T17:00-05 2026-10-26T17:00-05 2026-11-02T17:00-06 2026-11-09T17:00-06",
+    ("Europe/Berlin", "2026-10-24T12:00", "12d"): "2026-10-24T12:00+02 2026-11-05T12:00+01 2026-11-17T12:00+01",
+    ("Australia/Lord_Howe", "2026-03-23T09:00", "2w"): "2026-03-23T09:00+11 2026-04-06T09:00+10:30 2026-04-20T09:00+10:30",
+}
+CASES = [
+    (*rules, *pair) for rules, stamps in HAND_OVERS.items() for pair in zip(stamps.split(), stamps.split()[1:], strict=False)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("zone", "start", "every", "since", "until"), CASES)
+def test_a_turn_begins_and_ends_to_the_second_when_the_clocks_change(zone: str, start: str, every: str, since: str, until: str) -> None:
+    found, begin, end = layer(zone, start, every), instant(since), instant(until)
+    first, last, following = (found.at(when)[1] for when in (begin, end - timedelta(seconds=1), end))
+    assert (first.start, first.end) == (begin, end)
+    assert last == first
+    assert (following.start, following.person) == (end, first.then)
+    assert following.person != first.person
+
+
+def test_the_table_has_enough_cases_in_three_zones() -> None:
+    assert len(CASES) >= 60
+    assert len({zone for zone, *_rest in CASES}) == 3
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Chicago", "Australia/Lord_Howe", "Asia/Kathmandu"])
+@pytest.mark.parametrize(
+    ("every", "rule"), [("1d", "DAILY;INTERVAL=1"), ("3d", "DAILY;INTERVAL=3"), ("1w", "WEEKLY;INTERVAL=1"), ("2w", "WEEKLY;INTERVAL=2")]
+)
+def test_hand_overs_are_those_of_an_independent_calendar(zone: str, every: str, rule: str) -> None:
+    local = datetime(2026, 1, 5, 9, 0)
+    event = f"BEGIN:VEVENT\r\nUID:a\r\nDTSTART;TZID={zone}:20260105T090000\r\nDURATION:PT1H\r\nRRULE:FREQ={rule}\r\nEND:VEVENT\r\n"
+    calendar = icalendar.Calendar.from_ical(f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{event}END:VCALENDAR\r\n")
+    occurrences = recurring_ical_events.of(calendar).between(instant("2026-01-01T00:00Z"), instant("2028-04-15T00:00Z"))
+    expected = sorted(each["DTSTART"].dt.astimezone(UTC) for each in occurrences)
+    found = layer(zone, local.isoformat(), every)
+    assert [found.at(when + timedelta(hours=1))[1].start for when in expected] == expected
+    assert len(expected) > 50
+
+
+FOLLOW: dict[str, Any] = {
+    "people": PEOPLE,
+    "schedule": {
+        "time_zone": "UTC",
+        "layers": [
+            {"name": "apac", "level": 1, "people": ["ada", "grace"], "start": "2026-01-05T22:00", "hours": "22:00-07:00"},
+            {"name": "emea", "level": 1, "people": ["joan"], "start": "2026-01-05T07:00", "hours": "08:00-16:00", "time_zone": "Europe/Berlin"},
+            {"name": "rest", "level": 1, "people": ["grace"], "start": "2026-01-05T00:00"},
+            {"name": "lead", "people": ["ada"], "start": "2026-01-05T00:00"},
+        ],
+        "overrides": [{"layer": "emea", "person": "ada", "from": "2026-01-08T20:00", "until": "2026-01-08T21:00"}],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("at", "layer_name", "person", "since", "until", "then"),
+    [
+        ("2026-01-06T00:00Z", "apac", "ada", "2026-01-05T22:00Z", "2026-01-06T07:00Z", "joan"),
+        ("2026-01-06T07:00Z", "emea", "joan", "2026-01-06T07:00Z", "2026-01-06T15:00Z", "grace"),  # 08:00 in Berlin
+        ("2026-01-06T15:00Z", "rest", "grace", "2026-01-06T15:00Z", "2026-01-06T22:00Z", "ada"),
+        ("2026-01-13T00:00Z", "apac", "grace", "2026-01-12T22:00Z", "2026-01-13T07:00Z", "joan"),  # the next week's turn
+        ("2026-07-06T06:30Z", "apac", "grace", "2026-07-05T22:00Z", "2026-07-06T07:00Z", "joan"),  # the first layer is on call where two are
+        ("2026-07-06T13:59Z", "emea", "joan", "2026-07-06T07:00Z", "2026-07-06T14:00Z", "grace"),  # 16:00 in Berlin, in summer
+        ("2026-01-08T19:30Z", "emea", "ada", "2026-01-08T19:00Z", "2026-01-08T20:00Z", "grace"),  # an override outside of the hours
+    ],
+)
+def test_layers_of_one_level_follow_the_sun(at: str, layer_name: str, person: str, since: str, until: str, then: str) -> None:
+    assert not list(rotation.problems(FOLLOW))
+    first, second = rotation.levels(FOLLOW)
+    found, shift = first.at(instant(at))
+    assert (found.name, shift) == (layer_name, rotation.Shift(person, instant(since), instant(until), then))
+    assert (first.number, second.number, second.at(instant(at))[1].person) == (1, 2, "ada")
+
+
+def test_gaps_are_found_to_the_second_and_named() -> None:
+    schedule = {**FOLLOW["schedule"], "layers": [each for each in FOLLOW["schedule"]["layers"] if each["name"] in {"apac", "emea"}]}
+    (level,) = rotation.levels({**FOLLOW, "schedule": schedule})
+    found = list(level.gaps(instant("2026-01-07T00:00Z"), instant("2026-01-09T00:00Z")))
+    assert found == [
+        (instant("2026-01-07T15:00Z"), instant("2026-01-07T22:00Z")), (instant("2026-01-08T15:00Z"), instant("2026-01-08T19:00Z")),
+        (instant("2026-01-08T20:00Z"), instant("2026-01-08T22:00Z")),
+    ]  # fmt: skip
+    with pytest.raises(rotation.NoCover, match="in the layers apac, emea at 2026-01-07T16:00:00Z: it begins at 2026-01-07T22:00:00Z"):
+        level.at(instant("2026-01-07T16:00Z"))
+    assert list(rotation.levels(FOLLOW)[0].gaps(instant("2026-01-06T00:00Z"), instant("2027-01-06T00:00Z"))) == []
+    (early,) = rotation.levels({"people": PEOPLE, "schedule": {"layers": [{"name": "x", "people": ["ada"], "start": "2026-02-01T00:00"}]}})
+    assert list(early.gaps(instant("2026-01-06T00:00Z"), instant("2027-01-06T00:00Z"))) == [
+        (instant("2026-01-06T00:00Z"), instant("2026-02-01T00:00Z"))
+    ]
+
+
+@pytest.mark.parametrize("section", [FOLLOW], ids=["follow the sun"])
+def test_exactly_one_is_on_call_at_any_time(section: dict[str, Any]) -> None:
+    level = rotation.levels(section)[0]
+    layer_before, shift = level.at(instant("2026-01-06T00:00Z"))
+    while shift.start < instant("2027-04-15T00:00Z"):
+        assert shift.start < shift.end
+        for part in (0, 0.31, 0.97, 0.9999999):
+            assert level.at(shift.start + (shift.end - shift.start) * part) == (layer_before, shift)
+        layer_before, following = level.at(shift.end)
+        assert (following.start, following.person) == (shift.end, shift.then)
+        shift = following
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Chicago", "Australia/Lord_Howe"])
@@ -86,12 +217,12 @@ def test_shifts_follow_each_other_without_gap_or_overlap_and_everyone_in_one_say
         swaps = (("joan", "2026-03-28T02:30", "2026-03-30T02:30"), ("grace", "2026-10-24T00:00", "2026-10-25T02:30"))
         found = layer(zone, "2026-01-05T02:30", every, overrides=swaps)
         when = instant("2026-01-06T00:00Z")
-        shift = found.at(when)
+        shift = found.at(when)[1]
         while shift.start < instant("2027-06-01T00:00Z"):
             assert shift.start < shift.end
             for part in (0, 0.31, 0.97, 0.9999999):
-                assert found.at(shift.start + (shift.end - shift.start) * part) == shift
-            following = found.at(shift.end)
+                assert found.at(shift.start + (shift.end - shift.start) * part)[1] == shift
+            following = found.at(shift.end)[1]
             assert (following.start, following.person) == (shift.end, shift.then)
             shift = following
 
@@ -133,7 +264,7 @@ GOOD = {
 def test_a_rotation_that_makes_no_sense_is_refused_with_its_line(tmp_path: Path, given: dict[str, str], message: str) -> None:
     path = tmp_path / "incident-response.yml"
     path.write_text(ROTATION.format(**GOOD))
-    assert rotation.layers(_config.load(path)["oncall"])[0].at(datetime(2026, 1, 6, 12, tzinfo=UTC)).person == "grace"
+    assert rotation.levels(_config.load(path)["oncall"])[0].at(datetime(2026, 1, 6, 12, tzinfo=UTC))[1].person == "grace"
     path = tmp_path / "wrong.yml"
     path.write_text(ROTATION.format(**GOOD | given))
     with pytest.raises(_config.ConfigError) as error:

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Who is on call by a rotation: layers of people who hand over at a local time, and overrides (holidays, swaps).
 
+Layers of one level share it, each in its hours (follow-the-sun). Where two are on call at once, the first one is.
+
 Hand-overs are reckoned in local wall time. One that doesn't exist or is ambiguous means what RFC 5545, 3.3.5 says: the offset before
 the gap, the first of the two. So a hand-over at 09:00 stays at 09:00 when the clocks change.
 """
@@ -11,12 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
 _EVERY = re.compile(r"([1-9][0-9]?)(d|w|mo)")
+_HOURS = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9])-((?:[01][0-9]|2[0-3]):[0-5][0-9])")
 _LAST_SAFE_DAY = 28
 """The last day that every month has."""
 
@@ -46,7 +49,10 @@ class Shift:
 
 @dataclass(frozen=True)
 class Layer:
-    """People who take turns. `first` is the first hand-over in local time, `amount` of `unit` (d, w, mo) the length of a turn."""
+    """People who take turns. `first` is the first hand-over in local time, `amount` of `unit` (d, w, mo) the length of a turn.
+
+    `hours`, in local time, are when the layer is on call each day; an override counts outside of them, too.
+    """
 
     name: str
     people: tuple[str, ...]
@@ -55,29 +61,55 @@ class Layer:
     unit: str
     zone: ZoneInfo
     overrides: tuple[Override, ...] = ()
+    level: int = 1
+    hours: tuple[time, time] | None = None
 
-    def at(self, when: datetime) -> Shift:
-        """Who is on call at `when`, which has a zone. Costs the same however far away that is. Raises NoCover."""
-        person, start, end = self._piece(when)
-        try:
-            then = self._piece(end)[0]
-        except NoCover:
-            then = ""
-        return Shift(person, start, end, then)
+    def covers(self, when: datetime) -> bool:
+        return any(each.start <= when < each.end for each in self.overrides) or (self._turn(when) >= 0 and self._window(when) is not None)
 
-    def _piece(self, when: datetime) -> tuple[str, datetime, datetime]:
-        """The longest time around `when` with neither a hand-over nor the edge of an override in it."""
+    def piece(self, when: datetime) -> tuple[str, datetime, datetime]:
+        """Who is on call around `when`, which is covered, as long as there is neither a hand-over nor the edge of an override or of the hours."""
         covering = next((each for each in self.overrides if each.start <= when < each.end), None)
         if covering:
             return covering.person, covering.start, covering.end
-        number = self._turn(when)
-        if number < 0:
-            begins = min([self._begins(0), *(each.start for each in self.overrides if each.start > when)])
-            raise NoCover(f"nobody is on call in the layer {self.name} at {_shown(when)}: it begins at {_shown(begins)}")
+        number, window = self._turn(when), self._window(when)
         start, end = self._begins(number), self._begins(number + 1)
+        if window:
+            start, end = max(start, window[0]), min(end, window[1])
         start = max([start, *(each.end for each in self.overrides if each.end <= when)])
         end = min([end, *(each.start for each in self.overrides if each.start > when)])
         return self.people[number % len(self.people)], start, end
+
+    def next_start(self, when: datetime) -> datetime:
+        """When it is on call again after `when`, at which it isn't."""
+        begins = max(self._begins(0), when)
+        if self._window(begins) is None:
+            begins = min(each[0] for each in self._windows(begins) if each[0] > begins)
+        return min([begins, *(each.start for each in self.overrides if each.start > when)])
+
+    def last_end(self, when: datetime) -> datetime | None:
+        """Until when it was on call before `when`, at which it isn't. None where it wasn't for the last day."""
+        ends = [each.end for each in self.overrides if each.end <= when]
+        if self.hours:
+            ends += [each[1] for each in self._windows(when) if each[1] <= when and each[1] > self._begins(0)]
+        return max(ends, default=None)
+
+    def _window(self, when: datetime) -> tuple[datetime, datetime] | None:
+        """The hours that `when` is in; all time where there are none. None outside of them."""
+        if not self.hours:
+            return datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+        return next((each for each in self._windows(when) if each[0] <= when < each[1]), None)
+
+    def _windows(self, when: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """The hours of the days around `when`."""
+        begin, end = self.hours or (time(), time())
+        today = when.astimezone(self.zone).date()
+        for day in (today + timedelta(days=number) for number in range(-2, 3)):
+            last = day if end > begin else day + timedelta(days=1)
+            yield self._utc(day, begin), self._utc(last, end)
+
+    def _utc(self, day: date, at: time) -> datetime:
+        return datetime.combine(day, at).replace(tzinfo=self.zone, fold=0).astimezone(UTC)
 
     def _turn(self, when: datetime) -> int:
         """The number of the turn that `when` is in, from 0; below 0 before the first."""
@@ -105,26 +137,74 @@ class Layer:
         return timedelta(days=self.amount * (7 if self.unit == "w" else 1))
 
 
-def layers(section: Mapping[str, Any]) -> list[Layer]:
-    """The layers of `oncall`, a section without problems: the first is level 1, the next level 2."""
+@dataclass(frozen=True)
+class Level:
+    """The layers that share a level, first one first."""
+
+    number: int
+    layers: tuple[Layer, ...]
+
+    def at(self, when: datetime) -> tuple[Layer, Shift]:
+        """Who is on call at `when`, which has a zone, and in which layer. Costs the same however far away that is. Raises NoCover."""
+        layer, person, start, end = self._piece(when)
+        try:
+            then = self._piece(end)[1]
+        except NoCover:
+            then = ""
+        return layer, Shift(person, start, end, then)
+
+    def gaps(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """The times from `start` until before `end` in which nobody is on call."""
+        while start < end:
+            try:
+                start = self._piece(start)[3]
+            except NoCover:
+                begins = min(self._next_start(start), end)
+                yield start, begins
+                start = begins
+
+    def _piece(self, when: datetime) -> tuple[Layer, str, datetime, datetime]:
+        """As the layer's, less what layers before it cover."""
+        for number, layer in enumerate(self.layers):
+            if not layer.covers(when):
+                continue
+            person, start, end = layer.piece(when)
+            first = self.layers[:number]
+            start = max([start, *(ended for ended in (each.last_end(when) for each in first) if ended)])
+            return layer, person, start, min([end, *(each.next_start(when) for each in first)])
+        names = f"the layer{'s' if len(self.layers) > 1 else ''} {', '.join(each.name for each in self.layers)}"
+        raise NoCover(f"nobody is on call in {names} at {_shown(when)}: it begins at {_shown(self._next_start(when))}")
+
+    def _next_start(self, when: datetime) -> datetime:
+        return min(each.next_start(when) for each in self.layers)
+
+
+def levels(section: Mapping[str, Any]) -> list[Level]:
+    """The levels of `oncall`, a section without problems. A layer without a `level` is one after the layer before it."""
     schedule = section.get("schedule") or {}
-    zone = ZoneInfo(schedule.get("time_zone", "UTC"))
-    found = []
+    found: dict[int, list[Layer]] = {}
+    level = 0
     for rules in schedule.get("layers", []):
         amount, unit = _every(rules.get("every", "1w"))
+        level = rules.get("level", level + 1)
+        zone = ZoneInfo(_zone(rules, schedule))
         given = [each for each in schedule.get("overrides", []) if each["layer"] == rules["name"]]
         overrides = sorted((Override(each["person"], *_span(each, zone)) for each in given), key=lambda each: each.start)
-        found.append(Layer(rules["name"], tuple(rules["people"]), datetime.fromisoformat(rules["start"]), amount, unit, zone, tuple(overrides)))
-    return found
+        layer = Layer(
+            rules["name"], tuple(rules["people"]), datetime.fromisoformat(rules["start"]), amount, unit, zone, tuple(overrides), level,
+            _hours(rules.get("hours", "")),
+        )  # fmt: skip
+        found.setdefault(level, []).append(layer)
+    return [Level(number, tuple(found[number])) for number in sorted(found)]
 
 
 def problems(section: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """What is wrong with `oncall` that its schema can't say: where in it, and what."""
     schedule, people = section.get("schedule") or {}, section.get("people", {})
-    try:
-        zone = ZoneInfo(schedule.get("time_zone", "UTC"))
-    except (KeyError, ValueError, OSError):
-        yield ("schedule", "time_zone"), f"must be a time zone such as Europe/Berlin, not {schedule['time_zone']}"
+    zones = [((), schedule), *((("layers", number), rules) for number, rules in enumerate(schedule.get("layers", [])))]
+    strange = [(where, rules["time_zone"]) for where, rules in zones if "time_zone" in rules and not _is_zone(rules["time_zone"])]
+    if strange:
+        yield from ((("schedule", *where, "time_zone"), f"must be a time zone such as Europe/Berlin, not {name}") for where, name in strange)
         return
     names = [rules["name"] for rules in schedule.get("layers", [])]
     for number, rules in enumerate(schedule.get("layers", [])):
@@ -150,7 +230,8 @@ def problems(section: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
         if wrong:
             yield (*here, wrong[0]), f"must be a local time such as 2026-01-05T09:00, not {each[wrong[0]]}"
             continue
-        start, end = _span(each, zone)
+        of: Mapping[str, Any] = next((rules for rules in schedule.get("layers", []) if rules["name"] == each["layer"]), {})
+        start, end = _span(each, ZoneInfo(_zone(of, schedule)))
         if start >= end:
             yield (*here, "until"), f"must be after from, {each['from']}"
         if any(layer == each["layer"] and start < other_end and other_start < end for layer, other_start, other_end in spans):
@@ -164,6 +245,24 @@ def _every(text: str) -> tuple[int, str]:
     if not found:
         raise ValueError(f"{text} is no length of a turn")
     return int(found[1]), found[2]
+
+
+def _hours(text: str) -> tuple[time, time] | None:
+    """`08:00-16:00` as two times; None for all day."""
+    found = _HOURS.fullmatch(text)
+    return (time.fromisoformat(found[1]), time.fromisoformat(found[2])) if found else None
+
+
+def _zone(rules: Mapping[str, Any], schedule: Mapping[str, Any]) -> str:
+    return str(rules.get("time_zone") or schedule.get("time_zone", "UTC"))
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def _moment(text: str) -> datetime | None:

@@ -17,17 +17,17 @@ class Schedule:
     """`section` is `oncall` of the configuration."""
 
     def __init__(self, name: str, section: Mapping[str, Any]) -> None:
-        self.name, self._layers = name, rotation.layers(section)
+        self.name, self._levels = name, rotation.levels(section)
 
     def on_call(self, when: datetime) -> list[Duty]:
-        if not self._layers:
+        if not self._levels:
             raise OncallError("there is no rotation: write oncall.people and oncall.schedule into incident-response.yml")
         found = []
-        for level, layer in enumerate(self._layers, start=1):
+        for level in self._levels:
             try:
-                shift = layer.at(when)
+                layer, shift = level.at(when)
             except rotation.NoCover as error:
                 raise OncallError(f"{error}. Add an override for that time to oncall.schedule.overrides") from None
             then = Named(shift.then) if shift.then else None
-            found.append(Duty(level, layer.name, Named(shift.person), shift.start, shift.end, then))
+            found.append(Duty(level.number, layer.name, Named(shift.person), shift.start, shift.end, then))
         return found

@@ -16,6 +16,10 @@ options:
     description: Result of M(incident.response.service_health) before the action.
     type: dict
     required: true
+  check:
+    description: What M(incident.response.service_health) is to check on the host now, with C(retries), C(delay) and C(passes). Instead of O(after).
+    type: dict
+    default: {}
   after:
     description: Result of M(incident.response.service_health) after the action, empty where there is none.
     type: dict
@@ -44,6 +48,10 @@ options:
     description: Whether nothing was changed, since this is a dry drill. Then only the health counts.
     type: bool
     default: false
+  last:
+    description: Whether this is the last word. Else what did not work fails, and is not judged yet, since it may still be put right.
+    type: bool
+    default: true
 attributes:
   check_mode: {support: full, description: Only judges.}
   diff_mode: {support: none, description: Only judges.}
@@ -63,4 +71,5 @@ evidence:
   description: What the host says of the service, without secrets. Empty where the action worked.
   type: str
   returned: always
+after: {description: The health that was judged., type: dict, returned: always}
 """

@@ -60,8 +60,9 @@ class Containers(Site):
 
     def undo(self, which: int = -1) -> str:
         """Of one of the runs, or of the last."""
-        code, output = self.run("-e", f"action={self.incidents()[0]['runs'][which]['run']}", playbook=UNDO)
-        assert code == 0, output
+        runs = self.incidents()[0]["runs"]
+        code, output = self.run("-e", f"action={runs[which]['run']}", playbook=UNDO)
+        assert code == 0, f"{output}\n{runs}\n{self.courier_log()}"
         return output
 
     def kill_when(self, ready: Any, *arguments: str, playbook: str) -> None:

@@ -91,7 +91,7 @@ def test_a_bad_release_is_put_back_and_the_other_hosts_are_untouched(deployed: D
     code, output = deployed.rollback()
     assert code != 0
     assert "verdict made_worse" in output
-    assert "put back as it was before, and is healthy" in output
+    assert "put back as it was before, and is healthy" in output, output
     assert deployed.current() == deployed.running() == [f"releases/{NEW}"] * 2
     assert (deployed.srv / HOSTS[1] / "running").stat().st_mtime_ns == untouched
     assert deployed.incidents()[0]["status"] == "acknowledged"

@@ -35,4 +35,5 @@ docs: $(VENV)/.done
 bench: $(VENV)/.done
 	python tests/bench/overhead.py
 	python tests/bench/action.py
+	python tests/bench/tick.py
 	python tests/bench/wrapping.py

@@ -115,7 +115,10 @@ class OncallSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A planned message: it stands for the entries `first` to `last`. `channel` is empty for the incident's own room."""
+    """A planned message: it stands for the entries `first` to `last`. `channel` is empty for the incident's own room.
+
+    `invite`: user names of people who are to be in the incident's room before.
+    """
 
     first: int
     last: int
@@ -125,6 +128,7 @@ class Outgoing:
     thread: str = ""
     in_channel: bool = False
     pin: bool = False
+    invite: Sequence[str] = ()
     attachments: Sequence[dict[str, Any]] = ()
 
 
@@ -162,6 +166,7 @@ class Journal(Protocol):
     def newest_of(self, service: str, *, drill: bool = False) -> str | None: ...
     def of_service(self, service: str, *, drill: bool = False) -> list[str]: ...
     def open_incidents(self) -> list[str]: ...
+    def unreviewed(self, since: str) -> list[str]: ...
     def ids(self) -> list[str]: ...
     def next_number(self, day: str, *, drill: bool = False) -> int: ...
     def incident_of(self, run: str) -> str | None: ...

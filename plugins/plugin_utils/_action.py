@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,10 +17,14 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
+
+_DRAIN = 2.0
+"""Seconds to wait for chat where nothing is configured."""
 
 
 class Refused(Exception):
@@ -67,6 +72,20 @@ class ControllerAction(ActionBase):
     def journal(self, folder: Path, *, timeout: float = 10) -> SqliteJournal:
         """A connection to the journal. Raises OSError, sqlite3.Error, ValueError."""
         return open_journal(folder, url=self.options["journal"], key_file=self.options["journal_key_file"], timeout=timeout)
+
+    def send(self, folder: Path, journal: SqliteJournal, incidents: Iterable[str], given: Mapping[str, str] | None = None) -> None:
+        """Have a courier bring them to chat, and wait for it as long as is configured; where one works already, that one does.
+
+        `given` goes into its environment. Nothing where no chat is configured. Raises connect.Misconfigured, OSError.
+        """
+        environment = _options.environment(self.options) | dict(given or {})
+        found = [incident for incident in (journal.find(each) for each in incidents) if incident and journal.pending(incident)]
+        if not found or not connect.options({}, environment):
+            return
+        _spool.start_courier(folder, "", environment)
+        until = time.monotonic() + _options.drain(self.options, _DRAIN)
+        while any(journal.pending(each) for each in found) and time.monotonic() < until:
+            time.sleep(0.02)
 
     def service_name(self, called: str | None) -> str | None:
         """The one name of a service that the catalogue may know by others. A configuration with mistakes keeps nothing from being written."""

@@ -168,6 +168,15 @@ def closing(end: Entry, evidence: Sequence[str], head: str, count: int) -> str:
     return f"{what}{shown}{witness}"
 
 
+def late(entry: Entry, name: str, oncall: Sequence[str]) -> str:
+    """A reminder, or the call for the next level of escalation, with those who are meant by it."""
+    if entry.kind == "escalated":
+        by = f" ({quoted(entry.actor)})" if entry.actor else ""
+        people = "".join(f"@{person} " for person in entry.data.get("notify", []))
+        return f"{people}⏫ *Escalated to {quoted(entry.data['name'])}* · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
+    return f"{''.join(f'@{person} ' for person in oncall)}⏰ {quoted(entry.text, 1000)}"
+
+
 def said(entry: Entry) -> str:
     """An entry that a person or another program wrote, as a message in the incident's room."""
     if entry.kind == "status" and entry.data.get("block"):

@@ -163,6 +163,11 @@ class SqliteJournal:
         rows = self._db.execute("SELECT id FROM incidents WHERE status NOT IN ('resolved', 'closed', 'reviewed') ORDER BY opened_at DESC")
         return [row[0] for row in rows]
 
+    def unreviewed(self, since: str) -> list[str]:
+        """The incidents opened after `since` that are over and not reviewed, newest first."""
+        query = "SELECT id FROM incidents WHERE status IN ('resolved', 'closed') AND opened_at > ? ORDER BY opened_at DESC"
+        return [row[0] for row in self._db.execute(query, (since,))]
+
     def next_number(self, day: str, *, drill: bool = False) -> int:
         """The next number of the UTC day, for an incident or a drill; the journal is the arbiter where no chat is configured."""
         names = self._db.execute("SELECT name FROM names WHERE name LIKE ?", (f"{'drill' if drill else 'incident'}-{day}-%",))

@@ -20,7 +20,7 @@ from .._core.incident import Entry, derive
 from .._core.status import Status
 from .._ports import Chat, ChatForbidden, ChatRejected, Journal, Message, Outgoing, Projection, Room
 
-_MILESTONES = {"opened", "run_started", "run_ended", "run_vanished", "status", "changed", "note"}
+_MILESTONES = {"opened", "run_started", "run_ended", "run_vanished", "status", "changed", "note", "reminded", "escalated"}
 _TRIES = 200
 
 
@@ -135,6 +135,7 @@ class Delivery:
             if not rid:
                 problem = f"there is no channel #{outgoing.channel}: make it, and invite the bot"
             else:
+                self._bring_in(projection.rid, outgoing.invite)
                 try:
                     self._chat.post(
                         Message(outgoing.message_id, rid, outgoing.text, outgoing.thread, outgoing.in_channel, outgoing.attachments)
@@ -147,6 +148,19 @@ class Delivery:
                 self.notes.append(f"entries {outgoing.first} to {outgoing.last} could not be posted: {problem}")
             with self._journal.transaction():
                 self._journal.done(row, problem)
+
+    def _bring_in(self, rid: str, people: Sequence[str]) -> None:
+        """Who isn't in a room doesn't hear of being named there. Whom the server doesn't know is said, and costs nothing else."""
+        for name in people:
+            try:
+                person = self._chat.user(name)
+                if person:
+                    self._chat.invite(rid, [person])
+                problem = "" if person else "the server knows nobody of that name"
+            except (ChatForbidden, ChatRejected) as error:
+                problem = str(error)
+            if problem:
+                self.notes.append(f"@{name} could not be invited: {problem}")
 
     def _rid_of(self, channel: str) -> str:
         room = self._chat.room(channel)
@@ -242,6 +256,8 @@ class _Planner:
                 yield from self._run(position + 1, end)
                 position = end
                 continue
+            elif entry.kind in {"reminded", "escalated"}:
+                yield from self._late(position + 1, entry)
             elif entry.kind != "named":
                 yield self._message("said", position + 1, text=chat_text.said(entry))
             position += 1
@@ -258,6 +274,14 @@ class _Planner:
             team = self._settings.team if oncall else ""
             text = chat_text.announcement(self._state, self._state["name"], entry.actor, team, oncall)
             yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
+
+    def _late(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        """Here, to those who are meant; an escalation is announced, too."""
+        text = chat_text.late(entry, self._state["name"], self._projection.oncall)
+        people = tuple(map(str, entry.data.get("notify", [])))
+        yield self._message("late", position, text=text, invite=people)
+        if entry.kind == "escalated" and self._settings.incidents_channel:
+            yield self._message("late told", position, text=text, channel=self._settings.incidents_channel)
 
     def _glass(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         """Everybody hears of an action that nobody approved: here, and where incidents are announced."""

@@ -1,0 +1,67 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Look at all incidents for what is late, and remind or escalate: once each, from whichever machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .._core import overdue
+from .._core.incident import Entry, derive, utc
+from .._ports import Journal
+
+
+class Refused(ValueError):
+    """It can't be done as it was asked for; the text says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The configuration's clocks and levels."""
+
+    clocks: overdue.Waiting
+    levels: tuple[overdue.Level, ...]
+
+
+def look(journal: Journal, policy: Policy, *, now: float, write: bool) -> list[tuple[str, Entry]]:
+    """What is told now, by the incident's name. A second look at the same moment, by anybody, tells nothing.
+
+    What seems late is looked at again inside a transaction, since another may be telling it at this moment.
+    """
+    found = []
+    for incident in [*journal.open_incidents(), *journal.unreviewed(utc(now - _LOOK_BACK))]:
+        if _next(journal, policy, incident, now) is None:
+            continue
+        if not write:
+            entry = _next(journal, policy, incident, now)
+        else:
+            with journal.transaction():
+                entry = _next(journal, policy, incident, now)
+                if entry:
+                    journal.append(incident, [entry])
+        if entry:
+            found.append((derive(incident, journal.entries(incident))["name"], entry))
+    return found
+
+
+def escalate(journal: Journal, incident: str, policy: Policy, *, reason: str, target: int | None, at: str, actor: str) -> Entry | None:
+    """The entry that calls the next level, or the `target`; None where that was called already. Raises Refused. Inside a transaction."""
+    now = overdue.level(journal.entries(incident))
+    wanted = target or now + 1
+    if not 1 <= wanted <= len(policy.levels):
+        names = ", ".join(f"{number} {each.name}" for number, each in enumerate(policy.levels, start=1))
+        said = "everybody is called already" if target is None else f"level={target} is no level"
+        raise Refused(f"{said}. The levels of escalation are: {names}")
+    return overdue.escalation(policy.levels, wanted, reason, at=at, actor=actor) if wanted > now else None
+
+
+def _next(journal: Journal, policy: Policy, incident: str, now: float) -> Entry | None:
+    entries = journal.entries(incident)
+    state = derive(incident, entries)
+    reminders: Sequence[overdue.Reminder] = overdue.due(state, entries, policy.clocks(state["severity"]), now)
+    return overdue.reminding(reminders, entries, policy.levels, at=utc(now))
+
+
+_LOOK_BACK = 30 * 86400.0
+"""Reviews of incidents that were opened before are no longer asked for."""

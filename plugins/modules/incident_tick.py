@@ -1,0 +1,37 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: incident_tick
+short_description: Remind of what incidents are late with, and escalate
+version_added: 0.1.0
+description:
+  - Reads off the journal what is late by the clocks in C(severities) of the configuration. Nobody has acknowledged, nobody works on it, it is
+    not mitigated or resolved, there is no news, an incident is forgotten, a review is due. Says so on the timeline and in chat.
+  - What is twice late, or not mitigated in time, calls the next level of C(escalation.levels).
+  - Each reminder is told once, whichever machine looks, however many do at the same moment, and however long none did. Run it every minute.
+  - Its work is done on the controller, by the action plugin of the same name.
+author: Contributors to incident.response (@incident-response)
+options: {}
+attributes:
+  check_mode: {support: full, description: Says what would be told.}
+  diff_mode: {support: none, description: Shows nothing.}
+  idempotent: {support: full, description: A second look at the same moment tells nothing.}
+"""
+EXAMPLES = r"""
+- name: Remind and escalate
+  incident.response.incident_tick:
+"""
+RETURN = r"""
+reminded:
+  description: What was told.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    incident: {description: The name of the incident., type: str, returned: success}
+    text: {description: What is late., type: str, returned: success}
+    level: {description: "The number of the level that was called, from 2 on; 0 for none.", type: int, returned: success}
+"""

@@ -57,6 +57,7 @@ incidents:
     service: {description: The service., type: str, returned: success}
     severity: {description: P0 to P3., type: str, returned: success}
     status: {description: The stage., type: str, returned: success}
+    roles: {description: "Who does what: C(commander), C(communications), C(scribe), as far as it was said.", type: dict, returned: success}
     drill: {description: Whether it is an exercise., type: bool, returned: success}
     opened_at: {description: When it was opened., type: str, returned: success}
     acknowledged_at: {description: When a person took it on., type: str, returned: success}

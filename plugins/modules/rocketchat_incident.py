@@ -39,6 +39,15 @@ options:
       - What there is to say. Saying the same again adds nothing.
       - A task may also call it C(message).
     type: str
+  commander:
+    description: Who leads, by the name in chat.
+    type: str
+  communications:
+    description: Who speaks for it, to customers and inside.
+    type: str
+  scribe:
+    description: Who writes down what is said.
+    type: str
   root_cause:
     description: Why it happened.
     type: str
@@ -105,7 +114,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._core.incident import RESOLUTION, utc
+from ..module_utils._core.incident import RESOLUTION, ROLES, utc
 from ..module_utils._core.severity import Severity
 from ..module_utils._core.status import Status
 from ..module_utils._journal.location import open_journal
@@ -122,7 +131,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "title": {"type": "str"},
     "severity": {"type": "str", "choices": list(map(str, Severity))},
     "text": {"type": "str"},
-    **{name: {"type": "str"} for name in RESOLUTION},
+    **{name: {"type": "str"} for name in (*ROLES, *RESOLUTION)},
     "force": {"type": "bool", "default": False},
     "state_dir": {"type": "path"},
     **connect.SPEC,
@@ -140,6 +149,7 @@ def wanted(params: Mapping[str, Any], incident: str) -> lifecycle.Wanted:
         title=params["title"] or "",
         severity=Severity(params["severity"]) if params["severity"] else None,
         message=params["text"] or "",
+        roles={name: params[name] for name in ROLES if params[name]},
         resolution={name: params[name] for name in RESOLUTION if params[name]},
         force=params["force"],
     )

@@ -18,7 +18,7 @@ options:
     type: list
     elements: str
   http:
-    description: An address that must answer with a status below 400.
+    description: An address that must answer with a status below 400. It is asked without a proxy; redirections are followed.
     type: str
   tcp:
     description: A C(host:port) that must take connections.
@@ -76,14 +76,12 @@ evidence:
   returned: success
 """
 
-import http.client
 import socket
 import time
-import urllib.error
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.urls import open_url
+from ansible_collections.incident.response.plugins.module_utils import _web
 
 
 def look_at_instances(module: AnsibleModule, template: str) -> tuple[bool, dict[str, Any], str]:
@@ -114,12 +112,10 @@ def look_at_unit(module: AnsibleModule, unit: str) -> tuple[bool, dict[str, Any]
 
 def look_at_http(address: str) -> tuple[bool, str]:
     try:
-        with open_url(address, timeout=5) as answer:
-            return True, f"HTTP {answer.status}"
-    except urllib.error.HTTPError as error:
-        return False, f"HTTP {error.code}"
-    except (OSError, ValueError, http.client.HTTPException) as error:
+        status = _web.status(address)
+    except _web.TROUBLE as error:
         return False, f"HTTP: {error}"
+    return status < 400, f"HTTP {status}"
 
 
 def look_at_tcp(address: str) -> tuple[bool, str]:

@@ -102,8 +102,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.urls import open_url
-from ansible_collections.incident.response.plugins.module_utils import _backend
+from ansible_collections.incident.response.plugins.module_utils import _backend, _web
 from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
 
 
@@ -167,9 +166,8 @@ class Instances:
         if not self._http:
             return True
         try:
-            with open_url(self._http.replace("{port}", str(self.port(number))), timeout=5):
-                return True
-        except (OSError, ValueError):
+            return _web.status(self._http.replace("{port}", str(self.port(number)))) < 400
+        except _web.TROUBLE:
             return False
 
     def _gets_healthy(self, number: int) -> bool:

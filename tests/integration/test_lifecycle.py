@@ -156,3 +156,61 @@ def test_the_module_itself_does_what_its_action_does(site: Site, module: str, tm
     command = [sys.executable, "-c", program]
     answer = subprocess.run(command, input=data, env=environment, text=True, capture_output=True, timeout=60, check=False)
     assert json.loads(answer.stdout).get("failed") is None, answer.stdout + answer.stderr
+
+
+def said(site: Site, step: str, *, flat: bool, **variables: Any) -> tuple[int, str]:
+    """A lifecycle playbook by its path, or by the name that a rulebook calls it by."""
+    playbook = f"incident.response.incident_{step}" if flat else f"playbooks/incident/{step}.yml"
+    return site.run("-e", json.dumps(variables), playbook=playbook)
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_each_playbook_takes_the_incident_a_step_on(site: Site, flat: bool) -> None:
+    resolution = {"root_cause": "Pool too small", "fix": "Pool of 50", "monitoring": "Alert on the pool", "next": "Review tomorrow"}
+    steps: list[tuple[str, dict[str, Any], str]] = [
+        ("open", {"title": "API slow", "severity": "P2"}, "Opened: API slow"),
+        ("acknowledge", {}, "Acknowledged"),
+        ("assign", {"commander": "ada", "communications": "joan", "scribe": "grace"}, "Commander is now ada (was none), communications is now joan"),
+        ("investigate", {"message": "High error rate"}, "Investigating: High error rate"),
+        ("update", {"message": "Pool exhausted"}, "Pool exhausted"),
+        ("severity", {"severity": "P1", "reason": "All customers see it"}, "Severity is now P1 (was P2)"),
+        ("handoff", {"to": "grace", "message": "My shift ends"}, "Commander is now grace (was ada)"),
+        ("mitigate", {}, "Mitigated"),
+        ("resolve", resolution, "Resolved"),
+        ("close", {"message": "Done"}, "Closed: Done"),
+        ("review", {}, "Reviewed"),
+    ]
+    for step, variables, text in steps:
+        code, output = said(site, step, flat=flat, service="api", **variables)
+        assert code == 0, output
+        entries = [entry["text"] for entry in site.incidents()[0]["entries"]]
+        assert any(each.startswith(text) for each in entries), (step, entries)
+    (incident,) = site.incidents()
+    assert (incident["status"], incident["severity"]) == ("reviewed", "P1")
+    assert incident["roles"] == {"commander": "grace", "communications": "joan", "scribe": "grace"}
+    assert {"All customers see it", "My shift ends"} <= {entry["text"] for entry in incident["entries"]}
+    code, output = said(site, "list", flat=flat)
+    assert code == 0, output
+    assert f"{incident['name']} · P1 · reviewed · api · API slow" in output
+    code, output = said(site, "list", flat=flat, service="db")
+    assert code == 0, output
+    assert "There is none." in output
+
+
+@pytest.mark.parametrize(
+    ("step", "variables", "message"),
+    [
+        ("acknowledge", {"service": "api"}, "there is no incident of api"),
+        ("acknowledge", {}, "which incident?"),
+        ("open", {}, "to open an incident, say what is wrong"),
+        ("open", {"service": "api", "severity": "bad"}, "P0, P1, P2, P3"),
+        ("update", {"service": "api"}, "message"),
+        ("severity", {"service": "api", "severity": "P0"}, "reason"),
+        ("handoff", {"service": "api", "message": "x"}, "'to' is undefined"),
+    ],
+)
+def test_a_step_that_lacks_something_is_refused_and_records_nothing(site: Site, step: str, variables: dict[str, str], message: str) -> None:
+    code, output = said(site, step, flat=False, **variables)
+    assert code != 0
+    assert message in output
+    assert not (site.state / "journal.db").exists() or site.incidents() == []

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._core.incident import RESOLUTION, Entry, derive, transition
+from .._core.incident import RESOLUTION, ROLES, Entry, derive, transition
 from .._core.severity import DEFAULT_SEVERITY, Severity
 from .._core.status import IllegalTransition, Status, steps
 from .._ports import Journal
 from .record import open_incident
 
 _SEEN = ("title", "service", "severity", "status")
-_DETAILS = ("title", "service", "severity")
 _WORDS = {"root_cause": "Root cause", "fix": "Fix", "monitoring": "Monitoring", "next": "Next"}
 
 
@@ -34,6 +33,7 @@ class Wanted:
     severity: Severity | None = None
     message: str = ""
     resolution: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
     force: bool = False
 
 
@@ -113,16 +113,18 @@ def _opening(wanted: Wanted, *, at: str, actor: str) -> Change:
         "severity": str(wanted.severity or DEFAULT_SEVERITY), "status": str(Status.OPEN),
     }  # fmt: skip
     note = (Entry("note", at, actor=actor, text=wanted.message),) if wanted.message else ()
-    return Change(None, note, {}, after)
+    roles = tuple(_details({**after, "roles": {}}, Wanted(None, roles=wanted.roles), at, actor))
+    return Change(None, (*roles, *note), {}, {**after, **wanted.roles})
 
 
 def _details(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list[Entry]:
-    asked = {"title": wanted.title, "service": wanted.service, "severity": str(wanted.severity or "")}
-    new = {key: asked[key] for key in _DETAILS if asked[key] and asked[key] != state[key]}
+    asked = {"title": wanted.title, "service": wanted.service, "severity": str(wanted.severity or ""), **wanted.roles}
+    state = {**state, **dict.fromkeys(ROLES, ""), **state["roles"]}
+    new = {key: value for key, value in asked.items() if value and value != state[key]}
     if not new:
         return []
     text = ", ".join(f"{key} is now {value} (was {state[key] or 'none'})" for key, value in new.items())
-    return [Entry("changed", at, actor=actor, text=text.capitalize(), data=dict(new))]
+    return [Entry("changed", at, actor=actor, text=text[:1].upper() + text[1:], data=dict(new))]
 
 
 def _stages(state: dict[str, Any], wanted: Wanted, stage: Status, severity: Severity, at: str, actor: str) -> list[Entry]:
@@ -161,4 +163,4 @@ def _said_last(entries: Sequence[Entry], message: str) -> bool:
 
 
 def _view(state: dict[str, Any]) -> dict[str, Any]:
-    return {**{key: state[key] for key in _SEEN}, **state["resolution"]}
+    return {**{key: state[key] for key in _SEEN}, **state["roles"], **state["resolution"]}

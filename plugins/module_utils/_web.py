@@ -1,0 +1,46 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ask an address how it is. Runs on the managed host, which has the standard library compiled; a module's own files are compiled each time.
+
+That is why this isn't `ansible.module_utils.urls`, whose compilation takes longer than the question (tests/bench/wrapping.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import urllib.parse
+
+TROUBLE = (OSError, ValueError, http.client.HTTPException)
+"""What `status` raises where there is no answer, or none that makes sense."""
+_MOVED = {301, 302, 303, 307, 308}
+_HOPS = 10
+
+
+def status(address: str, timeout: float = 5) -> int:
+    """The status of the page, that of where it redirects to in the end. Asked directly, without a proxy. Certificates are checked."""
+    for _hop in range(_HOPS):
+        parts = urllib.parse.urlsplit(address)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"{address} is no address that begins with http:// or https://")
+        connection = (http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection)(
+            parts.hostname, parts.port, timeout=timeout
+        )
+        try:
+            connection.request("GET", urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, "")), headers=_headers(parts))
+            answer = connection.getresponse()
+            where = answer.getheader("Location")
+        finally:
+            connection.close()
+        if answer.status not in _MOVED or not where:
+            return answer.status
+        address = urllib.parse.urljoin(address, where)
+    raise ValueError(f"it redirects more than {_HOPS} times")
+
+
+def _headers(parts: urllib.parse.SplitResult) -> dict[str, str]:
+    headers = {"User-Agent": "incident.response", "Accept": "*/*"}
+    if parts.username is not None:
+        user, secret = (urllib.parse.unquote(each or "") for each in (parts.username, parts.password))
+        headers["Authorization"] = "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()
+    return headers

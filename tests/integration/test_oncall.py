@@ -138,3 +138,33 @@ def test_the_topic_of_a_channel_is_the_last_resort(ask: Any, site: Site, chat: R
     assert code == 0, output
     (found,) = answer(output)
     assert (found["name"], found["email"], found["source"]) == ("grace", "grace@example.com", "chat_topic")
+
+
+def test_the_topic_and_a_message_say_who_is_on_call_and_what_is_open(ask: Any, site: Site, chat: RocketChat) -> None:
+    site.environment |= chat.environment()
+    client = Client(chat.url, chat.environment()["ROCKETCHAT_USER_ID"], chat.environment()["ROCKETCHAT_TOKEN"])
+    room = client.create_room("who-is-on-call", {})
+    assert room
+    client.set_topic(room.rid, "Deploys are frozen | On call: @somebody | be kind")
+    assert ask("level=1")[0] == 0  # writes the configuration
+    code, output = site.ad_hoc("rocketchat_incident", "state=open service=api title=Slow")
+    assert code == 0, output
+
+    def publish(*more: str, channel: str = "who-is-on-call") -> tuple[int, str]:
+        return site.run("-e", f"channel={channel}", *more, playbook="playbooks/oncall_publish.yml")
+
+    code, output = publish("--check", "--diff")
+    assert code == 0, output
+    assert (client.room("who-is-on-call") or room).topic.startswith("Deploys")
+    for expected in ('"changed": true', '"changed": false'):
+        code, output = publish()
+        assert code == 0, output
+        assert expected in output
+    topic = (client.room("who-is-on-call") or room).topic
+    assert sorted(topic.partition(" | ")[0].removeprefix("On call: ").split(" · ")) == ["@ada", "@grace.hopper"]
+    assert topic.endswith(" | Deploys are frozen | be kind")
+    (message,) = [each["msg"] for each in chat.messages("who-is-on-call") if "🔁" in each["msg"]]
+    assert "still open: *P1* Slow (open) · #incident-" in message
+    code, output = publish(channel="nowhere")
+    assert code != 0
+    assert "there is no channel #nowhere" in output

@@ -134,6 +134,20 @@ def topic(state: dict[str, Any], oncall: Sequence[str]) -> str:
     return marked(f"{state['severity']} · {state['status']} · {inert(state['service']) or 'no service'}{people}", drill=state["drill"])
 
 
+def duty(topic: str, people: Sequence[str]) -> str:
+    """A channel's topic that says who is on call, first called first; what else it says stays."""
+    said = f"On call: {' · '.join(people)}"
+    rest = [part for part in (each.strip() for each in topic.split("|")) if part and not part.lower().startswith("on call:")]
+    return " | ".join([said, *rest])
+
+
+def handover(people: Sequence[str], until: str, still_open: Sequence[dict[str, Any]]) -> str:
+    """What is said when another person is on call: who, until when, and what is open."""
+    text = f"🔁 *On call*: {' · '.join(people)}{f' until {until[:16]}Z' if until else ''}"
+    lines = (f"still open: *{each['severity']}* {quoted(each['title'])} ({each['status']}) · #{each['name']}" for each in still_open)
+    return "\n".join([text, *lines])
+
+
 def root(entries: Sequence[Entry]) -> str:
     """A run's root message, from all entries of that run so far."""
     start = next((entry for entry in entries if entry.kind == "run_started"), entries[0])

@@ -1,0 +1,65 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from ansible_collections.incident.response.plugins.module_utils._core import chat_text
+from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, Message, OncallError, Room
+from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
+from ansible_collections.incident.response.plugins.module_utils._usecases import deliver, oncall
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _oncall, _options
+from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+
+
+class ActionModule(ControllerAction):
+    """Compares the topic with who is on call, and says what is new."""
+
+    SPEC: ClassVar = {"channel": {"type": "str"}}
+
+    def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        config = _catalogue.configuration(self.options["config"])
+        channel = params["channel"] or config["channels"]["devops"]
+        try:
+            people = self._people(config["oncall"])
+            connection = _options.connection(self.options)
+            if not connection or not channel:
+                raise Refused("There is nowhere to say who is on call: configure Rocket.Chat, and channels.devops.")
+            chat = RocketChat.of(connection, timeout=10)
+            try:
+                return self._publish(chat, channel, people)
+            finally:
+                chat.close()
+        except (OncallError, ChatError, OSError, sqlite3.Error, ValueError) as error:
+            raise Refused(f"It can't be said who is on call: {error}") from None
+
+    def _people(self, section: dict[str, Any]) -> list[dict[str, Any]]:
+        answer = oncall.ask(
+            _oncall.sources(section, self.options), section["people"], datetime.now(UTC), _oncall.memory(section, self.folder())
+        )
+        if answer.as_of:
+            raise OncallError("; ".join(answer.problems))
+        for problem in answer.problems:
+            self._display.warning(f"incident.response: {problem}")
+        return answer.oncall
+
+    def _publish(self, chat: RocketChat, channel: str, people: list[dict[str, Any]]) -> dict[str, Any]:
+        room = chat.room(channel)
+        if room is None:
+            raise OncallError(f"there is no channel #{channel}: make it, and invite the bot")
+        names = [f"@{each['username']}" if each["username"] else chat_text.inert(each["name"]) for each in people]
+        topic = chat_text.duty(room.topic, names)
+        if topic != room.topic and not self.check:
+            chat.set_topic(room.rid, topic)
+            self._say(chat, room, names, people[0])
+        return {"changed": topic != room.topic, "topic": topic, "diff": {"before": f"{room.topic}\n", "after": f"{topic}\n"}}
+
+    def _say(self, chat: RocketChat, room: Room, names: list[str], first: dict[str, Any]) -> None:
+        with self.journal(self.folder()) as journal:
+            still_open = [derive(each, journal.entries(each)) for each in journal.open_incidents()]
+        text = chat_text.handover(names, first["until"], [each for each in still_open if not each["drill"]])
+        chat.post(Message(deliver.message_id("on call", room.rid, first["from"], *names), room.rid, text))

@@ -29,8 +29,8 @@ key has the value below, which is the handbook's. A mistake is named with its li
     safety:
       max_hosts: 2
 
-Of these, this version acts on `services` (without `owner`, `component`, `runbook`), `oncall`,
-`channels.incidents` and `safety`; all others are checked and wait for what will use them.
+This version does not act on these yet, only checks them: `owner`, `component` and `runbook` of a service, `notify` of a severity,
+`channels.security`, `channels.customer_success`, `links`, `status_page` and `communication`.
 
 This page is made by `make docs` from `meta/incident-response.schema.json`.
 

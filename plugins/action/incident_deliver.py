@@ -38,7 +38,7 @@ class ActionModule(ControllerAction):
     def _left(self, folder: Path) -> dict[str, Any]:
         """What is pending: entries by incident, and runs. This run's own doesn't count: it isn't over."""
         own = _run.current()
-        spools = [path for place in _spool.places(folder) if place.is_dir() for path in sorted(place.glob("*.jsonl"))]
+        spools = _spool.spools(folder)
         with self.journal(folder) as journal:
             pending = {journal.info(incident)["name"]: journal.pending(incident) for incident in journal.undelivered()}
         return {"pending": pending, "runs": sorted({path.stem for path in spools if not own or path.stem != own.name})}

@@ -26,8 +26,9 @@ class ActionModule(ControllerAction):
                 asked = module.wanted(params, str(variables.get("incident") or self.options["incident"] or ""))
                 actor = self.origin(variables).actor
                 planned, incident = module.change(journal, asked, actor=actor, chat=bool(connection), check=self.check)
-                if connection and incident and not self.check:
-                    given = {variable: str(connection[name]) for name, variable in connect.VARIABLES.items() if connection[name] not in (None, "")}
+                if incident and not self.check:
+                    known = {variable: connection.get(name) for name, variable in connect.VARIABLES.items()}
+                    given = {variable: str(value) for variable, value in known.items() if value not in (None, "")}
                     self.send(folder, journal, [incident], given)
                 return module.result(journal, planned, incident)
         except module.TROUBLE as error:

@@ -60,7 +60,7 @@ class Api:
         except (requests.RequestException, ValueError) as error:
             raise HttpError(f"{self.url} can't be reached: {self._safe(error)}") from None
         text = content.decode(encoding, errors="replace")
-        if code == 200:
+        if 200 <= code < 300:
             return text
         raise HttpError(f"{self.url} {_meaning(code)}{self._reason(text)}")
 

@@ -14,6 +14,7 @@ from ._core import chain
 from ._core.approval import Said
 from ._core.incident import Entry
 from ._core.oncall import Duty
+from ._core.paging import Page
 
 
 class ChatError(Exception):
@@ -111,6 +112,18 @@ class OncallSource(Protocol):
     @property
     def name(self) -> str: ...
     def on_call(self, when: datetime) -> list[Duty]: ...
+
+
+class PageError(Exception):
+    """Nobody was reached this way, and why."""
+
+
+class Notifier(Protocol):
+    """Reaches people where chat doesn't: by telephone, text message, mail."""
+
+    # page: returns once somebody else has taken it on. Raises PageError.
+
+    def page(self, page: Page) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

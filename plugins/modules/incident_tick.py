@@ -5,12 +5,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: incident_tick
-short_description: Remind of what incidents are late with, and escalate
+short_description: Remind of what incidents are late with, escalate, and page
 version_added: 0.1.0
 description:
   - Reads off the journal what is late by the clocks in C(severities) of the configuration. Nobody has acknowledged, nobody works on it, it is
     not mitigated or resolved, there is no news, an incident is forgotten, a review is due. Says so on the timeline and in chat.
   - What is twice late, or not mitigated in time, calls the next level of C(escalation.levels).
+  - Tries the notifiers in C(paging) one after the other until the call is answered, and writes down each attempt.
   - Each reminder is told once, whichever machine looks, however many do at the same moment, and however long none did. Run it every minute.
   - Its work is done on the controller, by the action plugin of the same name.
 author: Contributors to incident.response (@incident-response)
@@ -34,4 +35,13 @@ reminded:
     incident: {description: The name of the incident., type: str, returned: success}
     text: {description: What is late., type: str, returned: success}
     level: {description: "The number of the level that was called, from 2 on; 0 for none.", type: int, returned: success}
+paged:
+  description: Whom it tried to reach, and how.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    incident: {description: The name of the incident., type: str, returned: success}
+    text: {description: What came of it., type: str, returned: success}
+    worked: {description: Whether the notifier took it on., type: bool, returned: success}
 """

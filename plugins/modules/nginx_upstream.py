@@ -12,6 +12,7 @@ description:
     What C(nginx -t) refuses, or nginx doesn't take over, is put back.
   - C(nginx -s reload) ends before anything has changed, and ends well where nginx then goes on with the old configuration.
     So this waits until the workers that have the old one take no more requests; for V(drained) and V(absent), until they have ended theirs.
+  - Where the file is right already, but nginx has not read it since it was written, since a run was killed in between, nginx is made to.
   - The file is the same to the byte after the server is put back.
   - The last server that an upstream has left is not taken out, since nobody could answer then.
 author: Contributors to incident.response (@incident-response)
@@ -187,6 +188,22 @@ def master(module: AnsibleModule, config: str) -> int:
         return 0
 
 
+def started(pid: int) -> float:
+    """Since when a process runs, as Unix time, to about 0.01 s."""
+    ticks = int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19])
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def is_unread(module: AnsibleModule, path: Path) -> bool:
+    """Whether workers that take requests are older than the file: who wrote it was killed before nginx was told."""
+    written = path.stat().st_mtime
+    process = master(module, module.run_command(["nginx", "-T"])[1])
+    try:
+        return any(started(pid) + 0.1 < written < time.time() for pid, takes in workers(process).items() if takes) if process else False
+    except (OSError, IndexError):
+        return False  # a worker ended meanwhile: nginx is being told now
+
+
 def trouble_with(module: AnsibleModule, *, drain: bool) -> str:
     """Makes nginx take over what is in its files. What went wrong; empty where nothing did."""
     code, config, err = module.run_command(["nginx", "-T"])
@@ -230,14 +247,18 @@ def main() -> None:
     after, missing, alone = changed_text(before, module.params["servers"], module.params["state"], name)
     if missing:
         module.fail_json(msg=f"{path} has no upstream {name}{' ' if name else ''}with the server {', '.join(missing)}. Nothing was touched.")
-    if after != before and not module.check_mode:
-        replace(module, path, after)
+    unread = after == before and is_unread(module, path)
+    if (after != before or unread) and not module.check_mode:
+        if not unread:
+            replace(module, path, after)
         trouble = trouble_with(module, drain=module.params["state"] in {"drained", "absent"})
+        if trouble and unread:
+            module.fail_json(msg=f"{path} is right, but was never taken over, and nginx {trouble}")
         if trouble:
             replace(module, path, before)
             module.run_command(["nginx", "-s", "reload"])
             module.fail_json(msg=f"The change of {path} was put back, since nginx {trouble}")
-    module.exit_json(changed=after != before, alone=alone, diff={"before": before, "after": after})
+    module.exit_json(changed=after != before or unread, alone=alone, diff={"before": before, "after": after})
 
 
 if __name__ == "__main__":

@@ -74,18 +74,28 @@ class ControllerAction(ActionBase):
         return open_journal(folder, url=self.options["journal"], key_file=self.options["journal_key_file"], timeout=timeout)
 
     def send(self, folder: Path, journal: SqliteJournal, incidents: Iterable[str], given: Mapping[str, str] | None = None) -> None:
-        """Have a courier bring them to chat, and wait for it as long as is configured; where one works already, that one does.
+        """Have a courier bring them to chat, and page; wait for chat as long as is configured. Where one works already, that one does.
 
-        `given` goes into its environment. Nothing where no chat is configured. Raises connect.Misconfigured, OSError.
+        `given` goes into its environment. Nothing where neither is configured. Raises connect.Misconfigured, OSError.
         """
         environment = _options.environment(self.options) | dict(given or {})
         found = [incident for incident in (journal.find(each) for each in incidents) if incident and journal.pending(incident)]
-        if not found or not connect.options({}, environment):
+        chat = bool(found and connect.options({}, environment))
+        if not chat and not self._pages():
             return
         _spool.start_courier(folder, "", environment)
+        if not chat:
+            return
         until = time.monotonic() + _options.drain(self.options, _DRAIN)
         while any(journal.pending(each) for each in found) and time.monotonic() < until:
             time.sleep(0.02)
+
+    def _pages(self) -> bool:
+        """Whether anybody is paged."""
+        try:
+            return bool(_config.load(_config.find(self.options["config"]))["paging"]["notifiers"])
+        except _config.ConfigError:
+            return False
 
     def service_name(self, called: str | None) -> str | None:
         """The one name of a service that the catalogue may know by others. A configuration with mistakes keeps nothing from being written."""

@@ -4,8 +4,8 @@
 
     python _courier.py STATE_DIR RUN
 
-One courier works in a state folder at a time. It ends when all is carried and shown, or when nothing has
-moved for a while: the next run, or the playbook `incident.response.deliver`, goes on from there.
+Who is called for an incident is paged on the way. One courier works in a state folder at a time. It ends when all is carried and
+shown, or when nothing has moved for a while: the next run, or the playbook `incident.response.deliver`, goes on from there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,12 +33,13 @@ from ansible_collections.incident.response.plugins.module_utils._core.verdict im
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location, open_journal  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import VANISHED, ingest  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive  # noqa: E402
-from ansible_collections.incident.response.plugins.plugin_utils._spool import courier_file, lines_after, places, status_file  # noqa: E402
+from ansible_collections.incident.response.plugins.plugin_utils._spool import courier_file, lines_after, places, spools, status_file  # noqa: E402
 
 POLL = 0.05
 COMMIT_EVERY = 1.0  # the end of a run and the loss of a controller are carried at once
 GIVE_UP = 600.0
 EMPTY_FOR = 60.0
+PAGED_WITHIN = 300.0
 _TROUBLE = (OSError, sqlite3.Error, ValueError, TypeError, KeyError)
 
 
@@ -114,7 +116,7 @@ class Carrier:
     def step(self) -> tuple[bool, bool]:
         """Carry what is new. Whether any spool is left, and whether anything moved. Raises what the journal raises."""
         left = moved = False
-        for path in [path for place in places(self._folder) if place.is_dir() for path in sorted(place.glob("*.jsonl"))]:
+        for path in spools(self._folder):
             left = True
             try:
                 moved |= self._carry(path)
@@ -243,11 +245,64 @@ class Postman(threading.Thread):
             self.stop.wait(pause)
 
 
-class Courier:
-    """Both ways together, until all is done or nothing moves any more."""
+class Pager(threading.Thread):
+    """Pages, in a thread of its own: what hangs must keep entries neither from the journal nor from chat."""
 
-    def __init__(self, folder: Path, connection: dict[str, Any]) -> None:
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
         self._folder = folder
+        self._last = False
+        self.look = threading.Event()
+
+    def run(self) -> None:
+        while True:
+            self.look.wait()
+            self.look.clear()
+            last = self._last
+            try:
+                self._page()
+            except _TROUBLE as error:
+                log(f"nobody could be paged: {error}")
+            if last:
+                return
+
+    def close(self) -> None:
+        """Look once more, if it hasn't ended."""
+        self._last = True
+        self.look.set()
+        self.join(PAGED_WITHIN)
+
+    def _page(self) -> None:
+        from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
+        from ansible_collections.incident.response.plugins.module_utils._usecases import page
+        from ansible_collections.incident.response.plugins.plugin_utils import _config, _paging
+
+        options = {f"rocketchat_{name}": os.environ.get(variable, "") for name, variable in connect.VARIABLES.items()}
+        plan = _paging.plan(_config.load(_config.find()), self._folder, options)
+        with open_journal(self._folder) as journal:
+            for name, entry in page.look(journal, plan, clock=time.time, write=True) if plan else []:
+                log(f"{name}: {entry.text}")
+
+
+def pager(folder: Path) -> Pager | None:
+    """None where nobody is paged: nearly always, so this is cheap then."""
+    from ansible_collections.incident.response.plugins.plugin_utils import _config
+
+    try:
+        found = _config.find()
+        if not found or not _config.load(found)["paging"]["notifiers"]:
+            return None
+    except _config.ConfigError as error:
+        log(f"nobody is paged: {error}")
+        return None
+    return Pager(folder)
+
+
+class Courier:
+    """All ways together, until all is done or nothing moves any more."""
+
+    def __init__(self, folder: Path, connection: dict[str, Any], moved: Callable[[], None]) -> None:
+        self._folder, self._moved = folder, moved
         self._carrier = Carrier(folder)
         self._postman = Postman(folder, connection) if connection else None
         self._published = float("-inf")
@@ -267,6 +322,7 @@ class Courier:
             now = time.monotonic()
             if progress:
                 moved = now
+                self._moved()
             self._tell(problem)
             if not left and not self._waits_for_chat(progress):
                 break
@@ -295,7 +351,7 @@ class Courier:
             self._published = time.monotonic()
             self._write(courier_file(self._folder), {"problem": problem, "chat_problem": self._postman.problem if self._postman else ""})
         if problem:
-            for path in [path for place in places(self._folder) if place.is_dir() for path in place.glob("*.jsonl")]:
+            for path in spools(self._folder):
                 self._say(path.stem, {"problem": problem})
         waiting = [each for each in self._carrier.finished if alive(each.carried.pid, each.carried.since)]
         self._carrier.finished = waiting
@@ -353,16 +409,27 @@ def main(folder: Path, run: str) -> None:
         log(str(error))
         connection = {}
     os.nice(10)
-    with (folder / "courier.lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not any(path.exists() for path in own) and not (connection and _undelivered(folder)):
-                    return
-                time.sleep(0.2)
-        Courier(folder, connection).work()
+    paging = pager(folder)
+    if paging:
+        paging.start()
+    try:
+        with (folder / "courier.lock").open("w") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if not any(path.exists() for path in own) and not (connection and _undelivered(folder)):
+                        return
+                    time.sleep(0.2)
+            Courier(folder, connection, paging.look.set if paging else lambda: None).work()
+            if paging:
+                paging.close()
+                if connection and _undelivered(folder):  # what came of it
+                    Courier(folder, connection, lambda: None).work()
+    finally:
+        if paging:
+            paging.close()
 
 
 def _undelivered(folder: Path) -> bool:

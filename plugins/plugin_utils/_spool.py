@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,28 @@ def encoded(**fields: Any) -> str:
 
 
 def places(folder: Path) -> list[Path]:
-    """Where spools may be: in the state folder, or where that can't be written, in the temporary folder."""
-    return [folder / "spool", Path(tempfile.gettempdir()) / f"incident-response-{os.getuid()}"]
+    """Where spools of a state folder may be: in it, or where it can't be written, in the temporary folder.
+
+    There each state folder has a place of its own. The last place is for all whose state folder could not even be made.
+    """
+    shared = Path(tempfile.gettempdir()) / f"incident-response-{os.getuid()}"
+    return [folder / "spool", shared.with_name(f"{shared.name}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"), shared]
+
+
+def spools(folder: Path) -> list[Path]:
+    """The spools that are there. What another user has put into the temporary folder is none."""
+    found = []
+    for place in places(folder):
+        with suppress(OSError):
+            if place.stat().st_uid == os.getuid():
+                found += sorted(place.glob("*.jsonl"))
+    return found
+
+
+def _to_write(folder: Path) -> list[Path]:
+    """The places that a run's lines go to."""
+    state, own, shared = places(folder)
+    return [state, own] if folder.is_dir() else [state, shared]
 
 
 class Spool:
@@ -43,7 +65,7 @@ class Spool:
     def __init__(self, folder: Path, run: str, seq: int = 0) -> None:
         self.run, self.seq, self.problem = run, seq, ""
         self._unwritten: list[bytes] = []
-        self._places = places(folder)
+        self._places = _to_write(folder)
         self._fd: int | None = None
 
     def append(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
@@ -90,7 +112,7 @@ def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **f
     Whether it was written. Raises OSError where no place takes it.
     """
     problem = OSError(f"no place for a spool under {folder}")
-    for place in places(folder):
+    for place in _to_write(folder):
         try:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not first and not (place / f"{run}.jsonl").exists():

@@ -39,7 +39,7 @@ class Molecule:
     def fail(self, command: str, scenario: str, says: str) -> None:
         code, output = self.run(command, scenario)
         assert code != 0, output
-        assert says in " ".join(output.split())
+        assert says in " ".join(output.split()), output
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_an_instance_that_is_missing_and_a_lost_timeline_are_not_verified(cleane
     cleaned.succeed("converge", "service_scale")
     fleet.ssh(fleet.hosts[1], "systemctl stop worker@2")
     cleaned.fail("verify", "service_scale", "and nginx has")
-    fleet.ssh(fleet.hosts[1], "systemctl start worker@2")
+    fleet.ssh(fleet.hosts[1], "systemctl start worker@2; until ss -Hltn sport = :8202 | grep -q .; do sleep 0.1; done")
     (cleaned.state / "journal.db").rename(cleaned.state / "lost")
     cleaned.fail("verify", "service_scale", "Runs: [].")
 

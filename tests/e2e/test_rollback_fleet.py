@@ -141,6 +141,23 @@ def test_what_nginx_does_not_take_over_is_put_back_before_the_service_is_touched
         fleet.ssh(fleet.front, "systemctl stop taken")
 
 
+def test_what_a_killed_run_wrote_and_nginx_never_read_is_taken_over_by_the_next(released: Site, fleet: Fleet) -> None:
+    file = "/etc/nginx/sites-enabled/default"
+    text = fleet.ssh(fleet.front, f"cat {file}")
+    fleet.ssh(fleet.front, f"sed -i 's/{fleet.address(fleet.hosts[0])}:8080/& down/' {file} && systemctl reload nginx && sleep 1")
+    fleet.ssh(fleet.front, f"cat > {file}", text + "\n")
+    workers = fleet.ssh(fleet.front, "pgrep --full 'nginx: worker'")
+    code, output = released.run("-e", f"app=api version={NEW}", "--check", playbook=ROLLBACK)
+    assert code == 0, output
+    assert fleet.ssh(fleet.front, "pgrep --full 'nginx: worker'") == workers
+    code, output = released.run("-e", f"app=api version={NEW}", playbook=ROLLBACK)
+    assert code == 0, output
+    assert not set(fleet.ssh(fleet.front, "pgrep --full 'nginx: worker'").split()) & set(workers.split())
+    assert "changed=1" in output
+    code, output = released.run("-e", f"app=api version={NEW}", playbook=ROLLBACK)
+    assert (code, output.count("changed=0")) == (0, len(fleet.hosts)), output
+
+
 def test_a_version_that_is_there_already_changes_nothing(released: Site, fleet: Fleet) -> None:
     before = [fleet.ssh(host, "systemctl show --property=InvocationID api nginx") for host in [*fleet.hosts, fleet.front]]
     written = fleet.ssh(fleet.front, "stat --format=%y /etc/nginx/sites-enabled/default")

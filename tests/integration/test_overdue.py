@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -89,3 +91,88 @@ def test_a_call_that_makes_no_sense_is_refused(late: Site, variables: str, messa
     assert code != 0
     assert message in " ".join(output.split())
     assert "escalated" not in late.kinds()
+
+
+# Paging
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    """Where the command of `paged` writes what it is given."""
+    return tmp_path / "pages"
+
+
+@pytest.fixture
+def paged(site: Site, tmp_path: Path, pages: Path) -> Site:
+    """Whoever is called is reached by a command, after one that fails; without a chat."""
+    append = f"import sys; open({str(pages)!r}, 'a').write(sys.stdin.read() + chr(10))"
+    commands = {"phone": ["false"], "sms": [sys.executable, "-c", append]}
+    notifiers = [{"type": "command", "name": name, "command": command} for name, command in commands.items()]
+    layer = {"name": "primary", "people": ["ada"], "start": "2026-01-05T09:00"}
+    oncall = {"people": {"ada": {"name": "Ada", "phone": "+49 30 1"}}, "schedule": {"layers": [layer]}}
+    path = tmp_path / "paging.yml"
+    path.write_text(json.dumps({"paging": {"notifiers": notifiers}, "oncall": oncall}))
+    site.environment["INCIDENT_CONFIG"] = str(path)
+    return site
+
+
+def told(site: Site) -> list[str]:
+    return [entry["text"] for entry in site.incidents()[0]["entries"] if entry["kind"] == "paged"]
+
+
+FAILED, REACHED = "Ada could not be paged by phone: false ended with 1", "Paged Ada by sms"
+
+
+def test_who_is_on_call_is_paged_as_soon_as_an_incident_opens_and_once(paged: Site, pages: Path) -> None:
+    code, output = paged.ad_hoc("rocketchat_incident", "state=open service=api title='It is slow'")
+    assert code == 0, output
+    assert eventually(lambda: told(paged) == [FAILED, REACHED]), paged.courier_log()
+    assert "changed=0" in tick(paged)
+    assert eventually(lambda: not paged.couriers())
+    (document,) = [json.loads(line) for line in pages.read_text().splitlines()]
+    assert (document["title"], document["people"][0]["phone"]) == ("It is slow", "+49 30 1")
+    assert told(paged) == [FAILED, REACHED]
+
+
+def interrupted(site: Site, *arguments: str, paged: bool) -> bool:
+    """Whether anybody was paged while a restart went on, which is then killed."""
+    process = site.start_slowly(*arguments)
+    try:
+        assert eventually(lambda: (site.state / "journal.db").exists() and bool(site.incidents()))
+        return eventually(lambda: told(site) == [FAILED, REACHED], seconds=20 if paged else 5)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_run_of_a_person_has_one_who_acts(paged: Site) -> None:
+    assert not interrupted(paged, "-e", "service=api host=prod-api-01", paged=False)
+    assert told(paged) == []
+
+
+def test_a_run_of_a_program_pages(paged: Site, pages: Path) -> None:
+    paged.environment |= {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "1"}
+    assert interrupted(paged, "-e", "service=api host=prod-api-01", paged=True)
+    assert len(pages.read_text().splitlines()) == 1
+
+
+def test_a_tick_pages_whom_nobody_has_paged_and_says_so_before(paged: Site, pages: Path) -> None:
+    paged.state.mkdir(parents=True)
+    with SqliteJournal(paged.state / "journal.db", _state.key(paged.state)) as journal, journal.transaction():
+        open_incident(journal, title="It is slow", service="api", severity=Severity.P1, at=utc(time.time()), actor="alert", chat=False)
+    assert "Paged Ada by phone" in tick(paged, "--check")
+    assert told(paged) == []
+    output = tick(paged)
+    assert f"[WARNING]: incident.response: {paged.incidents()[0]['name']}: {FAILED}" in " ".join(output.split())
+    assert REACHED in output
+    assert told(paged) == [FAILED, REACHED]
+    assert len(pages.read_text().splitlines()) == 1
+
+
+def test_what_was_paged_is_told_in_chat(paged: Site, chat: RocketChat) -> None:
+    paged.environment |= chat.environment()
+    code, output = paged.ad_hoc("rocketchat_incident", "state=open service=api title='It is slow'")
+    assert code == 0, output
+    assert eventually(lambda: bool(paged.incidents()[0]["channel"]) and any(REACHED in text for text in said(chat, paged))), paged.courier_log()
+    assert any(text.endswith(f"- ❌ {FAILED}") for text in said(chat, paged))
+    assert not any("Paging by" in text for text in said(chat, paged))

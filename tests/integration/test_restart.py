@@ -113,6 +113,10 @@ def test_a_state_folder_that_cannot_be_made_never_stops_the_action(site: Site) -
     assert code == 0, output
     assert "RECORDING IS DEGRADED" in output
     assert (site.folder / "running").exists()
+    site.state.unlink()
+    code, output = site.run("-e", "service=db host=prod-db-01")
+    assert code == 0, output
+    assert eventually(lambda: {each["service"] for each in site.incidents()} == {"api", "db"}), site.courier_log()
 
 
 def test_one_changed_byte_is_found_and_named(site: Site) -> None:

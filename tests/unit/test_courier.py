@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.plugin_utils._courier import Carrier
-from ansible_collections.incident.response.plugins.plugin_utils._spool import lines_after
+from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, lines_after, places, spools
 
 DEAD = 2**22 - 1
 START: dict[str, Any] = {
@@ -42,6 +44,32 @@ def test_a_line_with_a_wrong_type_is_left_out_and_all_others_are_kept(tmp_path: 
     lines, offset, damaged = lines_after(path, 0)
     assert ([line["run_seq"] for line in lines], offset, damaged) == ([1, 3], path.stat().st_size, 1)
     assert lines[1]["at"] == "2025-11-10T10:05:00.500Z"
+
+
+def test_what_could_not_be_written_to_one_state_folder_gets_into_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ours, theirs, missing = (tmp_path / name for name in ("ours", "theirs", "missing"))
+    missing.write_text("no folder")
+    for folder in (ours, theirs):
+        folder.mkdir()
+        (folder / "spool").write_text("no folder")
+    for folder in (ours, missing):
+        spool = Spool(folder, f"of-{folder.name}")
+        spool.append("note", at=1.0)
+        assert spool.lost() == []
+    assert [path.stem for path in spools(ours)] == ["of-ours", "of-missing"]
+    assert [path.stem for path in spools(theirs)] == ["of-missing"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root, which CI is")
+def test_what_another_user_put_into_the_temporary_folder_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    shared = places(tmp_path / "state")[2]
+    shared.mkdir()
+    (shared / "a.jsonl").write_text("")
+    assert spools(tmp_path / "state") == [shared / "a.jsonl"]
+    os.chown(shared, 65534, 65534)
+    assert spools(tmp_path / "state") == []
 
 
 POISON = ["null", "[]", "\udcff\udcfe", '{"kind": "run_started"', "9" * 5000, "[" * 100_000, json.dumps({**START, "data": 7})]

@@ -196,7 +196,7 @@ def said(entry: Entry) -> str:
     if entry.kind == "status" and entry.data.get("block"):
         return "\n".join([f"✅ *{entry.data['to'].upper()}* at {entry.at[11:16]} by {quoted(entry.actor)}", *_block(entry.data["block"])])
     by = f" ({quoted(entry.actor)})" if entry.actor else ""
-    return f"{entry.at[11:16]} - {quoted(entry.text, 3000)}{by}"
+    return f"{entry.at[11:16]} - {'❌ ' if entry.state == 'failed' else ''}{quoted(entry.text, 3000)}{by}"
 
 
 def _block(block: dict[str, str]) -> list[str]:

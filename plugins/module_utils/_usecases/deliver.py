@@ -258,7 +258,7 @@ class _Planner:
                 continue
             elif entry.kind in {"reminded", "escalated"}:
                 yield from self._late(position + 1, entry)
-            elif entry.kind != "named":
+            elif entry.kind not in {"named", "paging"}:
                 yield self._message("said", position + 1, text=chat_text.said(entry))
             position += 1
 

@@ -1,0 +1,146 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who is paged next, and by what, read off the entries: so that each attempt is made once, whoever looks and however often.
+
+Someone calls: whoever opened the incident, or an escalation. The notifiers are tried in their order until the call is answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .incident import Entry
+from .oncall import Named
+from .status import Status
+
+TRIGGER, ACKNOWLEDGE, RESOLVE = "trigger", "acknowledge", "resolve"
+_LOST = 120.0
+"""Seconds after which an attempt that never said how it ended is made again: whoever made it was killed."""
+_FOLLOW_TRIES = 3
+_ANSWERS = {"status", "note", "changed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`notifiers` are tried in this order, `after` seconds after the call, and `wait` seconds after one that worked; after one that
+    did not, at once. Those in `following` are also told when a call is answered, and when the incident is over."""
+
+    notifiers: Sequence[str]
+    severities: Collection[str]
+    following: Collection[str] = ()
+    after: float = 0
+    wait: float = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """To be made now. `call` is the place of the entry that calls; `people` are user names, none where it is who is on call."""
+
+    call: int
+    notifier: str
+    event: str
+    reason: str = ""
+    people: Sequence[str] = ()
+
+    def entry(self, kind: str, at: str, text: str, state: str = "") -> Entry:
+        """`paging` before it is made, `paged` when it has been."""
+        return Entry(kind, at, text=text, state=state, data={"page": {"call": self.call, "notifier": self.notifier, "event": self.event}})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a notifier is given. `key` is the same for all events of one call."""
+
+    key: str
+    event: str
+    name: str
+    title: str
+    service: str
+    severity: str
+    status: str
+    url: str
+    opened_at: str
+    reason: str
+    people: Sequence[Named] = ()
+
+    def summary(self) -> str:
+        """One line, for a telephone's screen."""
+        service = f" ({self.service})" if self.service else ""
+        reason = f": {self.reason}" if self.reason else ""
+        return " ".join(f"{self.severity} {self.title}{service}{reason} - {self.name}".split())
+
+    def document(self) -> dict[str, Any]:
+        """All of it, for a program."""
+        keys = ("key", "event", "title", "service", "severity", "status", "url", "opened_at", "reason")
+        people = [{"name": each.name, "username": each.username, "email": each.email, "phone": each.phone} for each in self.people]
+        return {**{key: getattr(self, key) for key in keys}, "incident": self.name, "text": self.summary(), "people": people}
+
+
+def due(state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, now: float) -> Attempt | None:
+    """The next attempt at `now` (Unix time). `state` is what `derive` makes of `entries`. Nobody is paged in a drill."""
+    if state["drill"]:
+        return None
+    calls = list(_calls(entries))
+    status = Status(state["status"])
+    for position, entry in calls:
+        event = RESOLVE if status.is_over else ACKNOWLEDGE if _answered(position, entry, entries, status) else ""
+        for notifier in rules.notifiers if event else []:
+            if notifier in rules.following and _follows(position, notifier, event, entries, rules, now):
+                return Attempt(position, notifier, event)
+    if status.is_over or state["severity"] not in rules.severities or not calls:
+        return None
+    position, entry = calls[-1]
+    if _answered(position, entry, entries, status):
+        return None
+    return _next(position, entry, entries, rules, now)
+
+
+def _calls(entries: Sequence[Entry]) -> Iterator[tuple[int, Entry]]:
+    """The entries that call somebody, with their places. A level without people calls nobody, so the call before goes on."""
+    for position, entry in enumerate(entries, start=1):
+        if entry.kind == "opened" or entry.kind == "escalated" and entry.data.get("notify"):
+            yield position, entry
+
+
+def _answered(position: int, call: Entry, entries: Sequence[Entry], status: Status) -> bool:
+    if call.kind == "opened":
+        return status is not Status.OPEN
+    return any(each.kind in _ANSWERS for each in entries[position:])
+
+
+def _next(position: int, call: Entry, entries: Sequence[Entry], rules: Rules, now: float) -> Attempt | None:
+    ready = _seconds(call.at) + rules.after
+    for notifier in rules.notifiers:
+        tried = _tried(position, notifier, TRIGGER, entries)
+        if not tried or tried[-1].kind == "paging":
+            ready = max(ready, _seconds(tried[-1].at) + _LOST) if tried else ready
+            people = tuple(map(str, call.data.get("notify", [])))
+            return Attempt(position, notifier, TRIGGER, str(call.data.get("reason", "")), people) if now >= ready else None
+        ready = _seconds(tried[-1].at) + (rules.wait if tried[-1].state == "ok" else 0)
+    return None
+
+
+def _follows(position: int, notifier: str, event: str, entries: Sequence[Entry], rules: Rules, now: float) -> bool:
+    """Whether a notifier that has called is to be told now that it may stop."""
+    if not any(each.state == "ok" for each in _tried(position, notifier, TRIGGER, entries)):
+        return False
+    told = _tried(position, notifier, event, entries)
+    if not told:
+        return True
+    last = told[-1]
+    failed = sum(each.state == "failed" for each in told)
+    if last.state == "ok" or failed >= _FOLLOW_TRIES:
+        return False
+    return now >= _seconds(last.at) + (rules.wait if last.state == "failed" else _LOST)
+
+
+def _tried(position: int, notifier: str, event: str, entries: Sequence[Entry]) -> list[Entry]:
+    page = {"call": position, "notifier": notifier, "event": event}
+    return [each for each in entries if each.kind in {"paging", "paged"} and each.data.get("page") == page]
+
+
+def _seconds(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()

@@ -1,0 +1,29 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A mail to everybody who is called, or to an address that turns mail into text messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .._core.paging import Page
+from .._mail import Mailer, MailError
+from .._ports import PageError
+
+
+class Mail:
+    """`to` are addresses; none for those of the people who are called."""
+
+    def __init__(self, mailer: Mailer, to: Sequence[str] = ()) -> None:
+        self._mailer, self._to = mailer, to
+
+    def page(self, page: Page) -> None:
+        to = [*self._to] or [each.email for each in page.people if each.email]
+        if not to:
+            without = ", ".join(each.name for each in page.people)
+            raise PageError(f"oncall.people has no address for {without}" if without else "there is nobody to write to")
+        lines = [page.summary(), "", f"Status: {page.status}", f"Opened: {page.opened_at}", page.url]
+        try:
+            self._mailer.send(to, f"[{page.severity}] {page.title} - {page.name}", "\n".join(lines).strip() + "\n")
+        except MailError as error:
+            raise PageError(str(error)) from None

@@ -1,0 +1,86 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Page those who are called, each attempt once and each on the timeline, from whichever machine looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .._core import paging
+from .._core.incident import Entry, derive, utc
+from .._core.oncall import Named
+from .._ports import Journal, Notifier, OncallError, PageError
+
+_LOOK_BACK = 30 * 86400.0
+"""Notifiers are told of the end of incidents that were opened since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The configuration's rules, its notifiers by their names, and who is meant: user names, or without any who is on call."""
+
+    rules: paging.Rules
+    notifiers: Mapping[str, Notifier]
+    whom: Callable[[Sequence[str]], list[Named]]
+
+
+def look(journal: Journal, plan: Plan, *, clock: Callable[[], float], write: bool) -> list[tuple[str, Entry]]:
+    """All that is due, by the incident's name. An attempt is claimed in a transaction before it is made: of two who look, one makes it."""
+    found = []
+    for incident in [*journal.open_incidents(), *journal.unreviewed(utc(clock() - _LOOK_BACK))]:
+        while True:
+            attempt = _claim(journal, incident, plan, clock, write=write)
+            if attempt is None:
+                break
+            name, entry = _make(journal, incident, attempt, plan, clock, write=write)
+            found.append((name, entry))
+            if not write:
+                break
+            with journal.transaction():
+                journal.append(incident, [entry])
+    return found
+
+
+def _claim(journal: Journal, incident: str, plan: Plan, clock: Callable[[], float], *, write: bool) -> paging.Attempt | None:
+    attempt = _due(journal, incident, plan, clock)
+    if attempt is None or not write:
+        return attempt
+    with journal.transaction():
+        attempt = _due(journal, incident, plan, clock)
+        if attempt:
+            journal.append(incident, [attempt.entry("paging", utc(clock()), f"Paging by {attempt.notifier}")])
+    return attempt
+
+
+def _due(journal: Journal, incident: str, plan: Plan, clock: Callable[[], float]) -> paging.Attempt | None:
+    entries = journal.entries(incident)
+    return paging.due(derive(incident, entries), entries, plan.rules, clock())
+
+
+def _make(
+    journal: Journal, incident: str, attempt: paging.Attempt, plan: Plan, clock: Callable[[], float], *, write: bool
+) -> tuple[str, Entry]:
+    """The incident's name, and the entry that says what came of it."""
+    state = derive(incident, journal.entries(incident))
+    people, unknown = list[Named](), ""
+    if attempt.event == paging.TRIGGER:
+        try:
+            people = plan.whom(attempt.people)
+        except OncallError as error:
+            unknown = f" (who is on call isn't known: {error})"
+    page = paging.Page(
+        f"{incident}-{attempt.call}", attempt.event, state["name"], state["title"], state["service"], state["severity"], state["status"],
+        state["url"] or "", state["opened_at"], attempt.reason, tuple(people),
+    )  # fmt: skip
+    who = ", ".join(each.name for each in people)
+    told = {paging.ACKNOWLEDGE: "that it was answered", paging.RESOLVE: "that it is over"}.get(attempt.event, "")
+    try:
+        if write:
+            plan.notifiers[attempt.notifier].page(page)
+    except PageError as error:
+        whom = f"{who} could not be paged by {attempt.notifier}" if who else f"{attempt.notifier} could not page anybody"
+        text = f"{attempt.notifier} could not be told {told}" if told else whom
+        return state["name"], attempt.entry("paged", utc(clock()), f"{text}: {error}{unknown}", "failed")
+    text = f"Told {attempt.notifier} {told}" if told else f"Paged {who}{' ' if who else ''}by {attempt.notifier}{unknown}"
+    return state["name"], attempt.entry("paged", utc(clock()), text, "ok")

@@ -1,0 +1,129 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The notifiers that the configuration names, and who is called by them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.incident.response.plugins.module_utils._core.oncall import Named, known
+from ansible_collections.incident.response.plugins.module_utils._core.paging import Page, Rules
+from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils._http import HttpError
+from ansible_collections.incident.response.plugins.module_utils._mail import Mailer
+from ansible_collections.incident.response.plugins.module_utils._paging.mail import Mail
+from ansible_collections.incident.response.plugins.module_utils._paging.pagerduty import PagerDuty
+from ansible_collections.incident.response.plugins.module_utils._paging.webhook import Webhook
+from ansible_collections.incident.response.plugins.module_utils._ports import Notifier, PageError
+from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
+from ansible_collections.incident.response.plugins.module_utils._usecases.page import Plan
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _oncall
+
+_FOLLOWING = {"pagerduty"}
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A notifier that can't be used: it says why when its turn comes, so that the next one is."""
+
+    why: str
+
+    def page(self, page: Page) -> None:
+        raise PageError(self.why)
+
+
+class Command:
+    """A program of one's own, which gets the page as JSON on its standard input, and `timeout` seconds. It has to end with 0."""
+
+    def __init__(self, command: Sequence[str], timeout: float = 30) -> None:
+        self._command, self._timeout = list(command), timeout
+
+    def page(self, page: Page) -> None:
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+            given.write(json.dumps(page.document()).encode())
+            given.seek(0)
+            try:
+                process = subprocess.Popen(self._command, stdin=given, stdout=said, stderr=said, start_new_session=True)  # noqa: S603
+            except OSError as error:
+                raise PageError(f"{self._command[0]} can't be started: {error.strerror}") from None
+            try:
+                code = process.wait(self._timeout)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise PageError(f"{self._command[0]} did not end within {self._timeout:g} s") from None
+            if code:
+                said.seek(max(0, said.tell() - 2000))
+                last = " ".join(said.read().decode(errors="replace").split())[-200:]
+                raise PageError(f"{self._command[0]} ended with {code}{f': {cut(redact(last), 200)}' if last else ''}")
+
+
+def plan(config: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) -> Plan | None:
+    """Of a complete configuration; None where it names no notifier. `options` are the collection's settings."""
+    section, duty = config["paging"], config["oncall"]
+    if not section["notifiers"]:
+        return None
+    named = dict(_named(section["notifiers"]))
+    rules = Rules(
+        tuple(named), frozenset(section["severities"]), frozenset(name for name, each in named.items() if each["type"] in _FOLLOWING),
+        _config.seconds(section["after"]), _config.seconds(section["wait"]),
+    )  # fmt: skip
+
+    def whom(names: Sequence[str]) -> list[Named]:
+        if names:
+            return [known(duty["people"], Named(username=name)) for name in names]
+        answer = oncall.ask(_oncall.sources(duty, options), duty["people"], datetime.now(UTC), _oncall.memory(duty, folder), level=1)
+        return [Named(each["name"], each["email"], each["username"], each["phone"]) for each in answer.oncall]
+
+    return Plan(rules, {name: _notifier(each) for name, each in named.items()}, whom)
+
+
+def _named(notifiers: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Each under its name, or its type, with a number where that is taken."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in notifiers:
+        name = wanted = each.get("name", each["type"])
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{wanted} {number}"
+        found[name] = each
+    return list(found.items())
+
+
+def _notifier(given: dict[str, Any]) -> Notifier:
+    try:
+        return _usable(given)
+    except (KeyError, HttpError) as error:
+        return Unusable(f"the environment has no {error.args[0]}" if isinstance(error, KeyError) else str(error))
+
+
+def _usable(given: dict[str, Any]) -> Notifier:
+    match given["type"]:
+        case "command":
+            return Command(given["command"], given.get("timeout", 30))
+        case "mail":
+            password = _secret(given["password_env"]) if "user" in given else ""
+            mailer = Mailer(given["host"], given["from"], given.get("port", 0), given.get("security", "starttls"), given.get("user", ""), password)
+            return Mail(mailer, given.get("to", []))
+        case "pagerduty":
+            return PagerDuty(_secret(given.get("key_env", "PAGERDUTY_ROUTING_KEY")), given.get("url", ""))
+        case _:
+            return Webhook(given.get("url") or _secret(given["url_env"]), _secret(given["token_env"]) if "token_env" in given else "")
+
+
+def _secret(variable: str) -> str:
+    """Raises KeyError with the variable's name."""
+    found = os.environ.get(variable, "").strip()
+    if not found:
+        raise KeyError(variable)
+    return found

@@ -29,8 +29,8 @@ key has the value below, which is the handbook's. A mistake is named with its li
     safety:
       max_hosts: 2
 
-This version does not act on these yet, only checks them: `owner`, `component` and `runbook` of a service, `notify` of a severity,
-`channels.security`, `channels.customer_success`, `links`, `status_page` and `communication`.
+This version does not act on these yet, only checks them: `owner`, `component` and `runbook` of a service,
+`channels.customer_success`, `links`, `status_page` and `communication`.
 
 This page is made by `make docs` from `meta/incident-response.schema.json`.
 

@@ -6,35 +6,73 @@ from __future__ import annotations
 import sqlite3
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
-from ansible_collections.incident.response.plugins.module_utils._usecases import page, tick
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _paging, _policy
+from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
+from ansible_collections.incident.response.plugins.module_utils._usecases import hear, page, tick
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options, _paging, _policy
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+
+Found = list[tuple[str, Entry]]
+"""Entries, by the incident's name."""
 
 
 class ActionModule(ControllerAction):
-    """Reminds, escalates and pages, and writes it into the journal; the courier tells it in chat."""
+    """Listens, reminds, escalates and pages, and writes it into the journal; the courier tells it in chat."""
 
-    SPEC: ClassVar = {}
+    SPEC: ClassVar = {"watch": {"type": "float", "default": 0}, "duration": {"type": "float", "default": 0}}
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        if params["watch"] < 0 or params["duration"] < 0:
+            raise Refused("watch and duration are numbers of seconds, 0 or more")
         config = _catalogue.configuration(self.options["config"])
+        until = time.monotonic() + params["duration"] if params["duration"] else float("inf")
+        reminded, paged = self._tick(config)
+        while params["watch"] and time.monotonic() + params["watch"] <= until:
+            time.sleep(params["watch"])
+            for all_of_them, new in zip((reminded, paged), self._tick(config), strict=True):
+                all_of_them += new
+        told = [{"incident": name, "text": entry.text, "level": entry.data.get("level", 0)} for name, entry in reminded]
+        attempts = [{"incident": name, "text": entry.text, "worked": entry.state == "ok"} for name, entry in paged]
+        return {"changed": bool(told or attempts), "reminded": told, "paged": attempts}
+
+    def _tick(self, config: dict[str, Any]) -> tuple[Found, Found]:
+        """What was asked for and is late, and whom it tried to reach."""
         policy = _policy.policy(config)
         try:
             folder = self.folder()
             with self.journal(folder) as journal:
-                found = tick.look(journal, policy, now=time.time(), write=not self.check)
-                plan = _paging.plan(config, folder, self.options)
-                paged = page.look(journal, plan, clock=time.time, write=not self.check) if plan else []
+                found = self._heard(journal, policy) + tick.look(journal, policy, now=time.time(), write=not self.check)
+                paged = self._paged(journal, config, folder)
+                for name, entry in [*found, *paged]:
+                    show = self._display.warning if entry.state == "failed" else partial(self._display.display, stderr=True)
+                    show(f"incident.response: {name}: {entry.text}")
                 if (found or paged) and not self.check:
                     self.send(folder, journal, [name for name, dummy in [*found, *paged]])
         except (OSError, sqlite3.Error, ValueError, connect.Misconfigured) as error:
             raise Refused(f"Nobody could be reminded: {error}") from None
-        told = [{"incident": name, "text": entry.text, "level": entry.data.get("level", 0)} for name, entry in found]
-        for name, entry in [*found, *paged]:
-            show = self._display.warning if entry.state == "failed" else partial(self._display.display, stderr=True)
-            show(f"incident.response: {name}: {entry.text}")
-        attempts = [{"incident": name, "text": entry.text, "worked": entry.state == "ok"} for name, entry in paged]
-        return {"changed": bool(told or attempts), "reminded": told, "paged": attempts}
+        return found, paged
+
+    def _heard(self, journal: SqliteJournal, policy: tick.Policy) -> Found:
+        """What people ask for in chat. A chat that can't be asked costs a warning: the clocks run without it."""
+        connection = _options.connection(self.options)
+        if not connection:
+            return []
+        try:
+            chat = RocketChat.of(connection, timeout=5)
+            try:
+                return hear.listen(journal, chat, policy, now=time.time(), write=not self.check)
+            finally:
+                chat.close()
+        except ChatError as error:
+            self._display.warning(f"incident.response: what is asked for in chat could not be read: {error}")
+            return []
+
+    def _paged(self, journal: SqliteJournal, config: dict[str, Any], folder: Path) -> Found:
+        plan = _paging.plan(config, folder, self.options)
+        return page.look(journal, plan, clock=time.time, write=not self.check) if plan else []

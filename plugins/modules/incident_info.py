@@ -58,6 +58,7 @@ incidents:
     severity: {description: P0 to P3., type: str, returned: success}
     status: {description: The stage., type: str, returned: success}
     roles: {description: "Who does what: C(commander), C(communications), C(scribe), as far as it was said.", type: dict, returned: success}
+    concerns: {description: "What was escalated for: C(security), C(data_loss), C(trade_off).", type: list, elements: str, returned: success}
     drill: {description: Whether it is an exercise., type: bool, returned: success}
     opened_at: {description: When it was opened., type: str, returned: success}
     acknowledged_at: {description: When a person took it on., type: str, returned: success}

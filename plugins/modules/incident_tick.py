@@ -11,11 +11,20 @@ description:
   - Reads off the journal what is late by the clocks in C(severities) of the configuration. Nobody has acknowledged, nobody works on it, it is
     not mitigated or resolved, there is no news, an incident is forgotten, a review is due. Says so on the timeline and in chat.
   - What is twice late, or not mitigated in time, calls the next level of C(escalation.levels).
+  - Does what people ask for in the channels of open incidents, with C(!escalate why), and C(!ack).
   - Tries the notifiers in C(paging) one after the other until the call is answered, and writes down each attempt.
   - Each reminder is told once, whichever machine looks, however many do at the same moment, and however long none did. Run it every minute.
   - Its work is done on the controller, by the action plugin of the same name.
 author: Contributors to incident.response (@incident-response)
-options: {}
+options:
+  watch:
+    description: Look again every so many seconds, as for a terminal that shows what happens; 0 to look once.
+    type: float
+    default: 0
+  duration:
+    description: With O(watch), end after so many seconds; 0 to go on until the run is interrupted.
+    type: float
+    default: 0
 attributes:
   check_mode: {support: full, description: Says what would be told.}
   diff_mode: {support: none, description: Shows nothing.}
@@ -27,7 +36,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 reminded:
-  description: What was told.
+  description: What was told, or asked for in chat.
   type: list
   elements: dict
   returned: success

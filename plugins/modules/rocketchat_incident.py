@@ -60,6 +60,15 @@ options:
   next:
     description: What comes next, such as the review.
     type: str
+  concerns:
+    description:
+      - What is escalated for at once, whatever the clocks say. V(security) and V(data_loss) call the third level of escalation,
+        V(trade_off), a decision that the engineer can't take alone, the second.
+      - V(security) is also told in the channel C(channels.security).
+    type: list
+    elements: str
+    choices: [security, data_loss, trade_off]
+    default: []
   force:
     description: Resolve a P0 or P1 incident although O(root_cause), O(fix), O(monitoring) or O(next) is missing.
     type: bool
@@ -114,7 +123,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._core.incident import RESOLUTION, ROLES, utc
+from ..module_utils._core.incident import CONCERNS, RESOLUTION, ROLES, utc
 from ..module_utils._core.severity import Severity
 from ..module_utils._core.status import Status
 from ..module_utils._journal.location import open_journal
@@ -132,6 +141,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "severity": {"type": "str", "choices": list(map(str, Severity))},
     "text": {"type": "str"},
     **{name: {"type": "str"} for name in (*ROLES, *RESOLUTION)},
+    "concerns": {"type": "list", "elements": "str", "choices": list(CONCERNS), "default": []},
     "force": {"type": "bool", "default": False},
     "state_dir": {"type": "path"},
     **connect.SPEC,
@@ -150,6 +160,7 @@ def wanted(params: Mapping[str, Any], incident: str) -> lifecycle.Wanted:
         severity=Severity(params["severity"]) if params["severity"] else None,
         message=params["text"] or "",
         roles={name: params[name] for name in ROLES if params[name]},
+        concerns=tuple(params["concerns"]),
         resolution={name: params[name] for name in RESOLUTION if params[name]},
         force=params["force"],
     )

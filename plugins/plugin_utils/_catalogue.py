@@ -14,6 +14,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 
+CONTROLLER = "localhost"
 _SERVICE = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@_.:-]{0,127}")
 
 
@@ -56,3 +57,24 @@ def inventory(groups: Mapping[str, list[str]]) -> InventoryManager:
 def matching(found: InventoryManager, pattern: str) -> list[str]:
     """The names of the hosts that a pattern means."""
     return [host.name for host in found.list_hosts(pattern)]
+
+
+def names(config: Mapping[str, Any]) -> set[str]:
+    """All that a service of the catalogue may be called."""
+    return {name for service, entry in config["services"].items() for name in (service, *entry["aliases"])}
+
+
+def refuse_limit(variables: Mapping[str, Any], hosts: list[str]) -> None:
+    """Raises AnsibleError where the run's limit leaves out any of the hosts: Ansible would skip it, and end well."""
+    limit = variables.get("ansible_limit")
+    if not limit:
+        return
+    found = inventory(variables.get("groups", {}))
+    if CONTROLLER in hosts:
+        found.add_host(CONTROLLER)
+        found.reconcile_inventory()
+    found.subset(limit)
+    left = matching(found, "all")
+    left_out = [host for host in hosts if host not in left]
+    if left_out:
+        raise AnsibleError(f"--limit {limit} leaves out {', '.join(left_out)}, where this works. Nothing was touched. Leave the limit out.")

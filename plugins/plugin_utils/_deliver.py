@@ -35,7 +35,11 @@ class Deliverer:
         except _config.ConfigError as error:
             self.notes.append(f"the defaults are used: {error}")
             return Settings(base_url=url.rstrip("/"))
-        return Settings(config["channels"]["incidents"], config["oncall"]["team"], url.rstrip("/"))
+        notify = {severity: each["notify"] for severity, each in config["severities"].items()}
+        return Settings(
+            config["channels"]["incidents"], config["oncall"]["team"], url.rstrip("/"), security_channel=config["channels"]["security"],
+            notify=notify,
+        )  # fmt: skip
 
     def step(self, *, all_now: bool) -> bool:
         """Deliver what is due. Whether anything is left. Raises one of TROUBLE."""

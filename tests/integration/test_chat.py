@@ -274,3 +274,78 @@ def test_a_killed_controller_is_in_chat_too(site: Site, chat: RocketChat) -> Non
     everything_once(site, chat)
     (room,) = rooms(chat)
     assert any("the controller vanished" in text for text in texts(chat, room["name"]))
+
+
+# Who is told
+
+
+def opened(site: Site, severity: str) -> None:
+    code, output = site.ad_hoc("rocketchat_incident", f"state=open service=api title=Slow severity={severity}")
+    assert code == 0, output
+
+
+def settled(site: Site) -> dict[str, Any]:
+    assert eventually(lambda: site.incidents()[0]["pending"] == 0 and not site.couriers()), site.courier_log()
+    incident: dict[str, Any] = site.incidents()[0]
+    return incident
+
+
+@pytest.mark.parametrize(
+    ("severity", "mentioned", "inside"),
+    [
+        ("P0", "@oncall @alice @bob @leadership @dora 🚨", {"alice", "bob", "dora"}),
+        ("P1", "@oncall @alice @bob 🚨", {"alice", "bob"}),
+        ("P2", "🚨", set()),
+    ],
+)
+def test_the_severity_says_who_is_told(site: Site, chat: RocketChat, severity: str, mentioned: str, inside: set[str]) -> None:
+    opened(site, severity)
+    incident = settled(site)
+    (announcement,) = texts(chat, "incidents")
+    assert announcement.startswith(f"{mentioned} *{severity}* Slow")
+    assert set(chat.room(incident["channel"])["members"]) & {"alice", "bob", "carol", "dora"} == inside
+    assert ("on call: @alice @bob" in texts(chat, incident["channel"])[0]) == bool(inside)
+
+
+def test_a_severity_that_rises_tells_whom_it_had_not_told_and_one_that_falls_tells_nobody(site: Site, chat: RocketChat) -> None:
+    opened(site, "P2")
+    for severity in ("P0", "P1"):
+        assert site.ad_hoc("rocketchat_incident", f"service=api severity={severity} message=because")[0] == 0
+        incident = settled(site)
+    first, second = texts(chat, "incidents")
+    assert first.startswith("🚨 *P2*")
+    assert second.startswith("@oncall @alice @bob @leadership @dora 🚨 *P2 → P0* Slow")
+    assert {"alice", "bob", "dora"} <= set(chat.room(incident["channel"])["members"])
+    assert "on call: alice, bob" in chat.room(incident["channel"])["topic"]
+
+
+def test_p3_is_a_line_for_the_backlog_until_it_gets_worse(site: Site, chat: RocketChat) -> None:
+    opened(site, "P3")
+    incident = settled(site)
+    assert rooms(chat) == []
+    (line,) = texts(chat, "incidents")
+    assert line.startswith("🗒 *P3* Slow · service `api` · for the backlog") or line.startswith("🗒 *P3* Slow · service api · for the backlog")
+    assert incident["name"] in line
+    assert site.ad_hoc("rocketchat_incident", "service=api message='Seen again'")[0] == 0
+    settled(site)
+    assert len(texts(chat, "incidents")) == 1
+    assert site.ad_hoc("rocketchat_incident", "service=api severity=P1")[0] == 0
+    incident = settled(site)
+    assert "Seen again" in "\n".join(texts(chat, incident["channel"]))
+    assert len(texts(chat, "incidents")) == 3
+    assert incident["name"] == incident["channel"]
+
+
+def test_who_acts_on_p3_gets_a_room(site: Site, chat: RocketChat) -> None:
+    code, output = site.run(*ARGUMENTS, "-e", "severity=P3")
+    assert code == 0, output
+    settled(site)
+    everything_once(site, chat)
+
+
+def test_a_suspected_breach_is_told_where_security_is_looked_after(site: Site, chat: RocketChat) -> None:
+    opened(site, "P1")
+    assert site.ad_hoc("rocketchat_incident", "service=api concerns=security message='Odd logins'")[0] == 0
+    settled(site)
+    (line,) = texts(chat, "security")
+    assert "🔒 *P1* Slow · A security breach is suspected" in line

@@ -207,6 +207,7 @@ def test_each_playbook_takes_the_incident_a_step_on(site: Site, flat: bool) -> N
         ("update", {"service": "api"}, "message"),
         ("severity", {"service": "api", "severity": "P0"}, "reason"),
         ("handoff", {"service": "api", "message": "x"}, "'to' is undefined"),
+        ("open", {"service": "api", "concerns": ["fire"]}, "security, data_loss, trade_off"),
     ],
 )
 def test_a_step_that_lacks_something_is_refused_and_records_nothing(site: Site, step: str, variables: dict[str, str], message: str) -> None:
@@ -214,3 +215,47 @@ def test_a_step_that_lacks_something_is_refused_and_records_nothing(site: Site, 
     assert code != 0
     assert message in output
     assert not (site.state / "journal.db").exists() or site.incidents() == []
+
+
+@pytest.mark.parametrize("step", ["open", "close", "list"])
+def test_a_limit_that_leaves_out_where_a_step_works_is_an_error(site: Site, step: str) -> None:
+    code, output = site.run("-e", "service=api", "-l", "prod-api-01", playbook=f"playbooks/incident/{step}.yml")
+    assert code != 0
+    assert "--limit prod-api-01 leaves out localhost" in " ".join(output.split())
+    assert site.run("-e", "service=api", "-l", "localhost,prod-db-01", playbook="playbooks/incident/open.yml")[0] == 0
+
+
+def test_what_is_not_healthy_is_closed_by_force_and_with_a_reason_only(site: Site, tmp_path: Path) -> None:
+    good, config = tmp_path / "good", tmp_path / "config.json"
+    health = {"command": ["test", "-e", str(good)]}
+    commands = {word: ["true"] for word in ("start", "stop", "status")}
+    config.write_text(json.dumps({"services": {"api": {"hosts": "prod-api-*", "backend": "command", "health": health, "commands": commands}}}))
+    site.environment["INCIDENT_CONFIG"] = str(config)
+    told(site, "state=open service=api title='API slow' severity=P2")
+    name = site.incidents()[0]["name"]
+    for variables in ({"service": "api"}, {"incident": name, "message": "x"}, {"service": "api", "force": True}, {"service": "api", "message": "x"}):
+        code, output = said(site, "close", flat=False, **variables)
+        assert code != 0
+        assert "api is not healthy on prod-api-01, prod-api-02. Nothing was closed." in " ".join(output.split())
+    assert site.incidents()[0]["status"] == "open"
+    code, output = said(site, "close", flat=False, service="api", force=True, message="It is gone for good")
+    assert code == 0, output
+    closed = site.incidents()[0]["entries"][-1]["text"]
+    assert closed == "Closed: It is gone for good (api is not healthy on prod-api-01, prod-api-02)"
+
+    told(site, "state=open service=api title='API slow' severity=P2")
+    good.touch()
+    code, output = said(site, "close", flat=True, incident=site.incidents()[0]["name"])
+    assert code == 0, output
+    assert site.incidents()[0]["status"] == "closed"
+
+
+def test_a_host_that_cannot_be_reached_is_not_healthy(site: Site, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"services": {"api": {"hosts": "prod-api-01", "health": {"command": ["true"]}}}}))
+    site.environment["INCIDENT_CONFIG"] = str(config)
+    site.inventory.write_text(json.dumps({"all": {"hosts": {"prod-api-01": {"ansible_host": "127.0.0.1", "ansible_port": 1}}}}))
+    told(site, "state=open service=api title='API slow' severity=P2")
+    code, output = said(site, "close", flat=False, service="api")
+    assert code != 0
+    assert "api is not healthy on prod-api-01" in " ".join(output.split())

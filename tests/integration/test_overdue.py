@@ -93,6 +93,45 @@ def test_a_call_that_makes_no_sense_is_refused(late: Site, variables: str, messa
     assert "escalated" not in late.kinds()
 
 
+# What people ask for in chat
+
+
+def test_people_call_the_next_level_and_acknowledge_in_chat_each_once(late: Site, chat: RocketChat) -> None:
+    tick(late)
+    assert eventually(lambda: late.incidents()[0]["pending"] == 0), late.courier_log()
+    room = late.incidents()[0]["channel"]
+    chat.person("bob", room=room, text="do we !escalate this?")
+    chat.person("bob", room=room, text="!Escalate the pool is\nexhausted, password=hunter2secret")
+    chat.person("alice", room=room, text="!ack on it")
+    assert "the pool is exhausted" in tick(late, "--check")
+    assert late.incidents()[0]["status"] == "open"
+    assert "Escalated to CTO: the pool is exhausted" in tick(late)
+    entries = [(entry["actor"], entry["text"]) for entry in late.incidents()[0]["entries"] if entry["actor"] in {"alice", "bob"}]
+    assert entries == [("bob", "Escalated to CTO: the pool is exhausted, password=[redacted]"), ("alice", "Acknowledged: on it")]
+    assert "changed=0" in tick(late)
+    chat.person("bob", room=room, text="!escalate")
+    assert "Asked to escalate (asked for in chat): everybody is called already" in tick(late)
+    assert late.incidents()[0]["status"] == "acknowledged"
+
+
+def test_a_chat_that_is_gone_stops_no_clock(late: Site, chat: RocketChat) -> None:
+    tick(late)
+    assert eventually(lambda: late.incidents()[0]["pending"] == 0 and not late.couriers()), late.courier_log()
+    code, output = late.ad_hoc("rocketchat_incident", "service=api concerns=data_loss")
+    assert code == 0, output
+    chat.kill()
+    output = tick(late)
+    assert "what is asked for in chat could not be read" in " ".join(output.split())
+    assert "Escalated to CTO: data may be lost" in output
+
+
+def test_a_terminal_may_watch(late: Site) -> None:
+    output = tick(late, "-e", "watch=1 duration=3.5")
+    assert output.count("Escalated to DevOps Lead") == 1
+    for wrong in ("watch=-1", "watch=soon"):
+        assert late.run("-e", wrong, playbook="playbooks/tick.yml")[0] != 0
+
+
 # Paging
 
 

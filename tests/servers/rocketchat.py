@@ -36,9 +36,9 @@ Json = dict[str, Any]
 
 BOT = "incident-bot"
 TOKEN = "bot-token"  # noqa: S105 - of no server but this one
-USERS = {"bot-id": BOT, "alice-id": "alice", "bob-id": "bob", "carol-id": "carol"}
-TEAMS = {"oncall": ["alice", "bob"]}
-SEEDED = ("incidents", "devops", "general")
+USERS = {"bot-id": BOT, "alice-id": "alice", "bob-id": "bob", "carol-id": "carol", "dora-id": "dora"}
+TEAMS = {"oncall": ["alice", "bob"], "leadership": ["dora"]}
+SEEDED = ("incidents", "security", "devops", "general")
 LONGEST_MESSAGE = 5000  # Message_MaxAllowedSize, in UTF-16 units
 
 

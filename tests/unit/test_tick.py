@@ -92,6 +92,16 @@ def test_a_deadline_is_kept_to_the_millisecond(
     assert look(journal, deadline) == []
 
 
+@pytest.mark.parametrize(("concern", "level"), [("security", 3), ("data_loss", 3), ("trade_off", 2)])
+def test_what_the_handbook_escalates_for_calls_at_once_and_once(journal: SqliteJournal, concern: str, level: int) -> None:
+    incident = opened(journal, "P2")
+    with journal.transaction():
+        journal.append(incident, [Entry("changed", utc(OPENED), text="x", data={"concerns": [concern, "unknown"]})])
+    (entry,) = look(journal, 0)
+    assert (entry.kind, entry.data["level"], entry.data["reminders"]) == ("escalated", level, [f"concern {concern}"])
+    assert look(journal, 1) == []
+
+
 @pytest.mark.parametrize("severity", ["P2", "P3"])
 def test_a_clock_that_is_none_never_runs_out(journal: SqliteJournal, severity: str) -> None:
     incident = opened(journal, severity)

@@ -121,11 +121,28 @@ def glass(about: str, name: str, actor: str, reason: str, people: Iterable[str])
     return f"{called} 🔨 *Glass broken* · {quoted(about)} goes on without approval · by {quoted(actor)}: {quoted(reason)} · #{name}".strip()
 
 
-def announcement(state: dict[str, Any], name: str, actor: str, team: str, oncall: Sequence[str]) -> str:
+def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[str]) -> str:
     """What #incidents reads: who is called, what it is, and where."""
-    people = " ".join(f"@{person}" for person in (team, *oncall) if person)
+    people = " ".join(f"@{person}" for person in told)
     service = f" · service {quoted(state['service'])}" if state["service"] else ""
     return f"{people} 🚨 *{state['severity']}* {quoted(state['title'])}{service} · opened by {quoted(actor)} · #{name}".strip()
+
+
+def backlog(state: dict[str, Any], actor: str) -> str:
+    """What #incidents reads of what can wait."""
+    service = f" · service {quoted(state['service'])}" if state["service"] else ""
+    return f"🗒 *{state['severity']}* {quoted(state['title'])}{service} · for the backlog · noted by {quoted(actor)} · `{state['name']}`"
+
+
+def worse(state: dict[str, Any], before: str, severity: str, actor: str, told: Sequence[str]) -> str:
+    """What #incidents reads when a severity rises."""
+    people = "".join(f"@{person} " for person in told)
+    return f"{people}🚨 *{before} → {severity}* {quoted(state['title'])} · by {quoted(actor)} · #{state['name']}"
+
+
+def security(state: dict[str, Any], entry: Entry) -> str:
+    """What #security reads when a breach is suspected."""
+    return f"🔒 *{state['severity']}* {quoted(state['title'])} · {quoted(entry.text)} · by {quoted(entry.actor)} · #{state['name']}"
 
 
 def topic(state: dict[str, Any], oncall: Sequence[str]) -> str:

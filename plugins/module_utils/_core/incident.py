@@ -27,6 +27,13 @@ RESOLUTION = ("root_cause", "fix", "monitoring", "next")
 ROLES = ("commander", "communications", "scribe")
 """Who does what in an incident: leads it, speaks for it, writes down."""
 
+CONCERNS = {
+    "security": "a security breach is suspected",
+    "data_loss": "data may be lost",
+    "trade_off": "a trade-off has to be decided",
+}
+"""What the handbook escalates for, whatever the clocks say."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -84,7 +91,7 @@ def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
     state: dict[str, Any] = {
         "id": incident_id, "name": "", "title": "", "service": "", "severity": str(DEFAULT_SEVERITY), "status": str(Status.OPEN),
         "drill": False, "opened_at": None, "acknowledged_at": None, "mitigated_at": None, "resolved_at": None, "closed_at": None,
-        "channel": None, "url": None, "resolution": {}, "roles": {}, "names": [], "runs": [], "entries": [],
+        "channel": None, "url": None, "resolution": {}, "roles": {}, "concerns": [], "names": [], "runs": [], "entries": [],
     }  # fmt: skip
     runs: dict[str, dict[str, Any]] = {}
     for position, entry in enumerate(entries, start=1):
@@ -113,6 +120,7 @@ def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) 
             state.update({key: entry.data[key] for key in ("title", "service", "severity") if key in entry.data})
             state["resolution"] |= {key: entry.data[key] for key in RESOLUTION if key in entry.data}
             state["roles"] |= {key: entry.data[key] for key in ROLES if key in entry.data}
+            state["concerns"] += [each for each in entry.data.get("concerns", []) if each in CONCERNS and each not in state["concerns"]]
         case "status":
             state["status"] = entry.data["to"]
             block = entry.data.get("block", {})

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .incident import Entry, utc
+from .incident import CONCERNS, Entry, utc
 from .severity import Severity
 from .status import Status
 
 LEAD, LEADERSHIP = 2, 3
 """The levels that a clock calls by itself: DevOps lead; CTO and security lead. The CEO is called by people only."""
+_CALLED_FOR = {"security": LEADERSHIP, "data_loss": LEADERSHIP, "trade_off": LEAD}
 _NEWS = {"opened", "note", "status", "changed", "run_ended", "run_vanished"}
 _FORGOTTEN = 86400.0
 _REVIEW_WARNINGS = ((24 * 3600.0, "24 h"), (4 * 3600.0, "4 h"))
@@ -62,7 +63,8 @@ def due(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks, now:
     since = now - _seconds(state["opened_at"])
     if Status(state["status"]).is_over:
         return list(_review(state, clocks, now))
-    return [*_stages(state, clocks, since), *_silence(state, entries, clocks, now)]
+    concerns = [Reminder(f"concern {each}", each, CONCERNS[each], _CALLED_FOR[each]) for each in state["concerns"]]
+    return [*concerns, *_stages(state, clocks, since), *_silence(state, entries, clocks, now)]
 
 
 def told(entries: Sequence[Entry]) -> set[str]:

@@ -10,13 +10,14 @@ the server keeps one. What is edited (root messages, the topic) is compared with
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from .._core import chat_text, naming
 from .._core.incident import Entry, derive
+from .._core.severity import Severity
 from .._core.status import Status
 from .._ports import Chat, ChatForbidden, ChatRejected, Journal, Message, Outgoing, Projection, Room
 
@@ -26,13 +27,18 @@ _TRIES = 200
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are said. `every` is the least time between two batches of one incident, in seconds:
-    with 10 calls a minute a server lets a run through without a wait."""
+    """Where things are said. `notify` says who is told of which severity: teams, or user names; `oncall` is the `team`.
+
+    `every` is the least time between two batches of one incident, in seconds: with 10 calls a minute a server lets a run through
+    without a wait.
+    """
 
     incidents_channel: str = "incidents"
     team: str = "oncall"
     base_url: str = ""
     every: float = 8.0
+    security_channel: str = "security"
+    notify: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"P0": ("oncall", "leadership"), "P1": ("oncall",)})
 
 
 class Delivery:
@@ -58,8 +64,14 @@ class Delivery:
         projection = self._journal.projection(incident)
         if projection is None:
             return
+        entries = self._journal.entries(incident)
+        state = derive(incident, entries)
+        if not projection.rid and state["severity"] == Severity.P3 and not any(entry.run for entry in entries):
+            self._backlog(incident, projection, state, entries)
+            return
         if not projection.rid:
-            projection = self._enter(incident, projection)
+            projection = self._enter(incident, projection, state)
+        projection = self._call_in(incident, projection, state)
         self._send(incident, projection)
         while self._plan(incident, all_now):
             self._send(incident, projection)
@@ -67,18 +79,26 @@ class Delivery:
 
     # The room
 
-    def _enter(self, incident: str, projection: Projection) -> Projection:
-        """Find or make the incident's room, which gives the incident its number, and bring in the people on call."""
-        state = derive(incident, self._journal.entries(incident))
+    def _backlog(self, incident: str, projection: Projection, state: dict[str, Any], entries: Sequence[Entry]) -> None:
+        """What can wait for the next sprint gets a line where incidents are announced, and no room until it gets worse or somebody acts."""
+        with self._journal.transaction():
+            if self._settings.incidents_channel and not projection.planned:
+                text = chat_text.backlog(state, entries[0].actor)
+                line = Outgoing(1, len(entries), message_id(incident, "backlog"), chat_text.marked(text, drill=state["drill"]))
+                self._journal.plan(incident, [replace(line, channel=self._settings.incidents_channel)])
+            self._journal.project(incident, replace(projection, planned=len(entries), edited=len(entries)))
+        self._send(incident, projection)
+
+    def _enter(self, incident: str, projection: Projection, state: dict[str, Any]) -> Projection:
+        """Find or make the incident's room, which gives the incident its number."""
         room = self._room(incident, state)
-        oncall = [] if state["drill"] else self._invite(room)
         with self._journal.transaction():
             url = f"{self._settings.base_url}/channel/{room.name}" if self._settings.base_url else None
             data = {"name": room.name, "channel": room.name, "url": url}
             if (state["name"], state["channel"]) != (room.name, room.name):
                 last = self._journal.entries(incident)[-1]
                 self._journal.append(incident, [Entry("named", last.at, text=f"Named {room.name}", data=data)])
-            projection = replace(projection, rid=room.rid, oncall=tuple(oncall))
+            projection = replace(projection, rid=room.rid, planned=0, edited=0)
             self._journal.project(incident, projection)
         return projection
 
@@ -114,17 +134,46 @@ class Delivery:
     def _fields(incident: str, state: dict[str, Any]) -> dict[str, Any]:
         return {"incident": {"id": incident, "service": state["service"], "status": state["status"]}}
 
-    def _invite(self, room: Room) -> list[str]:
-        """Invite the people on call, so that a mention reaches them. A missing team or permission is said, and costs nothing else."""
+    def _call_in(self, incident: str, projection: Projection, state: dict[str, Any]) -> Projection:
+        """Invite whom the severity tells, once for each severity, so that a mention reaches them. Nobody is called in a drill."""
+        severity = str(state["severity"])
+        if state["drill"] or self._journal.shown(incident, "called for") == severity:
+            return projection
+        told, oncall = list[str](), projection.oncall
+        for name in self._settings.notify.get(severity, ()):
+            team = self._settings.team if name == "oncall" else name
+            people = self._invite(projection.rid, team)
+            told += people
+            oncall = tuple(people[1:]) if name == "oncall" and people else oncall
+        projection = replace(projection, oncall=oncall)
+        with self._journal.transaction():
+            self._journal.project(incident, projection)
+            self._journal.show(incident, "told", " ".join(told))
+            self._journal.show(incident, "called for", severity)
+        return projection
+
+    def _invite(self, rid: str, name: str) -> list[str]:
+        """Bring a team, or a person, into a room; the names to mention. Whom the server doesn't know is said, and costs nothing else."""
         try:
-            people = self._chat.members(self._settings.team)
-            self._chat.invite(room.rid, [person for person, dummy in people])
+            people = self._people(name)
+            self._chat.invite(rid, [person for person, dummy in people])
         except (ChatForbidden, ChatRejected) as error:
-            self.notes.append(f"the people on call (team {self._settings.team}) could not be invited: {error}")
+            self.notes.append(f"@{name} could not be invited: {error}")
             return []
         if not people:
-            self.notes.append(f"nobody is called: the team {self._settings.team} shows no members (the bot needs the permission view-all-teams)")
-        return [name for dummy, name in people]
+            self.notes.append(f"nobody is called: the team {name} shows no members (the bot needs the permission view-all-teams)")
+            return []
+        return list(dict.fromkeys([name, *(user for dummy, user in people)]))
+
+    def _people(self, name: str) -> list[tuple[str, str]]:
+        """Ids and user names. Raises ChatRejected, ChatForbidden."""
+        try:
+            return self._chat.members(name)
+        except (ChatForbidden, ChatRejected):
+            person = self._chat.user(name)
+            if not person:
+                raise
+            return [(person, name)]
 
     # Messages
 
@@ -135,7 +184,8 @@ class Delivery:
             if not rid:
                 problem = f"there is no channel #{outgoing.channel}: make it, and invite the bot"
             else:
-                self._bring_in(projection.rid, outgoing.invite)
+                for name in outgoing.invite:  # who isn't in a room doesn't hear of being named there
+                    self._invite(projection.rid, name)
                 try:
                     self._chat.post(
                         Message(outgoing.message_id, rid, outgoing.text, outgoing.thread, outgoing.in_channel, outgoing.attachments)
@@ -148,19 +198,6 @@ class Delivery:
                 self.notes.append(f"entries {outgoing.first} to {outgoing.last} could not be posted: {problem}")
             with self._journal.transaction():
                 self._journal.done(row, problem)
-
-    def _bring_in(self, rid: str, people: Sequence[str]) -> None:
-        """Who isn't in a room doesn't hear of being named there. Whom the server doesn't know is said, and costs nothing else."""
-        for name in people:
-            try:
-                person = self._chat.user(name)
-                if person:
-                    self._chat.invite(rid, [person])
-                problem = "" if person else "the server knows nobody of that name"
-            except (ChatForbidden, ChatRejected) as error:
-                problem = str(error)
-            if problem:
-                self.notes.append(f"@{name} could not be invited: {problem}")
 
     def _rid_of(self, channel: str) -> str:
         room = self._chat.room(channel)
@@ -190,7 +227,8 @@ class Delivery:
             if not all_now and waited < self._settings.every and not any(entry.kind in _MILESTONES for entry in fresh):
                 return False
             entries = self._journal.entries(incident)
-            planner = _Planner(incident, projection, entries, head.seal[:12], self._settings)
+            told = self._journal.shown(incident, "told").split()
+            planner = _Planner(incident, projection, entries, head.seal[:12], self._settings, told)
             self._journal.plan(incident, list(planner.messages(projection.planned)))
             self._journal.project(incident, replace(projection, planned=len(entries)))
             self._batched[incident] = self._clock()
@@ -238,8 +276,11 @@ def message_id(incident: str, *parts: object) -> str:
 class _Planner:
     """The messages that an incident's new entries ask for, in order."""
 
-    def __init__(self, incident: str, projection: Projection, entries: Sequence[Entry], head: str, settings: Settings) -> None:
+    def __init__(
+        self, incident: str, projection: Projection, entries: Sequence[Entry], head: str, settings: Settings, told: Sequence[str]
+    ) -> None:
         self._incident, self._projection, self._entries, self._head, self._settings = incident, projection, entries, head, settings
+        self._told = told
         self._state = derive(incident, entries)
 
     def messages(self, after: int) -> Iterator[Outgoing]:
@@ -260,6 +301,7 @@ class _Planner:
                 yield from self._late(position + 1, entry)
             elif entry.kind not in {"named", "paging"}:
                 yield self._message("said", position + 1, text=chat_text.said(entry))
+                yield from self._worse(position + 1, entry)
             position += 1
 
     def _message(self, kind: str, first: int, *, text: str, last: int | None = None, **more: Any) -> Outgoing:
@@ -271,14 +313,27 @@ class _Planner:
         text, attachments = chat_text.opening(self._state, entry.actor, entry.data.get("link", ""), oncall)
         yield self._message("opening", position, text=text, attachments=attachments, pin=True)
         if self._settings.incidents_channel:
-            team = self._settings.team if oncall else ""
-            text = chat_text.announcement(self._state, self._state["name"], entry.actor, team, oncall)
+            text = chat_text.announcement(self._state, self._state["name"], entry.actor, self._told)
             yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
 
+    def _worse(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        """A severity that rises is announced again, to those whom it tells now; a suspected breach, to those who look after security."""
+        severity, before = entry.data.get("severity"), derive(self._incident, self._entries[: position - 1])["severity"]
+        if severity and severity < before and self._settings.incidents_channel:
+            text = chat_text.worse(self._state, before, severity, entry.actor, self._told)
+            yield self._message("worse", position, text=text, channel=self._settings.incidents_channel)
+        if "security" in entry.data.get("concerns", []) and self._settings.security_channel:
+            text = chat_text.security(self._state, entry)
+            yield self._message("security", position, text=text, channel=self._settings.security_channel)
+
     def _late(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """Here, to those who are meant; an escalation is announced, too."""
-        text = chat_text.late(entry, self._state["name"], self._projection.oncall)
-        people = tuple(map(str, entry.data.get("notify", [])))
+        """Here, to those who are meant; an escalation is announced, too. In a drill nobody is called."""
+        if self._state["drill"]:
+            entry = replace(entry, data={**entry.data, "notify": []})
+        lead = [name for name in (self._state["roles"].get("commander"),) if name]
+        nobody = not self._state["drill"] and entry.kind == "reminded" and not (self._projection.oncall or lead)
+        text = chat_text.late(entry, self._state["name"], self._projection.oncall or lead or [self._settings.team] * nobody)
+        people = (*map(str, entry.data.get("notify", [])), *[self._settings.team] * nobody)
         yield self._message("late", position, text=text, invite=people)
         if entry.kind == "escalated" and self._settings.incidents_channel:
             yield self._message("late told", position, text=text, channel=self._settings.incidents_channel)

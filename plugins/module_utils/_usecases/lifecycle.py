@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._core.incident import RESOLUTION, ROLES, Entry, derive, transition
+from .._core.incident import CONCERNS, RESOLUTION, ROLES, Entry, derive, transition
 from .._core.severity import DEFAULT_SEVERITY, Severity
 from .._core.status import IllegalTransition, Status, steps
 from .._ports import Journal
@@ -34,6 +34,7 @@ class Wanted:
     message: str = ""
     resolution: dict[str, str] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
+    concerns: tuple[str, ...] = ()
     force: bool = False
 
 
@@ -81,7 +82,7 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
     if incident is None:
         return _opening(wanted, at=at, actor=actor)
     state = derive(incident, entries)
-    planned = _details(state, wanted, at, actor)
+    planned = [*_details(state, wanted, at, actor), *_concerns(state, wanted, at, actor)]
     severity = Severity(wanted.severity or state["severity"])
     if wanted.status is not None:
         planned += _stages(state, wanted, wanted.status, severity, at, actor)
@@ -113,8 +114,15 @@ def _opening(wanted: Wanted, *, at: str, actor: str) -> Change:
         "severity": str(wanted.severity or DEFAULT_SEVERITY), "status": str(Status.OPEN),
     }  # fmt: skip
     note = (Entry("note", at, actor=actor, text=wanted.message),) if wanted.message else ()
-    roles = tuple(_details({**after, "roles": {}}, Wanted(None, roles=wanted.roles), at, actor))
-    return Change(None, (*roles, *note), {}, {**after, **wanted.roles})
+    roles = _details({**after, "roles": {}}, Wanted(None, roles=wanted.roles), at, actor)
+    concerns = _concerns({"concerns": []}, wanted, at, actor)
+    return Change(None, (*roles, *concerns, *note), {}, {**after, **wanted.roles, "concerns": list(wanted.concerns)})
+
+
+def _concerns(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list[Entry]:
+    new = [each for each in dict.fromkeys(wanted.concerns) if each not in state["concerns"]]
+    text = ", and ".join(CONCERNS[each] for each in new)
+    return [Entry("changed", at, actor=actor, text=text[:1].upper() + text[1:], data={"concerns": new})] if new else []
 
 
 def _details(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list[Entry]:
@@ -163,4 +171,4 @@ def _said_last(entries: Sequence[Entry], message: str) -> bool:
 
 
 def _view(state: dict[str, Any]) -> dict[str, Any]:
-    return {**{key: state[key] for key in _SEEN}, **state["roles"], **state["resolution"]}
+    return {**{key: state[key] for key in (*_SEEN, "concerns")}, **state["roles"], **state["resolution"]}

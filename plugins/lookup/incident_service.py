@@ -1,0 +1,61 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: incident_service
+short_description: Where the service of an incident runs, and how its health is checked
+version_added: 0.2.0
+description:
+  - Reads the journal and the service catalogue. Where the incident has no service, or the catalogue doesn't know it, there is nothing to look at.
+  - A C(--limit) that leaves any of the hosts out is an error.
+author: Contributors to incident.response (@incident-response)
+options:
+  _terms:
+    description: The name or id of the incident. Empty where O(service) says which.
+    required: true
+  service:
+    description: The service that was named.
+    type: str
+    default: ""
+"""
+EXAMPLES = r"""
+- name: Look at the service of an incident
+  hosts: "{{ lookup('incident.response.incident_service', 'incident-2025-11-10-001').hosts }}"
+  tasks:
+    - name: Look at its address
+      incident.response.service_health:
+        http: "{{ lookup('incident.response.incident_service', 'incident-2025-11-10-001').checks.http | default(omit) }}"
+"""
+RETURN = r"""
+_raw:
+  description:
+    - A mapping with C(name), C(hosts) and C(checks), which has those of C(unit), C(command), C(http) and C(tcp) that are there.
+    - Where there is nothing to look at, C(hosts) has C(localhost) alone, and C(checks) is empty.
+  type: list
+  elements: dict
+"""
+
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _journal, _options
+
+_CHECKS = ("unit", "command", "http", "tcp")
+
+
+class LookupModule(LookupBase):
+    """The journal and the catalogue, read on the controller."""
+
+    def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
+        self.set_options(var_options=variables, direct=kwargs)
+        variables, options = variables or {}, _options.settings()
+        service = str(self.get_option("service")).strip() or _journal.service_of(str(terms[0]).strip() or options["incident"], options)
+        config = _catalogue.configuration(options["config"])
+        settings = _catalogue.service_settings(config, service) if service in _catalogue.names(config) else {}
+        checks = {key: settings["checks"][key] for key in _CHECKS if settings["checks"][key]} if settings else {}
+        inventory = _catalogue.inventory(variables.get("groups", {}))
+        hosts = _catalogue.matching(inventory, settings["hosts"]) if checks else []
+        _catalogue.refuse_limit(variables, hosts or [_catalogue.CONTROLLER])
+        return [{"name": service, "hosts": hosts or [_catalogue.CONTROLLER], "checks": checks if hosts else {}}]

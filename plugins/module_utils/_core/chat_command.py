@@ -1,0 +1,27 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What people write into an incident's room to have something done: `!escalate the pool is exhausted`, `!ack`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+ESCALATE, ACKNOWLEDGE = "escalate", "acknowledge"
+_WORDS = {"!escalate": ESCALATE, "!ack": ACKNOWLEDGE, "!acknowledge": ACKNOWLEDGE}
+_LONGEST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is to be done, and what was said with it."""
+
+    name: str
+    words: str
+
+
+def parse(text: str) -> Command | None:
+    """The command that a message is; None for any other message. It has to begin with it: who only writes of one asks for nothing."""
+    found = re.match(r"\s*(![A-Za-z]+)\b[\s:,-]*(.*)", text, re.DOTALL)
+    name = _WORDS.get(found[1].lower()) if found else None
+    return Command(name, " ".join(found[2].split())[:_LONGEST]) if found and name else None

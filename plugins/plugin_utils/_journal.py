@@ -1,0 +1,23 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a play asks of the journal before it has hosts: every refusal is an AnsibleError that names the way out."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
+from ansible_collections.incident.response.plugins.module_utils._state import state_dir
+
+
+def service_of(incident: str, options: Mapping[str, Any]) -> str:
+    """The incident's service; empty where it has none, or isn't known, as the task says that is to change it."""
+    try:
+        with open_journal(state_dir(options["state_dir"]), url=options["journal"], key_file=options["journal_key_file"]) as journal:
+            found = journal.find(incident) if incident else None
+            return str(journal.info(found)["service"]) if found else ""
+    except (OSError, sqlite3.Error, ValueError) as error:
+        raise AnsibleError(f"The journal can't be read: {error}. Nothing was touched.") from error

@@ -53,10 +53,9 @@ class Site:
         self.inventory = folder / "inventory.json"
         self._write_inventory(variables)
         unwanted = {"CI", "JOB_ID", "INCIDENT_ID", "INCIDENT_CONFIG", *connect.VARIABLES.values()}
-        path, temporary = f"{programs}:{os.environ['PATH']}", folder / "tmp"
-        temporary.mkdir(exist_ok=True)
+        path = f"{programs}:{os.environ['PATH']}"
         self.environment = {name: value for name, value in os.environ.items() if name not in unwanted}
-        self.environment |= {"INCIDENT_STATE_DIR": str(self.state), "INCIDENT_DRAIN_TIMEOUT": "15", "PATH": path, "TMPDIR": str(temporary)}
+        self.environment |= {"INCIDENT_STATE_DIR": str(self.state), "INCIDENT_DRAIN_TIMEOUT": "15", "PATH": path}
 
     def _write_inventory(self, variables: dict[str, Any]) -> None:
         hosts = {"prod-api-01": None, "prod-api-02": None, "prod-db-01": None}

@@ -21,6 +21,13 @@ KILLS = 20
 STEPS = 25
 
 
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    site = Site(tmp_path)
+    site.environment["TMPDIR"] = str(tmp_path)
+    return site
+
+
 def test_sigkill_at_any_moment_loses_no_entry_and_doubles_none(site: Site, chat: RocketChat) -> None:
     """Every task whose result was on the terminal is in the journal and in chat, once, in order, and the end is told."""
     site.environment |= chat.environment()

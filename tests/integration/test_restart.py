@@ -108,6 +108,7 @@ def test_a_wrong_setting_of_the_recorder_is_named_and_stops_nothing(site: Site) 
 
 
 def test_a_state_folder_that_cannot_be_made_never_stops_the_action(site: Site) -> None:
+    site.environment["TMPDIR"] = str(site.folder)
     site.state.write_text("a file where the folder should be")
     code, output = site.run("-e", "service=api host=prod-api-01")
     assert code == 0, output

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
 from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
-from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, Message, OncallError, Room
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatForbidden, ChatRejected, Message, OncallError, Room
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import deliver, oncall
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _oncall, _options
@@ -17,9 +17,9 @@ from ansible_collections.incident.response.plugins.plugin_utils._action import C
 
 
 class ActionModule(ControllerAction):
-    """Compares the topic with who is on call, and says what is new."""
+    """Compares the topic and the team with who is on call, and says what is new."""
 
-    SPEC: ClassVar = {"channel": {"type": "str"}}
+    SPEC: ClassVar = {"channel": {"type": "str"}, "team": {"type": "str"}}
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         config = _catalogue.configuration(self.options["config"])
@@ -31,7 +31,10 @@ class ActionModule(ControllerAction):
                 raise Refused("There is nowhere to say who is on call: configure Rocket.Chat, and channels.devops.")
             chat = RocketChat.of(connection, timeout=10)
             try:
-                return self._publish(chat, channel, people)
+                published = self._publish(chat, channel, people)
+                team = config["oncall"]["team"] if params["team"] is None else params["team"]
+                joined, left = self._team(chat, team, people, config["oncall"]["people"]) if team else ([], [])
+                return published | {"changed": published["changed"] or bool(joined or left), "joined": joined, "left": left}
             finally:
                 chat.close()
         except (OncallError, ChatError, OSError, sqlite3.Error, ValueError) as error:
@@ -57,6 +60,27 @@ class ActionModule(ControllerAction):
             chat.set_topic(room.rid, topic)
             self._say(chat, room, names, people[0])
         return {"changed": topic != room.topic, "topic": topic, "diff": {"before": f"{room.topic}\n", "after": f"{topic}\n"}}
+
+    def _team(
+        self, chat: RocketChat, team: str, people: list[dict[str, Any]], known: dict[str, dict[str, Any]]
+    ) -> tuple[list[str], list[str]]:
+        """Who has joined, and who has left. Only whom the configuration knows leaves: others are in the team for another reason."""
+        try:
+            members = {name: person for person, name in chat.members(team)}
+            wanted = [each["username"] for each in people if each["username"]]
+            others = {about.get("username", short) for short, about in known.items()} - set(wanted)
+            ids = {name: chat.user(name) for name in wanted if name not in members}
+            for name in (name for name, person in ids.items() if person is None):
+                self._display.warning(f"incident.response: chat knows no user {name}, so the team {team} lacks who is on call")
+            joined, left = [name for name, person in ids.items() if person], [name for name in members if name in others]
+            if not self.check:
+                chat.add_members(team, [person for person in ids.values() if person])
+                for name in left:
+                    chat.remove_member(team, members[name])
+        except (ChatRejected, ChatForbidden) as error:
+            needs = "there must be a team of this name, and the bot needs the permissions view-all-teams and edit-team-member"
+            raise OncallError(f"the team {team} can't be changed: {error} ({needs}; with team='' it is left alone)") from None
+        return joined, left
 
     def _say(self, chat: RocketChat, room: Room, names: list[str], first: dict[str, Any]) -> None:
         with self.journal(self.folder()) as journal:

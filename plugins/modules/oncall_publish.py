@@ -5,11 +5,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: oncall_publish
-short_description: Say in chat who is on call
+short_description: Say in chat who is on call, and keep the team right
 version_added: 0.1.0
 description:
   - Puts who is on call into the topic of a channel, as V(On call), and leaves what else the topic says, between C(|), as it is.
   - Where that changes, says so in the channel, with the incidents that are still open. Run it by cron, every few minutes.
+  - Puts who is on call into a team, and takes out of it whom C(oncall.people) knows and who isn't. All others are left in it.
   - An answer that is only a repetition of an older one, since no source answers, is not published.
   - Its work is done on the controller, by the action plugin of the same name.
 author: Contributors to incident.response (@incident-response)
@@ -17,8 +18,13 @@ options:
   channel:
     description: The channel, without the C(#). Defaults to C(channels.devops) of the configuration.
     type: str
+  team:
+    description:
+      - The team. Defaults to C(oncall.team) of the configuration; with an empty name no team is touched.
+      - The bot needs the permissions C(view-all-teams) and C(edit-team-member).
+    type: str
 attributes:
-  check_mode: {support: full, description: Says what the topic would be.}
+  check_mode: {support: full, description: "Says what the topic would be, and who would join or leave."}
   diff_mode: {support: full, description: Shows the topic before and after.}
   idempotent: {support: full, description: Changes nothing as long as the same people are on call.}
 """
@@ -30,5 +36,15 @@ RETURN = r"""
 topic:
   description: The topic of the channel.
   type: str
+  returned: success
+joined:
+  description: Who has come into the team.
+  type: list
+  elements: str
+  returned: success
+left:
+  description: Who has gone.
+  type: list
+  elements: str
   returned: success
 """

@@ -151,7 +151,7 @@ def test_the_topic_and_a_message_say_who_is_on_call_and_what_is_open(ask: Any, s
     assert code == 0, output
 
     def publish(*more: str, channel: str = "who-is-on-call") -> tuple[int, str]:
-        return site.run("-e", f"channel={channel}", *more, playbook="playbooks/oncall_publish.yml")
+        return site.run("-e", f"channel={channel} team=", *more, playbook="playbooks/oncall_publish.yml")
 
     code, output = publish("--check", "--diff")
     assert code == 0, output
@@ -168,3 +168,47 @@ def test_the_topic_and_a_message_say_who_is_on_call_and_what_is_open(ask: Any, s
     code, output = publish(channel="nowhere")
     assert code != 0
     assert "there is no channel #nowhere" in output
+
+
+TEAM = """oncall:
+  people: {alice: {}, robert: {username: bob}, carol: {}, stranger: {}}
+  schedule:
+    layers:
+      - {name: primary, people: [carol], start: "2026-01-05T09:00"}
+      - {name: secondary, people: [PERSON], start: "2026-01-05T09:00"}
+"""
+
+
+def test_the_team_has_who_is_on_call_and_keeps_whom_the_configuration_does_not_know(site: Site, chat: RocketChat, tmp_path: Path) -> None:
+    path = tmp_path / "team.yml"
+    site.environment |= {**chat.environment(), "INCIDENT_CONFIG": str(path)}
+    client = Client(chat.url, "bot-id", "bot-token")
+    assert client.create_room("duty", {})
+    client.add_members("oncall", ["dora-id"])
+
+    def publish(person: str, *more: str) -> str:
+        path.write_text(TEAM.replace("PERSON", person))
+        code, output = site.run("-v", "-e", "channel=duty", *more, playbook="playbooks/oncall_publish.yml")
+        assert code == 0, output
+        return output
+
+    def members() -> set[str]:
+        return {name for dummy, name in client.members("oncall")}
+
+    publish("alice", "--check")
+    assert members() == {"alice", "bob", "dora"}
+    output = publish("alice")
+    assert members() == {"alice", "carol", "dora"}
+    assert '"joined": ["carol"]' in output
+    assert '"left": ["bob"]' in output
+    assert '"changed": false' in publish("alice")
+    assert "chat knows no user stranger" in " ".join(publish("stranger").split())
+    assert members() == {"carol", "dora"}
+    chat.control(forbid=["teams.addMembers"])
+    path.write_text(TEAM.replace("PERSON", "robert"))
+    code, output = site.run("-e", "channel=duty", playbook="playbooks/oncall_publish.yml")
+    assert code != 0
+    assert "the bot needs the permissions view-all-teams and edit-team-member" in " ".join(output.split())
+    code, output = site.run("-e", "channel=duty team=nowhere", playbook="playbooks/oncall_publish.yml")
+    assert code != 0
+    assert "the team nowhere can't be changed: " in " ".join(output.split())

@@ -143,6 +143,7 @@ class Server:
         self._windows: dict[tuple[str, str, str], tuple[float, int]] = {}
         self._file = state_file
         self._rooms: dict[str, Room] = {}
+        self._teams = {name: list(people) for name, people in TEAMS.items()}
         if state_file.exists():
             self._rooms = {each["_id"]: Room(**each) for each in json.loads(state_file.read_text("utf-8"))["rooms"]}
         else:
@@ -286,7 +287,7 @@ class Server:
         if not params["name"]:
             raise Failure('Param "name" is required')
         name = self._valid_name(params["name"])
-        asked = [*params.get("members", []), *(user for team in params.get("teams", []) for user in TEAMS.get(team, []))]
+        asked = [*params.get("members", []), *(user for team in params.get("teams", []) for user in self._teams.get(team, []))]
         members = [] if params.get("excludeSelf") else [BOT]
         members += [user for user in dict.fromkeys(asked) if user in USERS.values() and user != BOT]
         room = Room(_id(), name, params["name"], BOT, private, customFields=params.get("customFields", {}), members=members)
@@ -469,12 +470,35 @@ class Server:
 
         server/services/team/service.ts, members: who is neither in the team nor has `view-all-teams` sees an empty one.
         """
-        if params.get("teamName") not in TEAMS:
-            raise Failure("team-does-not-exist")
-        people = [{"user": _user(each), "roles": ["member"]} for each in USERS if USERS[each] in TEAMS[params["teamName"]]]
+        team = self._team(params)
+        people = [{"user": _user(each), "roles": ["member"]} for each in USERS if USERS[each] in team]
         people = people if self.settings.see_teams else []
         page = _page(people, params)
         return {"members": page, "count": len(page), "total": len(people)}
+
+    def _team(self, params: Json) -> list[str]:
+        team = self._teams.get(params.get("teamName", ""))
+        if team is None:
+            raise Failure("team-does-not-exist")
+        return team
+
+    def add_members(self, params: Json) -> Json:
+        """app/api/server/v1/teams.ts. Who is in the team already stays so (server/services/team/service.ts, addMembers)."""
+        team, asked = self._team(params), [each["userId"] for each in params["members"]]
+        if not set(asked) <= set(USERS):
+            raise Failure("The user is invalid", "invalid-user")
+        team += [USERS[each] for each in asked if USERS[each] not in team]
+        return {}
+
+    def remove_member(self, params: Json) -> Json:
+        """app/api/server/v1/teams.ts; of one who is no member, server/services/team/service.ts, removeMembers."""
+        team = self._team(params)
+        if params["userId"] not in USERS:
+            raise Failure("invalid-user")
+        if USERS[params["userId"]] not in team:
+            raise Failure("user-not-found-in-team", "user-not-found-in-team")
+        team.remove(USERS[params["userId"]])
+        return {}
 
     def user(self, params: Json) -> Json:
         found = next((each for each in USERS if params.get("userId") == each or params.get("username") == USERS[each]), None)
@@ -505,7 +529,9 @@ ROUTES = {
     "groups.create": Route("POST", Server.create_group, {"name": str}, _CREATE),
     "groups.info": Route("GET", Server.group_info),
     "rooms.info": Route("GET", Server.room_info),
+    "teams.addMembers": Route("POST", Server.add_members, {"teamName": str, "members": list}),
     "teams.members": Route("GET", Server.members),
+    "teams.removeMember": Route("POST", Server.remove_member, {"teamName": str, "userId": str}, {"rooms": list}),
     "users.info": Route("GET", Server.user),
 }
 

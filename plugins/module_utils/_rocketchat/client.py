@@ -143,6 +143,13 @@ class RocketChat:
         named = [user for user in people if user.get("_id") and user.get("username")]
         return [(str(user["_id"]), str(user["username"])) for user in named if user["_id"] != self._user_id]
 
+    def add_members(self, team: str, user_ids: Sequence[str]) -> None:
+        if user_ids:
+            self._call("POST", "teams.addMembers", {"teamName": team, "members": [{"userId": each} for each in user_ids]})
+
+    def remove_member(self, team: str, user_id: str) -> None:
+        self._call("POST", "teams.removeMember", {"teamName": team, "userId": user_id})
+
     def user(self, name: str) -> str | None:
         """The id of a user; None where there is none."""
         try:

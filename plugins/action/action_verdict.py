@@ -9,6 +9,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, judge
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._remote import in_one_trip
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
 _CHECKS = ("unit", "command", "http", "tcp")
@@ -22,24 +23,29 @@ class ActionModule(ControllerAction):
         "check": {"type": "dict", "default": {}},
         "after": {"type": "dict", "default": {}},
         "change": {"type": "dict", "default": {}},
-        "left": {"type": "dict", "default": {}},
-        "restored": {"type": "dict", "default": {}},
+        "backend": {"type": "str", "default": ""},
+        "judged": {"type": "dict", "default": {}},
+        "failure": {"type": "dict", "default": {}},
+        "broken": {"type": "str", "default": ""},
         "plan": {"type": "str", "default": ""},
-        "change_failed": {"type": "bool", "default": False},
         "dry": {"type": "bool", "default": False},
         "last": {"type": "bool", "default": True},
     }
     _requires_connection = True
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        before, restored = params["before"], params["restored"]
-        after = self._look(params["check"], variables) if any(params["check"].get(name) for name in _CHECKS) else params["after"]
+        before, change, left = params["before"], params["change"], self._left(params, variables)
+        failed, failure = params["broken"] == params["plan"] != "", _of_plan(params["failure"], params["plan"])
+        after, now = self._after(params, failure, variables)
+        restored = {} if not failure else now if failure["restored"] else {"healthy": False}
+        if failed and left and left not in (change.get("before"), change.get("wanted")):  # somebody else changed it: it is left to them
+            left = {}
         if params["dry"]:  # nothing was to happen
             verdict = judge(before=before.get("healthy"), after=after.get("healthy"), acted=None)
         else:
-            verdict = _judged(before, after, params["change"], params["left"], failed=params["change_failed"])
+            verdict = _judged(before, after, change, left, failed=failed)
         seen = after.get("detail") or "the check could not be made"
-        seen = f"the change failed; {seen}" if params["change_failed"] else seen
+        seen = f"the change failed; {seen}" if failed else seen
         seen += " (a dry drill: nothing was changed)" if params["dry"] else ""
         if restored and "detail" not in restored:
             seen += "; IT COULD NOT BE PUT BACK as it was before"
@@ -49,7 +55,7 @@ class ActionModule(ControllerAction):
             raise Refused(f"not good yet: {seen}", plan=params["plan"], after=after)
         evidence = redact(str(after.get("evidence") or ""), secret_values(variables)) if verdict is not Verdict.WORKED else ""
         result = {"verdict": str(verdict), "evidence": evidence, "plan": params["plan"], "after": after}
-        data = {"verdict": str(verdict)} | ({"left": params["left"]} if params["left"] and not params["dry"] else {})
+        data = {"verdict": str(verdict)} | ({"left": left} if left and not params["dry"] else {})
         good = verdict is Verdict.WORKED
         text, detail = f"verdict {verdict}: {seen}", {} if good else {"evidence": cut(evidence, 3000)}
         result = self.recorded(result, data | detail, variables, text=text, state="ok" if good else "failed")
@@ -57,10 +63,24 @@ class ActionModule(ControllerAction):
             return result
         raise Refused(f"{text}{chr(10) if evidence else ''}{evidence}", **result)
 
+    @staticmethod
+    def _left(params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """The state that the backend saw last; empty where the action changes none."""
+        return dict(variables.get(params["backend"], {}).get("state") or {}) if params["backend"] and params["change"].get("wanted") else {}
+
+    def _after(self, params: dict[str, Any], failure: dict[str, Any], variables: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The health to judge by, which is the one before any way back, and the health now."""
+        if any(params["check"].get(name) for name in _CHECKS):
+            now = self._look(params["check"], variables)
+            return now, now
+        now = variables.get(params["backend"], {}) if params["after"].get("skipped") else params["after"]
+        return failure.get("after") or _of_plan(params["judged"], params["plan"]).get("after") or now, now
+
     def _look(self, check: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """What service_health sees on the host. Raises Refused where it can't be asked."""
         asked = {name: check[name] for name in _CHECKS if check.get(name)}
         asked |= {"retries": check.get("retries", 20), "delay": check.get("delay", 0.5), "in_a_row": check.get("passes", 2)}
+        in_one_trip(self._connection)
         seen: dict[str, Any] = self._execute_module("incident.response.service_health", module_args=asked, task_vars=variables)
         if seen.get("unreachable"):
             raise AnsibleConnectionFailure(str(seen.get("msg", "")))
@@ -68,6 +88,11 @@ class ActionModule(ControllerAction):
             raise Refused(f"the health can't be checked: {seen.get('msg', '')}")
         evidence = redact(str(seen.get("evidence") or ""), secret_values(variables))
         return {name: seen[name] for name in ("healthy", "exists", "unit", "alias", "instance", "detail")} | {"evidence": evidence}
+
+
+def _of_plan(kept: dict[str, Any], plan: str) -> dict[str, Any]:
+    """What was kept, if it is of this plan: a play may act more than once."""
+    return kept if plan and kept.get("plan") == plan else {}
 
 
 def _judged(before: dict[str, Any], after: dict[str, Any], change: dict[str, Any], left: dict[str, Any], *, failed: bool) -> Verdict:

@@ -21,25 +21,31 @@ options:
     type: dict
     default: {}
   after:
-    description: Result of M(incident.response.service_health) after the action, empty where there is none.
+    description: Result of M(incident.response.service_health) after the action. Where that was skipped, what the O(backend) registered counts.
     type: dict
     default: {}
   change:
     description: What was meant to change, as RV(incident.response.action_plan#module:hosts) has it for the host. Empty where no state changes.
     type: dict
     default: {}
-  left:
-    description: The state that the action left behind.
+  backend:
+    description: The name of the variable that the backend registers, with the state that it left in C(state).
+    type: str
+    default: ""
+  judged:
+    description: What this said of the O(plan) before, when it was not the last word. Its C(after) counts, since a way back comes later.
     type: dict
     default: {}
-  restored:
-    description: Result of M(incident.response.service_health) after the state before was brought back, empty where it wasn't.
+  failure:
+    description:
+      - The way back that a plan went. C(plan) is its hash, C(after) the health before the way back, and C(restored) whether the state before
+        could be brought back; then O(after) is the health with it. That of another plan than O(plan) counts for nothing.
     type: dict
     default: {}
-  change_failed:
-    description: Whether a task of the change failed. Then it did not work, however healthy the service is.
-    type: bool
-    default: false
+  broken:
+    description: The hash of the plan of which a task of the change failed. If that is O(plan), it did not work, however healthy the service is.
+    type: str
+    default: ""
   plan:
     description: The hash of the plan that was carried out.
     type: str

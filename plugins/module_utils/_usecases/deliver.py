@@ -318,8 +318,9 @@ class _Planner:
 
     def _worse(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         """A severity that rises is announced again, to those whom it tells now; a suspected breach, to those who look after security."""
-        severity, before = entry.data.get("severity"), derive(self._incident, self._entries[: position - 1])["severity"]
-        if severity and severity < before and self._settings.incidents_channel:
+        severity = entry.data.get("severity", "")
+        before = derive(self._incident, self._entries[: position - 1])["severity"] if severity else ""
+        if severity < before and self._settings.incidents_channel:
             text = chat_text.worse(self._state, before, severity, entry.actor, self._told)
             yield self._message("worse", position, text=text, channel=self._settings.incidents_channel)
         if "security" in entry.data.get("concerns", []) and self._settings.security_channel:

@@ -8,9 +8,11 @@ import time
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.overdue import Level
+from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, tick
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _policy
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options, _policy
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
 
@@ -35,6 +37,9 @@ class ActionModule(ControllerAction):
             with self.journal(folder) as journal:
                 with journal.transaction():
                     incident = lifecycle.locate(journal, wanted) or ""
+                    state = journal.info(incident)
+                    if Status(state["status"]).is_over:
+                        raise Refused(f"{state['name']} is {state['status']}: nobody is called for it. Open a new one if it came back.")
                     entry = tick.escalate(
                         journal, incident, policy, reason=params["reason"].strip(), target=params["level"], at=utc(time.time()),
                         actor=self.origin(variables).actor,
@@ -47,4 +52,13 @@ class ActionModule(ControllerAction):
         except (OSError, sqlite3.Error, ValueError, connect.Misconfigured) as error:
             raise Refused(f"Nobody could be called: {error}") from None
         level = policy.levels[entry.data["level"] - 1] if entry else None
+        if level:
+            self._tell_whom(level)
         return {"changed": bool(entry), "incident": name, "level": level.name if level else "", "notify": list(level.notify) if level else []}
+
+    def _tell_whom(self, level: Level) -> None:
+        """An escalation that reaches nobody is worth a warning."""
+        if not level.notify:
+            self._display.warning(f"incident.response: nobody is named for {level.name}: `notify` is empty in escalation.levels of the configuration")
+        elif not _options.connection(self.options) and not self._pages():
+            self._display.warning(f"incident.response: {', '.join(level.notify)} can't be told: there is neither chat nor a notifier. Call them")

@@ -18,6 +18,9 @@ class ActionModule(ControllerAction):
     SPELLINGS: ClassVar = {"message": "text"}
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        if params["state"] == "open" and self.drill(variables):
+            what = "an incident that is opened by hand is a real one, and calls people"
+            raise Refused(f"drill is for what acts on a service: {what}. Nothing was recorded.")
         params["service"] = self.service_name(params["service"])
         try:
             connection = connect.options(params, _options.environment(self.options))

@@ -389,7 +389,8 @@ class CallbackModule(CallbackBase):
         if (stats.dark or stats.failures) and verdict is Verdict.WORKED:  # how a host that was lost, or not judged, was left, nobody knows
             verdict = Verdict.UNKNOWN
         failed = bool(self._failed or stats.failures or stats.dark) or bool(self._verdicts and verdict is not Verdict.WORKED)
-        nothing = "planned only, nothing was touched" if self._check else "nothing verified the outcome"
+        refused = failed and not any(stats.changed.values())
+        nothing = "planned only, nothing was touched" if self._check else "nothing was changed" if refused else "nothing verified the outcome"
         outcome = f"verdict {verdict}" if self._verdicts else nothing
         where = f", failed at {'; '.join(self._failed[:3])}" if self._failed else ""
         self._spool.append(

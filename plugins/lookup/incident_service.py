@@ -9,7 +9,7 @@ short_description: Where the service of an incident runs, and how its health is 
 version_added: 0.2.0
 description:
   - Reads the journal and the service catalogue. Where the incident has no service, or the catalogue doesn't know it, there is nothing to look at.
-  - A C(--limit) that leaves any of the hosts out is an error.
+  - A C(--limit) that leaves any of the hosts out is an error; so is an inventory without any of them, unless the variable C(force) is true.
 author: Contributors to incident.response (@incident-response)
 options:
   _terms:
@@ -39,6 +39,8 @@ _raw:
 
 from typing import Any
 
+from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _journal, _options
 
@@ -57,5 +59,10 @@ class LookupModule(LookupBase):
         checks = {key: settings["checks"][key] for key in _CHECKS if settings["checks"][key]} if settings else {}
         inventory = _catalogue.inventory(variables.get("groups", {}))
         hosts = _catalogue.matching(inventory, settings["hosts"]) if checks else []
+        if checks and not hosts and not boolean(variables.get("force", False), strict=False):
+            raise AnsibleError(
+                f"The inventory has none of the hosts of {service} ({settings['hosts']}), so its health can't be looked at. Nothing was done. "
+                'Name the inventory with -i; or do it all the same, and say why: -e \'{"force": true, "message": "…"}\''
+            )
         _catalogue.refuse_limit(variables, hosts or [_catalogue.CONTROLLER])
         return [{"name": service, "hosts": hosts or [_catalogue.CONTROLLER], "checks": checks if hosts else {}}]

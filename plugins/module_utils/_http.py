@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 try:
     import requests
@@ -25,14 +26,19 @@ class HttpError(Exception):
 
 
 class Api:
-    """One connection to `url`. `secrets` are kept out of every message; `timeout` bounds a whole answer, in seconds."""
+    """One connection to `url`. `secrets` are kept out of every message; `timeout` bounds a whole answer, in seconds.
+
+    A `secret_url` is not shown, but for its host, and nor is what may repeat it.
+    """
 
     def __init__(
-        self, url: str, headers: Mapping[str, str], *, auth: tuple[str, str] | None = None, secrets: tuple[str, ...] = (), timeout: float = 5
-    ) -> None:
+        self, url: str, headers: Mapping[str, str], *, auth: tuple[str, str] | None = None, secrets: tuple[str, ...] = (), timeout: float = 5,
+        secret_url: bool = False,
+    ) -> None:  # fmt: skip
         if requests is None:
             raise HttpError("the Python library requests is missing where Ansible runs: pip install requests")
         self.url, self._secrets, self._timeout = url.rstrip("/"), secrets, timeout
+        self._quiet, self._shown = secret_url, urlsplit(url).hostname or "its address" if secret_url else url.rstrip("/")
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", **headers})
         self._session.auth = auth
@@ -58,29 +64,29 @@ class Api:
         except (requests.exceptions.InvalidHeader, UnicodeError):
             raise HttpError("the token has characters that can't be sent (a line break at its end?)") from None
         except (requests.RequestException, ValueError) as error:
-            raise HttpError(f"{self.url} can't be reached: {self._safe(error)}") from None
+            raise HttpError(f"{self._shown} can't be reached: {type(error).__name__ if self._quiet else self._safe(error)}") from None
         text = content.decode(encoding, errors="replace")
         if 200 <= code < 300:
             return text
-        raise HttpError(f"{self.url} {_meaning(code)}{self._reason(text)}")
+        raise HttpError(f"{self._shown} {_meaning(code)}{'' if self._quiet else self._reason(text)}")
 
     def _content(self, answer: requests.Response, end: float) -> bytes:
         content = bytearray()
         for piece in answer.iter_content(65536):
             content += piece
             if len(content) > LARGEST:
-                raise HttpError(f"{self.url} answered with more than {LARGEST // 1_000_000} MB")
+                raise HttpError(f"{self._shown} answered with more than {LARGEST // 1_000_000} MB")
             if time.monotonic() > end:
-                raise HttpError(f"{self.url} takes longer than {self._timeout:.0f} s to answer")
+                raise HttpError(f"{self._shown} takes longer than {self._timeout:.0f} s to answer")
         return bytes(content)
 
     def _object(self, text: str) -> dict[str, Any]:
         try:
             found = json.loads(text)
         except (ValueError, RecursionError):
-            raise HttpError(f"{self.url} answered with no JSON: is this the address of its API?") from None
+            raise HttpError(f"{self._shown} answered with no JSON: is this the address of its API?") from None
         if not isinstance(found, dict):
-            raise HttpError(f"{self.url} answered with something that is no object")
+            raise HttpError(f"{self._shown} answered with something that is no object")
         return found
 
     def _reason(self, text: str) -> str:

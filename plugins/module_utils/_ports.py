@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ._core import chain
 from ._core.approval import Said
@@ -112,6 +112,13 @@ class OncallSource(Protocol):
     @property
     def name(self) -> str: ...
     def on_call(self, when: datetime) -> list[Duty]: ...
+
+
+@runtime_checkable
+class LevelSource(OncallSource, Protocol):
+    """Can be asked for one level alone. Raises OncallError where that has nobody."""
+
+    def of_level(self, when: datetime, level: int) -> list[Duty]: ...
 
 
 class PageError(Exception):

@@ -94,7 +94,8 @@ class ControllerAction(ActionBase):
         """Whether anybody is paged."""
         try:
             return bool(_config.load(_config.find(self.options["config"]))["paging"]["notifiers"])
-        except _config.ConfigError:
+        except _config.ConfigError as error:
+            self._display.warning(f"incident.response: nobody is paged, since the configuration has mistakes: {error}")
             return False
 
     def service_name(self, called: str | None) -> str | None:

@@ -53,8 +53,8 @@ class Command:
             given.seek(0)
             try:
                 process = subprocess.Popen(self._command, stdin=given, stdout=said, stderr=said, start_new_session=True)  # noqa: S603
-            except OSError as error:
-                raise PageError(f"{self._command[0]} can't be started: {error.strerror}") from None
+            except (OSError, ValueError) as error:
+                raise PageError(f"{self._command[0]} can't be started: {getattr(error, 'strerror', None) or error}") from None
             try:
                 code = process.wait(self._timeout)
             except subprocess.TimeoutExpired:
@@ -103,8 +103,12 @@ def _named(notifiers: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any
 def _notifier(given: dict[str, Any]) -> Notifier:
     try:
         return _usable(given)
-    except (KeyError, HttpError) as error:
-        return Unusable(f"the environment has no {error.args[0]}" if isinstance(error, KeyError) else str(error))
+    except KeyError as error:
+        return Unusable(f"the environment has no {error.args[0]}")
+    except HttpError as error:
+        return Unusable(str(error))
+    except ValueError:  # which may hold a secret
+        return Unusable("its address is none: it must be like https://sms.example.com/send")
 
 
 def _usable(given: dict[str, Any]) -> Notifier:

@@ -349,3 +349,11 @@ def test_a_suspected_breach_is_told_where_security_is_looked_after(site: Site, c
     settled(site)
     (line,) = texts(chat, "security")
     assert "🔒 *P1* Slow · A security breach is suspected" in line
+
+
+def test_a_breach_gets_its_room_and_is_told_however_small_it_looks(site: Site, chat: RocketChat) -> None:
+    code, output = site.ad_hoc("rocketchat_incident", "state=open service=api title=Slow severity=P3 concerns=security")
+    assert code == 0, output
+    settled(site)
+    assert len(rooms(chat)) == 1
+    assert len(texts(chat, "security")) == 1

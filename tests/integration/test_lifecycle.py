@@ -207,6 +207,7 @@ def test_each_playbook_takes_the_incident_a_step_on(site: Site, flat: bool) -> N
         ("update", {"service": "api"}, "message"),
         ("severity", {"service": "api", "severity": "P0"}, "reason"),
         ("handoff", {"service": "api", "message": "x"}, "'to' is undefined"),
+        ("open", {"service": "api", "drill": True}, "an incident that is opened by hand is a real one"),
         ("open", {"service": "api", "concerns": ["fire"]}, "security, data_loss, trade_off"),
     ],
 )
@@ -259,3 +260,27 @@ def test_a_host_that_cannot_be_reached_is_not_healthy(site: Site, tmp_path: Path
     code, output = said(site, "close", flat=False, service="api")
     assert code != 0
     assert "api is not healthy on prod-api-01" in " ".join(output.split())
+
+
+def test_a_service_that_cannot_be_looked_at_is_not_closed(site: Site, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"services": {"api": {"hosts": "elsewhere", "health": {"command": ["true"]}}}}))
+    site.environment["INCIDENT_CONFIG"] = str(config)
+    told(site, "state=open service=api title='API slow' severity=P2")
+    code, output = said(site, "close", flat=False, service="api")
+    assert code != 0
+    assert "The inventory has none of the hosts of api (elsewhere)" in " ".join(output.split())
+    assert site.incidents()[0]["status"] == "open"
+    code, output = said(site, "close", flat=False, service="api", force=True, message="It is gone")
+    assert code == 0, output
+    assert site.incidents()[0]["status"] == "closed"
+
+
+def test_a_check_that_cannot_be_made_is_no_reason_not_to_close_by_force(site: Site, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"services": {"api": {"hosts": "prod-api-01", "health": {"http": "http://[", "retries": 0}}}}))
+    site.environment["INCIDENT_CONFIG"] = str(config)
+    told(site, "state=open service=api title='API slow' severity=P2")
+    assert said(site, "close", flat=False, service="api")[0] != 0
+    code, output = said(site, "close", flat=False, service="api", force=True, message="It is gone")
+    assert code == 0, output

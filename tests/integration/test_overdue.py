@@ -114,6 +114,24 @@ def test_people_call_the_next_level_and_acknowledge_in_chat_each_once(late: Site
     assert late.incidents()[0]["status"] == "acknowledged"
 
 
+def test_a_call_that_reaches_nobody_is_a_warning(site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "levels.yml"
+    path.write_text("escalation: {levels: [{name: On-call}, {name: Lead}, {name: CTO, notify: [cto]}]}\n")
+    site.environment["INCIDENT_CONFIG"] = str(path)
+    assert site.ad_hoc("rocketchat_incident", "state=open service=api title=Slow")[0] == 0
+    for warning in ("nobody is named for Lead", "cto can't be told: there is neither chat nor a notifier"):
+        code, output = site.run("-e", "service=api reason=stuck", playbook="playbooks/incident/escalate.yml")
+        assert code == 0, output
+        assert warning in " ".join(output.split())
+
+
+def test_nobody_is_called_for_what_is_over(late: Site) -> None:
+    assert late.ad_hoc("rocketchat_incident", "service=api state=closed force=true")[0] == 0
+    code, output = late.run("-e", "service=api reason=again", playbook="playbooks/incident/escalate.yml")
+    assert code != 0
+    assert "is closed: nobody is called for it" in " ".join(output.split())
+
+
 def test_a_chat_that_is_gone_stops_no_clock(late: Site, chat: RocketChat) -> None:
     tick(late)
     assert eventually(lambda: late.incidents()[0]["pending"] == 0 and not late.couriers()), late.courier_log()

@@ -46,3 +46,12 @@ def test_a_host_that_was_brought_about_since_is_not_half_way() -> None:
     assert half_way([actions(killed + healed)]) == {}
     assert half_way([actions(healed), actions(killed)]) == {}
     assert set(half_way([actions(killed), actions(healed)])) == {"h1"}
+
+
+def test_a_run_that_was_refused_after_its_plan_left_no_host_half_way() -> None:
+    refused = [
+        plan("a", "api", "h1", "h2"), Entry("task", AT, run="a", host="h1", action="incident.response.action_approve", state="failed"),
+        Entry("task", AT, run="a", host="h2", action="ansible.builtin.include_role", state="failed"), over("a"),
+    ]  # fmt: skip
+    assert half_way([actions(refused)]) == {}
+    assert not any(change.undoable() for change in actions(refused)[0].hosts.values())

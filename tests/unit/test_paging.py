@@ -147,6 +147,18 @@ def test_a_severity_that_rises_pages(journal: SqliteJournal) -> None:
     assert look(journal, given, 20) == ["Paged Ada by phone"]
 
 
+def test_a_severity_that_begins_to_page_calls_although_somebody_is_at_it_until_it_goes_on(journal: SqliteJournal) -> None:
+    given, incident = plan(phone=Phone(), sms=Phone()), opened(journal, "P2")
+    goes(journal, incident, "acknowledged", 10)
+    adds(journal, incident, 20, "changed", severity="P1")
+    adds(journal, incident, 20)  # why
+    assert look(journal, given, 20) == ["Paged Ada by phone"]
+    adds(journal, incident, 25, "changed", severity="P0")
+    assert look(journal, given, 30) == []
+    goes(journal, incident, "investigating", 40)
+    assert look(journal, given, 10000) == []
+
+
 def test_what_goes_on_calling_by_itself_is_told_of_the_answer_and_of_the_end(journal: SqliteJournal) -> None:
     phone, other = Phone(), Phone()
     given, incident = plan(phone=phone, other=other, following=["phone", "other"]), opened(journal)
@@ -355,6 +367,7 @@ def configured(tmp_path: Path, notifiers: str) -> dict[str, Any]:
         ("[{type: mail, host: h}]", "paging.notifiers[0] needs from"),
         ("[{type: mail, host: h, from: f, user: u}]", "paging.notifiers[0] needs password_env"),
         ("[{type: command, command: 'rm x'}]", "paging.notifiers[0].command must be a command as a list"),
+        ("[{type: command, command: [x], timeout: 300}]", "paging.notifiers[0].timeout must be a number of seconds above 0, 60 at most, not 300"),
         ("[{type: fax}]", "paging.notifiers[0].type must be one of mail, webhook, pagerduty, command"),
     ],
 )
@@ -377,6 +390,71 @@ def test_one_whose_secret_is_missing_says_so_in_its_turn(tmp_path: Path, monkeyp
     assert first.startswith(f"pagerduty could not page anybody: the environment has no PAGERDUTY_ROUTING_KEY {why}")
     assert second.startswith(f"webhook could not page anybody: the environment has no HOOK {why}")
     assert third.startswith("Paged by command ")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "{type: webhook, name: x, url_env: HOOK}",
+        "{type: webhook, name: x, url: 'http://[::1/y'}",
+        '{type: command, name: x, command: ["a\\0b"]}',
+    ],
+)
+def test_a_notifier_that_is_broken_keeps_no_other_from_being_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: SqliteJournal, broken: str
+) -> None:
+    monkeypatch.setenv("HOOK", f"http://[::1/{SECRET}")
+    given = plan_of(configured(tmp_path, f"[{broken}, {{type: command, name: next, command: ['true']}}]"), tmp_path, {})
+    assert given is not None
+    opened(journal)
+    first, second = look(journal, given, 0)
+    assert first.startswith("x could not page anybody: ")
+    assert SECRET not in first
+    assert second.startswith("Paged by next")
+
+
+def test_a_notifier_of_a_kind_that_nobody_thought_of_is_broken_too(journal: SqliteJournal) -> None:
+    class Odd(Phone):
+        def page(self, page: Page) -> None:
+            raise RuntimeError(SECRET)
+
+    opened(journal)
+    assert look(journal, plan(odd=Odd(), sms=Phone()), 0) == ["Ada could not be paged by odd: it is broken (RuntimeError)", "Paged Ada by sms"]
+
+
+def test_who_is_on_call_is_known_though_another_level_has_a_gap(tmp_path: Path) -> None:
+    path = tmp_path / "incident-response.yml"
+    layer = "{name: NAME, people: [ada], start: '2020-01-06T09:00'MORE}"
+    second = layer.replace("NAME", "backup").replace("2020", "2999")
+    path.write_text(
+        f"oncall: {{people: {{ada: {{name: Ada}}}}, schedule: {{layers: [{layer.replace('NAME', 'primary')}, {second}]}}}}\n".replace("MORE", "")
+        + "paging: {notifiers: [{type: command, command: ['true']}]}\n"
+    )
+    given = plan_of(_config.load(path), tmp_path, {})
+    assert given is not None
+    assert [each.name for each in given.whom([])] == ["Ada"]
+
+
+@pytest.mark.parametrize("query", ["", f"?key={SECRET}&x=%2F"])
+def test_an_address_that_is_a_secret_is_shown_nowhere(query: str) -> None:
+    for url in (f"http://127.0.0.1:1/{SECRET}/x{query}", f"http://bot:{SECRET}@127.0.0.1:1/x{query}"):
+        with pytest.raises(PageError) as error:
+            Webhook(url).page(PAGE)
+        assert str(error.value) == "127.0.0.1 can't be reached: ConnectionError"
+
+
+def test_whoever_is_called_for_a_lesser_severity_is_paged_and_a_change_with_its_reason_is_no_answer(journal: SqliteJournal) -> None:
+    phone, sms = Phone(), Phone()
+    given, incident = plan(phone=phone, sms=sms), opened(journal, "P2")
+    adds(journal, incident, 60, "escalated", level=2, name="DevOps Lead", notify=["lead"], reason="stuck")
+    assert look(journal, given, 60) == ["Paged Grace by phone"]
+    adds(journal, incident, 70, "changed", commander="ada")
+    adds(journal, incident, 70)
+    assert look(journal, given, 400) == ["Paged Grace by sms"]
+
+
+def test_a_long_title_is_cut_for_a_telephone() -> None:
+    assert len(replace(PAGE, title="x" * 3000).summary()) < 400
 
 
 def test_without_notifiers_nothing_is_planned(tmp_path: Path) -> None:

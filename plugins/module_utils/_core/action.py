@@ -14,6 +14,12 @@ from .incident import Entry
 
 State = Mapping[str, Any]
 
+_TOUCHES_NOTHING = {
+    *(f"ansible.builtin.{name}" for name in ("include_role", "include_tasks", "fail", "assert", "set_fact", "debug")),
+    "incident.response.action_approve", "incident.response.service_health",
+}  # fmt: skip
+"""Tasks after the plan that leave a host as it is, whether they work or fail: such as the wait for an approval that never comes."""
+
 
 @dataclass(slots=True)
 class Change:
@@ -69,7 +75,7 @@ def actions(entries: Iterable[Entry]) -> list[Action]:
             found.append(action)
             for host, each in plan["hosts"].items():
                 action.hosts[host] = Change(each["before"], each["wanted"], str(each.get("text", "")), touched=entry.run in outlines)
-        elif action and entry.host in action.hosts:
+        elif action and entry.host in action.hosts and (entry.action not in _TOUCHES_NOTHING or "left" in entry.data):
             _fold(action, entry, stopped=entry.run in outlines and entry.data.get("verdict", "worked") != "worked")
         elif action and entry.kind in {"run_vanished", "run_ended"}:
             for each in found:

@@ -20,7 +20,7 @@ TRIGGER, ACKNOWLEDGE, RESOLVE = "trigger", "acknowledge", "resolve"
 _LOST = 120.0
 """Seconds after which an attempt that never said how it ended is made again: whoever made it was killed."""
 _FOLLOW_TRIES = 3
-_ANSWERS = {"status", "note", "changed"}
+_LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class Page:
         """One line, for a telephone's screen."""
         service = f" ({self.service})" if self.service else ""
         reason = f": {self.reason}" if self.reason else ""
-        return " ".join(f"{self.severity} {self.title}{service}{reason} - {self.name}".split())
+        what = " ".join(f"{self.severity} {self.title}{service}{reason}".split())
+        return f"{what if len(what) <= _LONGEST else what[: _LONGEST - 1] + '…'} - {self.name}"
 
     def document(self) -> dict[str, Any]:
         """All of it, for a program."""
@@ -83,32 +84,43 @@ def due(state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, now: f
     """The next attempt at `now` (Unix time). `state` is what `derive` makes of `entries`. Nobody is paged in a drill."""
     if state["drill"]:
         return None
-    calls = list(_calls(entries))
+    calls = list(_calls(entries, rules))
     status = Status(state["status"])
     for position, entry in calls:
         event = RESOLVE if status.is_over else ACKNOWLEDGE if _answered(position, entry, entries, status) else ""
         for notifier in rules.notifiers if event else []:
             if notifier in rules.following and _follows(position, notifier, event, entries, rules, now):
                 return Attempt(position, notifier, event)
-    if status.is_over or state["severity"] not in rules.severities or not calls:
+    if status.is_over or not calls:
         return None
     position, entry = calls[-1]
-    if _answered(position, entry, entries, status):
+    if (entry.kind != "escalated" and state["severity"] not in rules.severities) or _answered(position, entry, entries, status):
         return None
     return _next(position, entry, entries, rules, now)
 
 
-def _calls(entries: Sequence[Entry]) -> Iterator[tuple[int, Entry]]:
-    """The entries that call somebody, with their places. A level without people calls nobody, so the call before goes on."""
+def _calls(entries: Sequence[Entry], rules: Rules) -> Iterator[tuple[int, Entry]]:
+    """The entries that call somebody, with their places: also a severity that begins to page.
+
+    A level without people calls nobody, so the call before goes on.
+    """
+    severity = before = ""
     for position, entry in enumerate(entries, start=1):
         if entry.kind == "opened" or entry.kind == "escalated" and entry.data.get("notify"):
             yield position, entry
+        severity = str(entry.data.get("severity", severity)) if entry.kind in {"opened", "changed"} else severity
+        if entry.kind == "changed" and severity in rules.severities and before not in rules.severities:
+            yield position, entry
+        before = severity
 
 
 def _answered(position: int, call: Entry, entries: Sequence[Entry], status: Status) -> bool:
     if call.kind == "opened":
         return status is not Status.OPEN
-    return any(each.kind in _ANSWERS for each in entries[position:])
+    later = entries[position:]
+    reasons = {each.at for each in later if each.kind == "changed"}  # what is said with a change answers nothing
+    said = call.kind == "escalated" and any(each.kind == "note" and each.at not in reasons for each in later)
+    return said or any(each.kind == "status" for each in later)
 
 
 def _next(position: int, call: Entry, entries: Sequence[Entry], rules: Rules, now: float) -> Attempt | None:

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from .._core.paging import Page
 from .._http import Api, HttpError
 from .._ports import PageError
@@ -15,13 +13,12 @@ class Webhook:
     """Posts `Page.document` to `url`, which may itself be a secret, with the `token` as a bearer's where there is one."""
 
     def __init__(self, url: str, token: str = "") -> None:
-        path = urlsplit(url).path.strip("/")
-        secrets = tuple(each for each in (token, path) if each)
-        self._api = Api(url, {"Authorization": f"Bearer {token}"} if token else {}, secrets=secrets, timeout=10)
-        self._shown = "{0.scheme}://{0.hostname}".format(urlsplit(url))
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._api = Api(url, headers, secrets=(token,) if token else (), timeout=10, secret_url=True)
+        self._end = "/" if url.endswith("/") else ""
 
     def page(self, page: Page) -> None:
         try:
-            self._api.text("POST", "", body=page.document())
+            self._api.text("POST", self._end, body=page.document())
         except HttpError as error:
-            raise PageError(str(error).replace(self._api.url, self._shown)) from None
+            raise PageError(str(error)) from None

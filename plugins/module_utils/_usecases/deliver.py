@@ -66,7 +66,8 @@ class Delivery:
             return
         entries = self._journal.entries(incident)
         state = derive(incident, entries)
-        if not projection.rid and state["severity"] == Severity.P3 and not any(entry.run for entry in entries):
+        waits = state["severity"] == Severity.P3 and not state["concerns"] and not any(entry.run or entry.kind == "escalated" for entry in entries)
+        if not projection.rid and waits:
             self._backlog(incident, projection, state, entries)
             return
         if not projection.rid:

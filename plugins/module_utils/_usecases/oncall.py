@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from .._core.oncall import of_levels, result
-from .._ports import OncallError, OncallSource
+from .._ports import LevelSource, OncallError, OncallSource
 
 
 class Memory(Protocol):
@@ -38,7 +38,8 @@ def ask(
     problems = []
     for source in sources:
         try:
-            everyone = source.on_call(when)
+            # a gap in another level is no reason to call nobody
+            everyone = source.of_level(when, level) if level is not None and isinstance(source, LevelSource) else source.on_call(when)
         except OncallError as error:
             problems.append(f"{source.name}: {error}")
             continue

@@ -77,10 +77,20 @@ def _make(
     told = {paging.ACKNOWLEDGE: "that it was answered", paging.RESOLVE: "that it is over"}.get(attempt.event, "")
     try:
         if write:
-            plan.notifiers[attempt.notifier].page(page)
+            _call(plan.notifiers[attempt.notifier], page)
     except PageError as error:
         whom = f"{who} could not be paged by {attempt.notifier}" if who else f"{attempt.notifier} could not page anybody"
         text = f"{attempt.notifier} could not be told {told}" if told else whom
         return state["name"], attempt.entry("paged", utc(clock()), f"{text}: {error}{unknown}", "failed")
     text = f"Told {attempt.notifier} {told}" if told else f"Paged {who}{' ' if who else ''}by {attempt.notifier}{unknown}"
     return state["name"], attempt.entry("paged", utc(clock()), text, "ok")
+
+
+def _call(notifier: Notifier, page: paging.Page) -> None:
+    """A notifier that is broken in a way that nobody thought of must not keep the next one from being tried. Raises PageError."""
+    try:
+        notifier.page(page)
+    except PageError:
+        raise
+    except Exception as error:
+        raise PageError(f"it is broken ({type(error).__name__})") from error

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.overdue import Level
-from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, tick
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options, _policy
@@ -37,9 +36,6 @@ class ActionModule(ControllerAction):
             with self.journal(folder) as journal:
                 with journal.transaction():
                     incident = lifecycle.locate(journal, wanted) or ""
-                    state = journal.info(incident)
-                    if Status(state["status"]).is_over:
-                        raise Refused(f"{state['name']} is {state['status']}: nobody is called for it. Open a new one if it came back.")
                     entry = tick.escalate(
                         journal, incident, policy, reason=params["reason"].strip(), target=params["level"], at=utc(time.time()),
                         actor=self.origin(variables).actor,

@@ -90,8 +90,7 @@ class LookupModule(LookupBase):
         _check_place(inventory, found, settings, config)
         subset = variables.get("ansible_limit")
         if subset:
-            inventory.subset(subset)
-            left_out = sorted(set(found) - set(_catalogue.matching(inventory, pattern)))
+            left_out = _catalogue.left_out(inventory, subset, found)
             if left_out:
                 raise AnsibleError(f"--limit {subset} leaves out {', '.join(left_out)}, which host={pattern} names. Nothing was touched.")
         limit = self.get_option("max_hosts") or config["safety"]["max_hosts"]

@@ -15,11 +15,10 @@ from ansible_collections.incident.response.plugins.module_utils._core import dri
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
-from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _options, _run, _spool
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
@@ -71,7 +70,7 @@ class ControllerAction(ActionBase):
 
     def journal(self, folder: Path, *, timeout: float = 10) -> SqliteJournal:
         """A connection to the journal. Raises OSError, sqlite3.Error, ValueError."""
-        return open_journal(folder, url=self.options["journal"], key_file=self.options["journal_key_file"], timeout=timeout)
+        return _journal.opened(self.options, folder, timeout=timeout)
 
     def send(self, folder: Path, journal: SqliteJournal, incidents: Iterable[str], given: Mapping[str, str] | None = None) -> None:
         """Have a courier bring them to chat, and page; wait for chat as long as is configured. Where one works already, that one does.

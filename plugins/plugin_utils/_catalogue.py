@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -64,6 +64,12 @@ def names(config: Mapping[str, Any]) -> set[str]:
     return {name for service, entry in config["services"].items() for name in (service, *entry["aliases"])}
 
 
+def left_out(found: InventoryManager, limit: str, hosts: Collection[str]) -> list[str]:
+    """Those of the hosts that a limit excludes. The inventory has the limit from now on."""
+    found.subset(limit)
+    return sorted(set(hosts) - set(matching(found, "all")))
+
+
 def refuse_limit(variables: Mapping[str, Any], hosts: list[str]) -> None:
     """Raises AnsibleError where the run's limit leaves out any of the hosts: Ansible would skip it, and end well."""
     limit = variables.get("ansible_limit")
@@ -73,8 +79,6 @@ def refuse_limit(variables: Mapping[str, Any], hosts: list[str]) -> None:
     if CONTROLLER in hosts:
         found.add_host(CONTROLLER)
         found.reconcile_inventory()
-    found.subset(limit)
-    left = matching(found, "all")
-    left_out = [host for host in hosts if host not in left]
-    if left_out:
-        raise AnsibleError(f"--limit {limit} leaves out {', '.join(left_out)}, where this works. Nothing was touched. Leave the limit out.")
+    gone = left_out(found, limit, hosts)
+    if gone:
+        raise AnsibleError(f"--limit {limit} leaves out {', '.join(gone)}, where this works. Nothing was touched. Leave the limit out.")

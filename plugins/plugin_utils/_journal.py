@@ -6,17 +6,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
+
+
+def opened(options: Mapping[str, Any], folder: Path, *, timeout: float = 10) -> SqliteJournal:
+    """A connection to it. Raises OSError, sqlite3.Error, ValueError."""
+    return open_journal(folder, url=options["journal"], key_file=options["journal_key_file"], timeout=timeout)
 
 
 def service_of(incident: str, options: Mapping[str, Any]) -> str:
     """The incident's service; empty where it has none, or isn't known, as the task says that is to change it."""
     try:
-        with open_journal(state_dir(options["state_dir"]), url=options["journal"], key_file=options["journal_key_file"]) as journal:
+        with opened(options, state_dir(options["state_dir"])) as journal:
             found = journal.find(incident) if incident else None
             return str(journal.info(found)["service"]) if found else ""
     except (OSError, sqlite3.Error, ValueError) as error:

@@ -72,7 +72,7 @@ def plan(config: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) ->
     section, duty = config["paging"], config["oncall"]
     if not section["notifiers"]:
         return None
-    named = dict(_named(section["notifiers"]))
+    named = _named(section["notifiers"])
     rules = Rules(
         tuple(named), frozenset(section["severities"]), frozenset(name for name, each in named.items() if each["type"] in _FOLLOWING),
         _config.seconds(section["after"]), _config.seconds(section["wait"]),
@@ -87,7 +87,7 @@ def plan(config: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) ->
     return Plan(rules, {name: _notifier(each) for name, each in named.items()}, whom)
 
 
-def _named(notifiers: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+def _named(notifiers: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Each under its name, or its type, with a number where that is taken."""
     found: dict[str, dict[str, Any]] = {}
     for each in notifiers:
@@ -97,7 +97,7 @@ def _named(notifiers: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any
             number += 1
             name = f"{wanted} {number}"
         found[name] = each
-    return list(found.items())
+    return found
 
 
 def _notifier(given: dict[str, Any]) -> Notifier:

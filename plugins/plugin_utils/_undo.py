@@ -11,9 +11,8 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions
-from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
-from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
+from ansible_collections.incident.response.plugins.plugin_utils import _journal, _options, _run
 
 _NOTHING = "Nothing was touched."
 
@@ -33,7 +32,7 @@ def _find(run: str, incident: str) -> tuple[Action, bool]:
     """The action, and whether it was a drill."""
     options = _options.settings()
     folder = state_dir(options["state_dir"])
-    with open_journal(folder, url=options["journal"], key_file=options["journal_key_file"], timeout=10) as journal:
+    with _journal.opened(options, folder) as journal:
         where = journal.incident_of(run) if run else journal.find(incident)
         if where is None:
             hint = "Look with: ansible localhost -m incident.response.incident_info"

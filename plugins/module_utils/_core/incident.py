@@ -73,6 +73,11 @@ def utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def seconds(at: str) -> float:
+    """The instant that `utc` wrote."""
+    return datetime.fromisoformat(at).timestamp()
+
+
 def transition(current: Status, wanted: Status, *, at: str, actor: str, run: str = "", run_seq: int | None = None) -> list[Entry]:
     """The entries that take an incident from `current` to `wanted`; skipped stages are marked as inferred."""
     path = steps(current, wanted)

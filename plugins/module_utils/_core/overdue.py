@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from .incident import CONCERNS, Entry, utc
+from .incident import CONCERNS, Entry, seconds, utc
 from .severity import Severity
 from .status import Status
 
@@ -60,7 +59,7 @@ def due(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks, now:
     """All that is late at `now` (Unix time), told before or not. `state` is what `derive` makes of `entries`. A drill is never late."""
     if state["drill"] or not state["opened_at"]:
         return []
-    since = now - _seconds(state["opened_at"])
+    since = now - seconds(state["opened_at"])
     if Status(state["status"]).is_over:
         return list(_review(state, clocks, now))
     concerns = [Reminder(f"concern {each}", each, CONCERNS[each], _CALLED_FOR[each]) for each in state["concerns"]]
@@ -122,7 +121,7 @@ def _stages(state: Mapping[str, Any], clocks: Clocks, since: float) -> Iterator[
 def _silence(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks, now: float) -> Iterator[Reminder]:
     """Late news. Its key is the last news, so that the next one starts the clock again."""
     position, last = max(((number, each) for number, each in enumerate(entries, start=1) if each.kind in _NEWS), key=lambda each: each[0])
-    quiet = now - _seconds(last.at)
+    quiet = now - seconds(last.at)
     if clocks.update:
         for times, key, target in ((1, "update", 0), (2, "update twice", LEAD)):
             text = f"no update for {length(times * clocks.update)}: say what is known, even if it is nothing new"
@@ -139,7 +138,7 @@ def _review(state: Mapping[str, Any], clocks: Clocks, now: float) -> Iterator[Re
     over = state["resolved_at"] or state["closed_at"]
     if not clocks.review or not over or state["status"] == Status.REVIEWED:
         return
-    deadline = _seconds(over) + clocks.review
+    deadline = seconds(over) + clocks.review
     for before, words in _REVIEW_WARNINGS:
         if before < clocks.review:
             yield from _late(
@@ -155,10 +154,6 @@ def _late(now: float, deadline: float, reminder: Reminder) -> Iterator[Reminder]
 
 def _mitigated(status: Status) -> bool:
     return status not in {Status.OPEN, Status.ACKNOWLEDGED, Status.INVESTIGATING}
-
-
-def _seconds(at: str) -> float:
-    return datetime.fromisoformat(at).timestamp()
 
 
 def length(seconds: float) -> str:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from .incident import Entry
+from .incident import Entry, seconds
 from .oncall import Named
 from .status import Status
 
@@ -124,14 +123,14 @@ def _answered(position: int, call: Entry, entries: Sequence[Entry], status: Stat
 
 
 def _next(position: int, call: Entry, entries: Sequence[Entry], rules: Rules, now: float) -> Attempt | None:
-    ready = _seconds(call.at) + rules.after
+    ready = seconds(call.at) + rules.after
     for notifier in rules.notifiers:
         tried = _tried(position, notifier, TRIGGER, entries)
         if not tried or tried[-1].kind == "paging":
-            ready = max(ready, _seconds(tried[-1].at) + _LOST) if tried else ready
+            ready = max(ready, seconds(tried[-1].at) + _LOST) if tried else ready
             people = tuple(map(str, call.data.get("notify", [])))
             return Attempt(position, notifier, TRIGGER, str(call.data.get("reason", "")), people) if now >= ready else None
-        ready = _seconds(tried[-1].at) + (rules.wait if tried[-1].state == "ok" else 0)
+        ready = seconds(tried[-1].at) + (rules.wait if tried[-1].state == "ok" else 0)
     return None
 
 
@@ -146,13 +145,9 @@ def _follows(position: int, notifier: str, event: str, entries: Sequence[Entry],
     failed = sum(each.state == "failed" for each in told)
     if last.state == "ok" or failed >= _FOLLOW_TRIES:
         return False
-    return now >= _seconds(last.at) + (rules.wait if last.state == "failed" else _LOST)
+    return now >= seconds(last.at) + (rules.wait if last.state == "failed" else _LOST)
 
 
 def _tried(position: int, notifier: str, event: str, entries: Sequence[Entry]) -> list[Entry]:
     page = {"call": position, "notifier": notifier, "event": event}
     return [each for each in entries if each.kind in {"paging", "paged"} and each.data.get("page") == page]
-
-
-def _seconds(at: str) -> float:
-    return datetime.fromisoformat(at).timestamp()

@@ -64,15 +64,15 @@ class Delivery:
         projection = self._journal.projection(incident)
         if projection is None:
             return
-        entries = self._journal.entries(incident)
-        state = derive(incident, entries)
-        waits = state["severity"] == Severity.P3 and not state["concerns"] and not any(entry.run or entry.kind == "escalated" for entry in entries)
-        if not projection.rid and waits:
-            self._backlog(incident, projection, state, entries)
-            return
-        if not projection.rid:
-            projection = self._enter(incident, projection, state)
-        projection = self._call_in(incident, projection, state)
+        if not projection.rid or any("severity" in entry.data for entry in self._journal.entries(incident, projection.planned)):
+            entries = self._journal.entries(incident)
+            state = derive(incident, entries)
+            if not projection.rid and _can_wait(state, entries):
+                self._backlog(incident, projection, state, entries)
+                return
+            if not projection.rid:
+                projection = self._enter(incident, projection, state)
+            projection = self._call_in(incident, projection, state)
         self._send(incident, projection)
         while self._plan(incident, all_now):
             self._send(incident, projection)
@@ -267,6 +267,11 @@ class Delivery:
             self._optional(call, *arguments, text)
             with self._journal.transaction():
                 self._journal.show(incident, key, text)
+
+
+def _can_wait(state: dict[str, Any], entries: Sequence[Entry]) -> bool:
+    """Whether it is for the backlog, and nobody acts on it or is called for it."""
+    return state["severity"] == Severity.P3 and not state["concerns"] and not any(entry.run or entry.kind == "escalated" for entry in entries)
 
 
 def message_id(incident: str, *parts: object) -> str:

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from .._core import chat_command, overdue
+from .._core import chat_command
 from .._core.approval import Said
 from .._core.chat_command import Command
 from .._core.incident import Entry, derive, transition, utc
@@ -58,21 +57,23 @@ def _obey(
         if any(entry.data.get("message") == said.message for entry in entries):
             return []
         state = derive(incident, entries)
-        asked = [replace(each, data={**each.data, "message": said.message}) for each in _entries(entries, state, said, command, policy, now)]
+        new = _entries(journal, incident, Status(state["status"]), said, command, policy, now)
+        asked = [replace(each, data={**each.data, "message": said.message}) for each in new]
         if write:
             journal.append(incident, asked)
     return [(state["name"], entry) for entry in asked[-1:]]
 
 
-def _entries(entries: Sequence[Entry], state: dict[str, object], said: Said, command: Command, policy: tick.Policy, now: float) -> list[Entry]:
+def _entries(journal: Journal, incident: str, status: Status, said: Said, command: Command, policy: tick.Policy, now: float) -> list[Entry]:
     at, words = utc(now), redact(command.words)
     if command.name == chat_command.ACKNOWLEDGE:
-        if Status(str(state["status"])) is not Status.OPEN:
+        if status is not Status.OPEN:
             return []
         (entry,) = transition(Status.OPEN, Status.ACKNOWLEDGED, at=at, actor=said.user)
         return [replace(entry, text=f"{entry.text}: {words}" if words else entry.text)]
     reason = words or "asked for in chat"
-    level = overdue.level(entries)
-    if level >= len(policy.levels):
+    try:
+        called = tick.escalate(journal, incident, policy, reason=reason, target=None, at=at, actor=said.user)
+    except tick.Refused:
         return [Entry("note", at, actor=said.user, text=f"Asked to escalate ({reason}): everybody is called already")]
-    return [overdue.escalation(policy.levels, level + 1, reason, at=at, actor=said.user)]
+    return [called] if called else []

@@ -11,9 +11,7 @@ from .._core import paging
 from .._core.incident import Entry, derive, utc
 from .._core.oncall import Named
 from .._ports import Journal, Notifier, OncallError, PageError
-
-_LOOK_BACK = 30 * 86400.0
-"""Notifiers are told of the end of incidents that were opened since."""
+from .tick import watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Plan:
 def look(journal: Journal, plan: Plan, *, clock: Callable[[], float], write: bool) -> list[tuple[str, Entry]]:
     """All that is due, by the incident's name. An attempt is claimed in a transaction before it is made: of two who look, one makes it."""
     found = []
-    for incident in [*journal.open_incidents(), *journal.unreviewed(utc(clock() - _LOOK_BACK))]:
+    for incident in watched(journal, clock()):
         while True:
             attempt = _claim(journal, incident, plan, clock, write=write)
             if attempt is None:

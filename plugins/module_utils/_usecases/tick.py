@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from .._core import overdue
 from .._core.incident import Entry, derive, utc
+from .._core.status import Status
 from .._ports import Journal
 
 
@@ -30,7 +31,7 @@ def look(journal: Journal, policy: Policy, *, now: float, write: bool) -> list[t
     What seems late is looked at again inside a transaction, since another may be telling it at this moment.
     """
     found = []
-    for incident in [*journal.open_incidents(), *journal.unreviewed(utc(now - _LOOK_BACK))]:
+    for incident in watched(journal, now):
         if _next(journal, policy, incident, now) is None:
             continue
         if not write:
@@ -45,9 +46,18 @@ def look(journal: Journal, policy: Policy, *, now: float, write: bool) -> list[t
     return found
 
 
+def watched(journal: Journal, now: float) -> list[str]:
+    """The incidents that may still be late with something, or have to be told to somebody: the open ones, and of the last 30 days those
+    that are over and have not been reviewed."""
+    return [*journal.open_incidents(), *journal.unreviewed(utc(now - _LOOK_BACK))]
+
+
 def escalate(journal: Journal, incident: str, policy: Policy, *, reason: str, target: int | None, at: str, actor: str) -> Entry | None:
     """The entry that calls the next level, or the `target`; None where that was called already. Raises Refused. Inside a transaction."""
-    now = overdue.level(journal.entries(incident))
+    entries = journal.entries(incident)
+    state, now = derive(incident, entries), overdue.level(entries)
+    if Status(state["status"]).is_over:
+        raise Refused(f"{state['name']} is {state['status']}: nobody is called for it. Open a new one if it came back.")
     wanted = target or now + 1
     if not 1 <= wanted <= len(policy.levels):
         names = ", ".join(f"{number} {each.name}" for number, each in enumerate(policy.levels, start=1))
@@ -64,4 +74,3 @@ def _next(journal: Journal, policy: Policy, incident: str, now: float) -> Entry 
 
 
 _LOOK_BACK = 30 * 86400.0
-"""Reviews of incidents that were opened before are no longer asked for."""

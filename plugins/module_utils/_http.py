@@ -22,7 +22,11 @@ LARGEST = 5_000_000
 
 
 class HttpError(Exception):
-    """No answer that could be used, and why."""
+    """No answer that could be used, and why. `code` is the status, 0 without one; `retry_after` is in seconds, where the server says it."""
+
+    def __init__(self, text: str, code: int = 0, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.code, self.retry_after = code, retry_after
 
 
 class Api:
@@ -51,6 +55,11 @@ class Api:
         """The object that it answers with. Raises HttpError."""
         return self._object(self.text("POST", path, body=body))
 
+    def value(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> Any:
+        """Whatever JSON it answers with; None for an empty answer. Raises HttpError."""
+        text = self.text(method, path, query=query, body=body)
+        return self._json(text) if text.strip() else None
+
     def text(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> str:
         """The answer as it is. Raises HttpError."""
         end = time.monotonic() + self._timeout
@@ -60,7 +69,7 @@ class Api:
                 allow_redirects=False,
             ) as answer:  # fmt: skip
                 content = self._content(answer, end)
-                code, encoding = answer.status_code, answer.encoding or "utf-8"
+                code, encoding, wait = answer.status_code, answer.encoding or "utf-8", answer.headers.get("Retry-After", "")
         except (requests.exceptions.InvalidHeader, UnicodeError):
             raise HttpError("the token has characters that can't be sent (a line break at its end?)") from None
         except (requests.RequestException, ValueError) as error:
@@ -68,7 +77,7 @@ class Api:
         text = content.decode(encoding, errors="replace")
         if 200 <= code < 300:
             return text
-        raise HttpError(f"{self._shown} {_meaning(code)}{'' if self._quiet else self._reason(text)}")
+        raise HttpError(f"{self._shown} {_meaning(code)}{'' if self._quiet else self._reason(text)}", code, _seconds(wait))
 
     def _content(self, answer: requests.Response, end: float) -> bytes:
         content = bytearray()
@@ -80,11 +89,14 @@ class Api:
                 raise HttpError(f"{self._shown} takes longer than {self._timeout:.0f} s to answer")
         return bytes(content)
 
-    def _object(self, text: str) -> dict[str, Any]:
+    def _json(self, text: str) -> Any:
         try:
-            found = json.loads(text)
+            return json.loads(text)
         except (ValueError, RecursionError):
             raise HttpError(f"{self._shown} answered with no JSON: is this the address of its API?") from None
+
+    def _object(self, text: str) -> dict[str, Any]:
+        found = self._json(text)
         if not isinstance(found, dict):
             raise HttpError(f"{self._shown} answered with something that is no object")
         return found
@@ -104,9 +116,17 @@ def _meaning(code: int) -> str:
             return f"does not accept the token ({code})"
         case 404:
             return "does not know what was asked for (404)"
-        case 429:
-            return "says that there were too many questions (429)"
+        case 420 | 429:
+            return f"says that there were too many questions ({code})"
         case _ if 300 <= code < 400:
             return f"sends elsewhere ({code}): give the address where it is"
         case _:
             return f"answered with {code}"
+
+
+def _seconds(text: str) -> float | None:
+    """What a Retry-After header says, clamped; a date is as good as nothing."""
+    try:
+        return min(max(0.0, float(text)), 300.0)
+    except ValueError:
+        return None

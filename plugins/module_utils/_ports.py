@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ from ._core.approval import Said
 from ._core.incident import Entry
 from ._core.oncall import Duty
 from ._core.paging import Page
+from ._core.status_page import Post, Shown, Update
 
 
 class ChatError(Exception):
@@ -131,6 +132,29 @@ class Notifier(Protocol):
     # page: returns once somebody else has taken it on. Raises PageError.
 
     def page(self, page: Page) -> None: ...
+
+
+class StatusPageError(Exception):
+    """It isn't shown, and why. `retry_after` is in seconds, None where the caller decides."""
+
+    def __init__(self, text: str, *, retry_after: float | None = None, lasting: bool = False) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+        self.lasting = lasting
+        """Whether trying again without a person's help is in vain."""
+
+
+class StatusPage(Protocol):
+    """A status page at a provider. Every method raises StatusPageError."""
+
+    # find: the post as it is there, by the names of the incident. create, update: bring one update there, with the states of its components;
+    # create answers with the provider's id. components: the state of each, by its name. set_component: where nothing is said with it.
+
+    def find(self, post: Post) -> Shown | None: ...
+    def create(self, post: Post, update: Update) -> str: ...
+    def update(self, ref: str, post: Post, update: Update) -> None: ...
+    def components(self) -> Mapping[str, str]: ...
+    def set_component(self, name: str, state: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ MAY = {
     "module_utils/_oncall": {"module_utils._core", "module_utils._http", "module_utils._oncall", "module_utils._ports"},
     "module_utils/_mail.py": set(),
     "module_utils/_paging": {"module_utils._core", "module_utils._http", "module_utils._mail", "module_utils._ports"},
+    "module_utils/_statuspage": {"module_utils._core", "module_utils._http", "module_utils._ports", "module_utils._statuspage"},
     "module_utils/_rocketchat": {"module_utils._core", "module_utils._ports", "module_utils._rocketchat"},
     "module_utils/_usecases": {"module_utils._core", "module_utils._ports", "module_utils._usecases"},
     "modules": {"module_utils"},

@@ -1,0 +1,111 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the public is shown: posts with their updates, and the state of each component. All of it follows from `published` entries.
+
+The words are those of Atlassian Statuspage, which most providers share (developer.statuspage.io, "Incidents", "Components").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+INCIDENT_STATES = ("investigating", "identified", "monitoring", "resolved")
+MAINTENANCE_STATES = ("scheduled", "in_progress", "verifying", "completed")
+OVER = {"resolved", "completed"}
+IMPACTS = ("none", "minor", "major", "critical")
+COMPONENT_STATES = ("operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage")
+"""From the best to the worst."""
+OPERATIONAL = COMPONENT_STATES[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What was said at `at` (UTC, ISO 8601 with a `Z`). `seq` is its place in the post's record; `components` has the states that
+    components got with it, by their names. `notify`: whether the provider writes to its subscribers."""
+
+    seq: int
+    at: str
+    status: str
+    body: str
+    components: Mapping[str, str] = field(default_factory=dict)
+    notify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """An incident, or a maintenance, as the public is told of it. `id` never changes, `name` is the one that people know it by;
+    `names` are all that it ever had. `updates` are the oldest first, one at least; `components` what each affected one has now.
+    `starts` and `ends` are those of a maintenance, empty otherwise."""
+
+    id: str
+    name: str
+    title: str
+    impact: str
+    updates: tuple[Update, ...]
+    components: Mapping[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    starts: str = ""
+    ends: str = ""
+
+    @property
+    def status(self) -> str:
+        return self.updates[-1].status
+
+    @property
+    def is_maintenance(self) -> bool:
+        return self.status in MAINTENANCE_STATES
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in OVER
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A part that the page lists. `history` has each change of its state, oldest first: when, and to what. `since` is when it was
+    listed first: before, nothing is known of it."""
+
+    name: str
+    state: str = OPERATIONAL
+    description: str = ""
+    group: str = ""
+    since: str = ""
+    history: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that is shown. `posts` are the newest first; `updated_at` is the time of the last change, not of the rendering."""
+
+    title: str
+    url: str
+    updated_at: str
+    components: tuple[Component, ...]
+    posts: tuple[Post, ...]
+    support_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How a provider is reached. `components` has the provider's id of each component by its name, empty where it is found by the name."""
+
+    page: str = ""
+    url: str = ""
+    token: str = ""
+    user: str = ""
+    components: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A post as a provider has it: the provider's id of it, and the state and text of its newest update."""
+
+    ref: str
+    status: str
+    body: str
+
+
+def worst(states: Iterable[str]) -> str:
+    """The worst of the states of components; operational where there are none."""
+    return max(states, key=COMPONENT_STATES.index, default=OPERATIONAL)

@@ -14,8 +14,8 @@ from ansible_collections.incident.response.plugins.module_utils._journal.sqlite 
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
-from ansible_collections.incident.response.plugins.module_utils._usecases import hear, page, tick
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options, _paging, _policy
+from ansible_collections.incident.response.plugins.module_utils._usecases import hear, page, publish, tick
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options, _paging, _policy, _publishing
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
 Found = list[tuple[str, Entry]]
@@ -32,33 +32,35 @@ class ActionModule(ControllerAction):
             raise Refused("watch and duration are numbers of seconds, 0 or more")
         config = _catalogue.configuration(self.options["config"])
         until = time.monotonic() + params["duration"] if params["duration"] else float("inf")
-        reminded, paged = self._tick(config)
+        reminded, paged, published = self._tick(config)
         while params["watch"] and time.monotonic() + params["watch"] <= until:
             time.sleep(params["watch"])
-            for all_of_them, new in zip((reminded, paged), self._tick(config), strict=True):
+            for all_of_them, new in zip((reminded, paged, published), self._tick(config), strict=True):
                 all_of_them += new
         told = [{"incident": name, "text": entry.text, "level": entry.data.get("level", 0)} for name, entry in reminded]
         attempts = [{"incident": name, "text": entry.text, "worked": entry.state == "ok"} for name, entry in paged]
-        return {"changed": bool(told or attempts), "reminded": told, "paged": attempts}
+        outside = [{"incident": name, "text": entry.text, "worked": entry.state != "failed"} for name, entry in published]
+        return {"changed": bool(told or attempts or outside), "reminded": told, "paged": attempts, "published": outside}
 
-    def _tick(self, config: dict[str, Any]) -> tuple[Found, Found]:
-        """What was asked for and is late, and whom it tried to reach."""
+    def _tick(self, config: dict[str, Any]) -> tuple[Found, Found, Found]:
+        """What was asked for and is late, whom it tried to reach, and what those outside are told, or are to be."""
         policy = _policy.policy(config)
         try:
             folder = self.folder()
             with self.journal(folder) as journal:
-                found = self._heard(journal, policy) + tick.look(journal, policy, now=time.time(), write=not self.check)
+                found = self._heard(journal, config, policy, folder) + tick.look(journal, policy, now=time.time(), write=not self.check)
                 paged = self._paged(journal, config, folder)
-                for name, entry in [*found, *paged]:
+                published = self._published(journal, config, folder)
+                for name, entry in [*found, *paged, *published]:
                     show = self._display.warning if entry.state == "failed" else partial(self._display.display, stderr=True)
                     show(f"incident.response: {name}: {entry.text}")
-                if (found or paged) and not self.check:
-                    self.send(folder, journal, [name for name, dummy in [*found, *paged]])
+                if (found or paged or published) and not self.check:
+                    self.send(folder, journal, [name for name, dummy in [*found, *paged, *published]])
         except (OSError, sqlite3.Error, ValueError, connect.Misconfigured) as error:
             raise Refused(f"Nobody could be reminded: {error}") from None
-        return found, paged
+        return found, paged, published
 
-    def _heard(self, journal: SqliteJournal, policy: tick.Policy) -> Found:
+    def _heard(self, journal: SqliteJournal, config: dict[str, Any], policy: tick.Policy, folder: Path) -> Found:
         """What people ask for in chat. A chat that can't be asked costs a warning: the clocks run without it."""
         connection = _options.connection(self.options)
         if not connection:
@@ -66,7 +68,8 @@ class ActionModule(ControllerAction):
         try:
             chat = RocketChat.of(connection, timeout=5)
             try:
-                return hear.listen(journal, chat, policy, now=time.time(), write=not self.check)
+                given = hear.Heard(policy, _publishing.publishing(config, folder).plan, config["safety"]["approval"]["approvers"])
+                return hear.listen(journal, chat, given, now=time.time(), write=not self.check)
             finally:
                 chat.close()
         except ChatError as error:
@@ -76,3 +79,14 @@ class ActionModule(ControllerAction):
     def _paged(self, journal: SqliteJournal, config: dict[str, Any], folder: Path) -> Found:
         plan = _paging.plan(config, folder, self.options)
         return page.look(journal, plan, clock=time.time, write=not self.check) if plan else []
+
+    def _published(self, journal: SqliteJournal, config: dict[str, Any], folder: Path) -> Found:
+        """What can't be written or brought there costs a warning, and is tried again."""
+        publishing = _publishing.publishing(config, folder)
+        found, problems = publish.look(journal, publishing.plan, clock=time.time, write=not self.check)
+        if not self.check:
+            shown, more = publishing.show(journal)
+            found, problems = [*found, *shown], [*problems, *more]
+        for problem in problems:
+            self._display.warning(f"incident.response: {problem}")
+        return found

@@ -16,7 +16,11 @@ _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
 class MailError(Exception):
-    """It was not taken on for somebody, and why."""
+    """It was not taken on for somebody, and why. `partly`: the others have it."""
+
+    def __init__(self, text: str, *, partly: bool = False) -> None:
+        super().__init__(text)
+        self.partly = partly
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +34,22 @@ class Mailer:
     user: str = ""
     password: str = ""
 
-    def send(self, recipients: Sequence[str], subject: str, text: str) -> None:
-        """One message to all. Raises MailError, which names those whom the server refused; the others have it then."""
+    def send(self, recipients: Sequence[str], subject: str, text: str, html: str = "", *, hidden: bool = False) -> None:
+        """One message to all, who see each other's addresses unless they are `hidden`. Raises MailError, which names those whom the server
+        refused; the others have it then."""
         message = EmailMessage()
         try:
-            message["From"], message["To"], message["Subject"] = self.sender, ", ".join(recipients), " ".join(subject.split())
+            message["From"], message["Subject"] = self.sender, " ".join(subject.split())
+            message["To"] = "undisclosed-recipients:;" if hidden else ", ".join(recipients)
             message["Date"], message["Message-ID"] = formatdate(localtime=False), make_msgid(domain="incident.response")
             message.set_content(text)
+            if html:
+                message.add_alternative(html, subtype="html")
         except (ValueError, IndexError) as error:
             raise MailError(f"the message can't be written: {error}") from None
         try:
             with self._connected() as server:
-                refused = server.send_message(message)
+                refused = server.send_message(message, to_addrs=list(recipients))
         except smtplib.SMTPRecipientsRefused as error:
             raise MailError(f"{self.host} takes no mail for {_reasons(error.recipients)}") from None
         except smtplib.SMTPAuthenticationError:
@@ -51,7 +59,7 @@ class Mailer:
         except (smtplib.SMTPException, OSError) as error:
             raise MailError(f"{self.host} could not be given the mail: {error}") from None
         if refused:
-            raise MailError(f"{self.host} takes no mail for {_reasons(refused)}; the others have it")
+            raise MailError(f"{self.host} takes no mail for {_reasons(refused)}; the others have it", partly=True)
 
     def _connected(self) -> smtplib.SMTP:
         port, context = self.port or _PORTS[self.security], ssl.create_default_context()

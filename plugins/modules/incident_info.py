@@ -59,6 +59,8 @@ incidents:
     status: {description: The stage., type: str, returned: success}
     roles: {description: "Who does what: C(commander), C(communications), C(scribe), as far as it was said.", type: dict, returned: success}
     concerns: {description: "What was escalated for: C(security), C(data_loss), C(trade_off).", type: list, elements: str, returned: success}
+    embargo: {description: "Whether nothing of it may go out, as where a breach is suspected.", type: bool, returned: success}
+    healthy: {description: "Whether its service was healthy when it was resolved, as far as was looked.", type: bool, returned: success}
     drill: {description: Whether it is an exercise., type: bool, returned: success}
     opened_at: {description: When it was opened., type: str, returned: success}
     acknowledged_at: {description: When a person took it on., type: str, returned: success}

@@ -11,8 +11,10 @@ description:
   - Reads off the journal what is late by the clocks in C(severities) of the configuration. Nobody has acknowledged, nobody works on it, it is
     not mitigated or resolved, there is no news, an incident is forgotten, a review is due. Says so on the timeline and in chat.
   - What is twice late, or not mitigated in time, calls the next level of C(escalation.levels).
-  - Does what people ask for in the channels of open incidents, with C(!escalate why), and C(!ack).
+  - Does what people ask for in the channels of open incidents, with C(!escalate why), C(!ack), and C(!publish draft).
   - Tries the notifiers in C(paging) one after the other until the call is answered, and writes down each attempt.
+  - Drafts what customers should hear, at the cadence of C(severities.*.update_every), and asks whoever speaks for the incident to publish it.
+    Sends what was published and not sent, and brings the status page up to date.
   - Each reminder is told once, whichever machine looks, however many do at the same moment, and however long none did. Run it every minute.
   - Its work is done on the controller, by the action plugin of the same name.
 author: Contributors to incident.response (@incident-response)
@@ -53,4 +55,13 @@ paged:
     incident: {description: The name of the incident., type: str, returned: success}
     text: {description: What came of it., type: str, returned: success}
     worked: {description: Whether the notifier took it on., type: bool, returned: success}
+published:
+  description: What those outside were told, and what was drafted for them.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    incident: {description: The name of the incident., type: str, returned: success}
+    text: {description: What it was., type: str, returned: success}
+    worked: {description: Whether it was taken on., type: bool, returned: success}
 """

@@ -69,6 +69,16 @@ options:
     elements: str
     choices: [security, data_loss, trade_off]
     default: []
+  embargo:
+    description:
+      - Whether nothing of the incident may go out, neither to a status page nor by mail. What is out already stays as it is.
+      - An incident with the concern V(security) is under embargo until this is V(false).
+    type: bool
+  healthy:
+    description: >-
+      What a look at the service said. The components of the status page are operational again when an incident is resolved, unless this is
+      V(false).
+    type: bool
   force:
     description: Resolve a P0 or P1 incident although O(root_cause), O(fix), O(monitoring) or O(next) is missing.
     type: bool
@@ -142,6 +152,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "text": {"type": "str"},
     **{name: {"type": "str"} for name in (*ROLES, *RESOLUTION)},
     "concerns": {"type": "list", "elements": "str", "choices": list(CONCERNS), "default": []},
+    "embargo": {"type": "bool"},
+    "healthy": {"type": "bool"},
     "force": {"type": "bool", "default": False},
     "state_dir": {"type": "path"},
     **connect.SPEC,
@@ -163,6 +175,8 @@ def wanted(params: Mapping[str, Any], incident: str) -> lifecycle.Wanted:
         concerns=tuple(params["concerns"]),
         resolution={name: params[name] for name in RESOLUTION if params[name]},
         force=params["force"],
+        embargo=params["embargo"],
+        healthy=params["healthy"],
     )
 
 

@@ -73,14 +73,15 @@ class ControllerAction(ActionBase):
         return _journal.opened(self.options, folder, timeout=timeout)
 
     def send(self, folder: Path, journal: SqliteJournal, incidents: Iterable[str], given: Mapping[str, str] | None = None) -> None:
-        """Have a courier bring them to chat, and page; wait for chat as long as is configured. Where one works already, that one does.
+        """Have a courier bring them to chat, page, and tell those outside; wait for chat as long as is configured. Where one works already,
+        that one does.
 
         `given` goes into its environment. Nothing where neither is configured. Raises connect.Misconfigured, OSError.
         """
         environment = _options.environment(self.options) | dict(given or {})
         found = [incident for incident in (journal.find(each) for each in incidents) if incident and journal.pending(incident)]
         chat = bool(found and connect.options({}, environment))
-        if not chat and not self._pages():
+        if not chat and not self._pages() and not self._publishes():
             return
         _spool.start_courier(folder, "", environment)
         if not chat:
@@ -96,6 +97,14 @@ class ControllerAction(ActionBase):
         except _config.ConfigError as error:
             self._display.warning(f"incident.response: nobody is paged, since the configuration has mistakes: {error}")
             return False
+
+    def _publishes(self) -> bool:
+        """Whether anybody outside is told anything. A configuration with mistakes tells nobody, and has been complained of."""
+        try:
+            config = _config.load(_config.find(self.options["config"]))
+        except _config.ConfigError:
+            return False
+        return config["status_page"]["provider"] != "none" or "mail" in config["communication"]
 
     def service_name(self, called: str | None) -> str | None:
         """The one name of a service that the catalogue may know by others. A configuration with mistakes keeps nothing from being written."""

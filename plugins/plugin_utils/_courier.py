@@ -4,8 +4,8 @@
 
     python _courier.py STATE_DIR RUN
 
-Who is called for an incident is paged on the way. One courier works in a state folder at a time. It ends when all is carried and
-shown, or when nothing has moved for a while: the next run, or the playbook `incident.response.deliver`, goes on from there.
+Who is called for an incident is paged on the way, and those outside are told. One courier works in a state folder at a time. It ends when
+all is carried and shown, or when nothing has moved for a while: the next run, or the playbook `incident.response.deliver`, goes on.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ POLL = 0.05
 COMMIT_EVERY = 1.0  # the end of a run and the loss of a controller are carried at once
 GIVE_UP = 600.0
 EMPTY_FOR = 60.0
-PAGED_WITHIN = 300.0
+ASIDE_WITHIN = 300.0
 _TROUBLE = (OSError, sqlite3.Error, ValueError, TypeError, KeyError)
 
 
@@ -245,12 +245,12 @@ class Postman(threading.Thread):
             self.stop.wait(pause)
 
 
-class Pager(threading.Thread):
-    """Pages, in a thread of its own: what hangs must keep entries neither from the journal nor from chat."""
+class Aside(threading.Thread):
+    """What is done beside the way to the journal and to chat, in a thread of its own: what hangs must keep entries from neither."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, work: Callable[[], None], trouble: str) -> None:
         super().__init__(daemon=True)
-        self._folder = folder
+        self._work, self._trouble = work, trouble
         self._last = False
         self.look = threading.Event()
 
@@ -260,9 +260,9 @@ class Pager(threading.Thread):
             self.look.clear()
             last = self._last
             try:
-                self._page()
+                self._work()
             except _TROUBLE as error:
-                log(f"nobody could be paged: {error}")
+                log(f"{self._trouble}: {error}")
             if last:
                 return
 
@@ -270,21 +270,10 @@ class Pager(threading.Thread):
         """Look once more, if it hasn't ended."""
         self._last = True
         self.look.set()
-        self.join(PAGED_WITHIN)
-
-    def _page(self) -> None:
-        from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
-        from ansible_collections.incident.response.plugins.module_utils._usecases import page
-        from ansible_collections.incident.response.plugins.plugin_utils import _config, _paging
-
-        options = {f"rocketchat_{name}": os.environ.get(variable, "") for name, variable in connect.VARIABLES.items()}
-        plan = _paging.plan(_config.load(_config.find()), self._folder, options)
-        with open_journal(self._folder) as journal:
-            for name, entry in page.look(journal, plan, clock=time.time, write=True) if plan else []:
-                log(f"{name}: {entry.text}")
+        self.join(ASIDE_WITHIN)
 
 
-def pager(folder: Path) -> Pager | None:
+def pager(folder: Path) -> Aside | None:
     """None where nobody is paged: nearly always, so this is cheap then."""
     from ansible_collections.incident.response.plugins.plugin_utils import _config
 
@@ -295,7 +284,34 @@ def pager(folder: Path) -> Pager | None:
     except _config.ConfigError as error:
         log(f"nobody is paged: {error}")
         return None
-    return Pager(folder)
+    return Aside(lambda: _page(folder), "nobody could be paged")
+
+
+def _page(folder: Path) -> None:
+    from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
+    from ansible_collections.incident.response.plugins.module_utils._usecases import page
+    from ansible_collections.incident.response.plugins.plugin_utils import _config, _paging
+
+    options = {f"rocketchat_{name}": os.environ.get(variable, "") for name, variable in connect.VARIABLES.items()}
+    plan = _paging.plan(_config.load(_config.find()), folder, options)
+    with open_journal(folder) as journal:
+        for name, entry in page.look(journal, plan, clock=time.time, write=True) if plan else []:
+            log(f"{name}: {entry.text}")
+
+
+def _publish(folder: Path) -> None:
+    """Tell those outside what the policy says, and bring the status page up to date."""
+    from ansible_collections.incident.response.plugins.module_utils._usecases import publish
+    from ansible_collections.incident.response.plugins.plugin_utils import _config, _publishing
+
+    publishing = _publishing.publishing(_config.load(_config.find()), folder)
+    with open_journal(folder) as journal:
+        told, problems = publish.look(journal, publishing.plan, clock=time.time, write=True)
+        shown, more = publishing.show(journal)
+    for name, entry in [*told, *shown]:
+        log(f"{name}: {entry.text}")
+    for problem in [*problems, *more]:
+        log(problem)
 
 
 class Courier:
@@ -409,9 +425,14 @@ def main(folder: Path, run: str) -> None:
         log(str(error))
         connection = {}
     os.nice(10)
-    paging = pager(folder)
-    if paging:
-        paging.start()
+    asides = [each for each in (pager(folder), Aside(lambda: _publish(folder), "nobody outside could be told")) if each]
+    for each in asides:
+        each.start()
+
+    def moved() -> None:
+        for each in asides:
+            each.look.set()
+
     try:
         with (folder / "courier.lock").open("w") as lock:
             while True:
@@ -422,14 +443,14 @@ def main(folder: Path, run: str) -> None:
                     if not any(path.exists() for path in own) and not (connection and _undelivered(folder)):
                         return
                     time.sleep(0.2)
-            Courier(folder, connection, paging.look.set if paging else lambda: None).work()
-            if paging:
-                paging.close()
-                if connection and _undelivered(folder):  # what came of it
-                    Courier(folder, connection, lambda: None).work()
+            Courier(folder, connection, moved).work()
+            for each in asides:
+                each.close()
+            if connection and _undelivered(folder):  # what came of it
+                Courier(folder, connection, lambda: None).work()
     finally:
-        if paging:
-            paging.close()
+        for each in asides:
+            each.close()
 
 
 def _undelivered(folder: Path) -> bool:

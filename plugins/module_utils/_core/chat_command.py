@@ -1,14 +1,14 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What people write into an incident's room to have something done: `!escalate the pool is exhausted`, `!ack`."""
+"""What people write into an incident's room to have something done: `!escalate the pool is exhausted`, `!ack`, `!publish 1a2b3c`."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-ESCALATE, ACKNOWLEDGE = "escalate", "acknowledge"
-_WORDS = {"!escalate": ESCALATE, "!ack": ACKNOWLEDGE, "!acknowledge": ACKNOWLEDGE}
+ESCALATE, ACKNOWLEDGE, PUBLISH = "escalate", "acknowledge", "publish"
+_WORDS = {"!escalate": ESCALATE, "!ack": ACKNOWLEDGE, "!acknowledge": ACKNOWLEDGE, "!publish": PUBLISH}
 _LONGEST = 1000
 
 

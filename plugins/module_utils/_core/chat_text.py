@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .incident import Entry
+from .publication import Draft, words
 
 LIMIT = 4800
 """UTF-16 units in one message. A server refuses more than 5000 by default (Message_MaxAllowedSize)."""
@@ -206,6 +207,19 @@ def late(entry: Entry, name: str, oncall: Sequence[str]) -> str:
         people = "".join(f"@{person} " for person in entry.data.get("notify", []))
         return f"{people}⏫ *Escalated to {quoted(entry.data['name'])}* · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
     return f"{''.join(f'@{person} ' for person in oncall)}⏰ {quoted(entry.text, 1000)}"
+
+
+def draft(made: Draft, people: Sequence[str]) -> str:
+    """A draft, for whoever speaks for the incident: the words, and how they go out."""
+    called = "".join(f"@{person} " for person in people)
+    block = fenced([made.subject, "", *made.text.splitlines()])
+    how = f"publish it with `!publish {made.id}`, or with `-e approve={made.id}` and the playbook incident_communicate"
+    return f"{called}✍️ *Draft* for {quoted(made.audience)} ({quoted(words(made.occasion))}) · {how}\n{block[0] if block else ''}"
+
+
+def told(entry: Entry) -> str:
+    """What customers are told, for those who speak with them."""
+    return f"📣 *{quoted(entry.data['subject'])}*\n{(fenced(str(entry.data['text']).splitlines()) or [''])[0]}"
 
 
 def said(entry: Entry) -> str:

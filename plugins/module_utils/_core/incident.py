@@ -32,7 +32,7 @@ CONCERNS = {
     "data_loss": "data may be lost",
     "trade_off": "a trade-off has to be decided",
 }
-"""What the handbook escalates for, whatever the clocks say."""
+"""What the handbook escalates for, whatever the clocks say. A suspected breach is also under embargo, until somebody lifts that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,8 @@ def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
     state: dict[str, Any] = {
         "id": incident_id, "name": "", "title": "", "service": "", "severity": str(DEFAULT_SEVERITY), "status": str(Status.OPEN),
         "drill": False, "opened_at": None, "acknowledged_at": None, "mitigated_at": None, "resolved_at": None, "closed_at": None,
-        "channel": None, "url": None, "resolution": {}, "roles": {}, "concerns": [], "names": [], "runs": [], "entries": [],
+        "channel": None, "url": None, "resolution": {}, "roles": {}, "concerns": [], "embargo": None, "healthy": True,
+        "names": [], "runs": [], "entries": [],
     }  # fmt: skip
     runs: dict[str, dict[str, Any]] = {}
     for position, entry in enumerate(entries, start=1):
@@ -105,6 +106,7 @@ def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
         shown = {key: value for key, value in asdict(entry).items() if key not in {"run_seq", "data"}}
         state["entries"].append({"seq": position, **shown})
     state["runs"] = list(runs.values())
+    state["embargo"] = "security" in state["concerns"] if state["embargo"] is None else state["embargo"]
     with suppress(ValueError, TypeError):
         first = provisional(datetime.fromisoformat(state["opened_at"]).date(), incident_id, drill=bool(state["drill"]))
         state["name"] = state["name"] or first
@@ -125,11 +127,13 @@ def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) 
             state.update({key: entry.data[key] for key in ("title", "service", "severity") if key in entry.data})
             state["resolution"] |= {key: entry.data[key] for key in RESOLUTION if key in entry.data}
             state["roles"] |= {key: entry.data[key] for key in ROLES if key in entry.data}
+            state["embargo"] = entry.data.get("embargo", state["embargo"])
             state["concerns"] += [each for each in entry.data.get("concerns", []) if each in CONCERNS and each not in state["concerns"]]
         case "status":
             state["status"] = entry.data["to"]
             block = entry.data.get("block", {})
             state["resolution"] |= {key: block[key] for key in RESOLUTION if key in block}
+            state["healthy"] = entry.data.get("healthy", state["healthy"])
             stamp = _STAMPS.get(Status(entry.data["to"]))
             if stamp and not entry.data.get("inferred"):
                 state[stamp] = entry.at

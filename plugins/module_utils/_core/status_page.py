@@ -7,8 +7,10 @@ The words are those of Atlassian Statuspage, which most providers share (develop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from .incident import Entry
 
 INCIDENT_STATES = ("investigating", "identified", "monitoring", "resolved")
 MAINTENANCE_STATES = ("scheduled", "in_progress", "verifying", "completed")
@@ -17,6 +19,8 @@ IMPACTS = ("none", "minor", "major", "critical")
 COMPONENT_STATES = ("operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage")
 """From the best to the worst."""
 OPERATIONAL = COMPONENT_STATES[0]
+ALONE = "page:"
+"""What the ids of records begin with that are no incident's: maintenance, by its name, and components that are set by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +113,71 @@ class Shown:
 def worst(states: Iterable[str]) -> str:
     """The worst of the states of components; operational where there are none."""
     return max(states, key=COMPONENT_STATES.index, default=OPERATIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All `published` entries of one incident, with their places; or those of a maintenance, or of components alone."""
+
+    id: str
+    name: str
+    names: tuple[str, ...]
+    entries: tuple[tuple[int, Entry], ...]
+
+
+def post(record: Record) -> Post | None:
+    """What is said of it; None where only components were set."""
+    title, impact, starts, ends = "", IMPACTS[0], "", ""
+    components: dict[str, str] = {}
+    updates = []
+    for position, entry, said in _said(record):
+        title, impact = str(said.get("title") or title), str(said["impact"] if said.get("impact") in IMPACTS else impact)
+        starts, ends = str(said.get("starts") or starts), str(said.get("ends") or ends)
+        components |= states_of(said)
+        if said.get("status") in (*INCIDENT_STATES, *MAINTENANCE_STATES):
+            notify = bool(said.get("notify", True))
+            updates.append(Update(position, entry.at, str(said["status"]), str(said.get("body", "")), states_of(said), notify))
+    return Post(record.id, record.name, title, impact, tuple(updates), components, record.names, starts, ends) if updates else None
+
+
+def claims(record: Record) -> dict[str, str]:
+    """The state that the incident asks for, for each component that it has named."""
+    found: dict[str, str] = {}
+    for _position, _entry, said in _said(record):
+        found |= states_of(said)
+    return found
+
+
+def histories(records: Iterable[Record]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Each change of each component's state, oldest first: the worst of what all incidents ask for at that time."""
+    changes = sorted(
+        ((entry.at, position, record.id, states_of(said)) for record in records for position, entry, said in _said(record)),
+        key=lambda each: each[:2],
+    )
+    asked: dict[str, dict[str, str]] = {}
+    found: dict[str, list[tuple[str, str]]] = {}
+    for at, _position, incident, components in changes:
+        for name, state in components.items():
+            asked.setdefault(name, {})[incident] = state
+            now, before = worst(asked[name].values()), found.setdefault(name, [])
+            if now != (before[-1][1] if before else OPERATIONAL):
+                before.append((at, now))
+    return {name: tuple(before) for name, before in found.items()}
+
+
+def current(histories: Mapping[str, Sequence[tuple[str, str]]]) -> dict[str, str]:
+    """The state that each component has now."""
+    return {name: changes[-1][1] if changes else OPERATIONAL for name, changes in histories.items()}
+
+
+def states_of(said: Mapping[str, object]) -> dict[str, str]:
+    """The states of components in a published entry. What is no state says nothing."""
+    given = said.get("components")
+    return {str(name): str(state) for name, state in given.items() if state in COMPONENT_STATES} if isinstance(given, Mapping) else {}
+
+
+def _said(record: Record) -> Iterator[tuple[int, Entry, Mapping[str, object]]]:
+    for position, entry in record.entries:
+        said = entry.data.get("post")
+        if isinstance(said, Mapping):
+            yield position, entry, said

@@ -15,6 +15,7 @@ from typing import Any
 from .._core import chain
 from .._core.incident import Entry, derive
 from .._core.naming import normal, number_of
+from .._core.status_page import ALONE, Record
 from .._ports import Lease, Outgoing, Projection
 
 _SCHEMA = """
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     state TEXT NOT NULL DEFAULT 'waiting', problem TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (incident, state);
 CREATE TABLE IF NOT EXISTS shown (incident TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (incident, key));
+CREATE TABLE IF NOT EXISTS published (incident TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (incident, position));
 CREATE TABLE IF NOT EXISTS leases (
     service TEXT PRIMARY KEY, holder TEXT NOT NULL, machine TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL,
     since TEXT NOT NULL, expires REAL NOT NULL);
@@ -54,7 +56,7 @@ class SqliteJournal:
         self._db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
         try:
             self._db.execute("PRAGMA synchronous=FULL")
-            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'leases'").fetchone():
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'published'").fetchone():
                 path.chmod(0o600)
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.executescript(_SCHEMA)
@@ -110,6 +112,8 @@ class SqliteJournal:
             body = entry.to_json().encode()
             last = chain.seal(self._key, incident, count, body, last)
             self._db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", (incident, count, body, last, entry.run, entry.run_seq))
+            if entry.kind == "published":
+                self._db.execute("INSERT INTO published VALUES (?, ?)", (incident, count))
         if count != before:
             proof = chain.head(self._key, incident, count, last).proof
             self._db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", (incident, count, last, proof))
@@ -127,6 +131,29 @@ class SqliteJournal:
         """The entries at the positions after `after`, in order."""
         rows = self._db.execute("SELECT body FROM entries WHERE incident = ? AND position > ? ORDER BY position", (incident, after))
         return [_read(body) for (body,) in rows]
+
+    def published(self) -> list[Record]:
+        """What the public was told, by the incident, those that were told of first before the others."""
+        query = (
+            "SELECT e.incident, e.position, e.body, coalesce(i.name, '') FROM published p JOIN entries e USING (incident, position) "
+            "LEFT JOIN incidents i ON i.id = e.incident ORDER BY p.rowid"
+        )
+        found: dict[str, list[tuple[int, Entry]]] = {}
+        names: dict[str, str] = {}
+        for incident, position, body, name in self._db.execute(query):
+            found.setdefault(incident, []).append((position, _read(body)))
+            names[incident] = name or incident.removeprefix(ALONE)
+        known: dict[str, list[str]] = {}
+        for name, incident in self._db.execute("SELECT name, incident FROM names WHERE incident IN (SELECT incident FROM published)"):
+            known.setdefault(incident, []).append(name)
+        return [
+            Record(each, names[each], tuple(known.get(each, ())), tuple(sorted(entries, key=lambda one: one[0])))
+            for each, entries in found.items()
+        ]
+
+    def publications(self) -> int:
+        """How often anything was published: a number that grows."""
+        return int(self._db.execute("SELECT count(*) FROM published").fetchone()[0])
 
     def head(self, incident: str) -> chain.Head | None:
         row = self._db.execute("SELECT count, seal, proof FROM heads WHERE incident = ?", (incident,)).fetchone()
@@ -248,6 +275,10 @@ class SqliteJournal:
         """The text that an edited thing (a root message, the topic) is known to show."""
         row = self._db.execute("SELECT text FROM shown WHERE incident = ? AND key = ?", (incident, key)).fetchone()
         return row[0] if row else ""
+
+    def shown_by(self, key: str) -> dict[str, str]:
+        """The texts that are known to be shown under a key, by the incident."""
+        return dict(self._db.execute("SELECT incident, text FROM shown WHERE key = ?", (key,)).fetchall())
 
     def show(self, incident: str, key: str, text: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO shown VALUES (?, ?, ?)", (incident, key, text))

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from .._core import chat_text, naming
+from .._core import chat_text, naming, publication
 from .._core.incident import Entry, derive
 from .._core.severity import Severity
 from .._core.status import Status
 from .._ports import Chat, ChatForbidden, ChatRejected, Journal, Message, Outgoing, Projection, Room
 
-_MILESTONES = {"opened", "run_started", "run_ended", "run_vanished", "status", "changed", "note", "reminded", "escalated"}
+_MILESTONES = {"opened", "run_started", "run_ended", "run_vanished", "status", "changed", "note", "reminded", "escalated", "draft", "published"}
 _TRIES = 200
 
 
@@ -305,7 +305,11 @@ class _Planner:
                 continue
             elif entry.kind in {"reminded", "escalated"}:
                 yield from self._late(position + 1, entry)
-            elif entry.kind not in {"named", "paging"}:
+            elif entry.kind == "draft":
+                yield from self._draft(position + 1, entry)
+            elif entry.kind == "published":
+                yield from self._published(position + 1, entry)
+            elif entry.kind not in {"named", "paging", "sending"}:
                 yield self._message("said", position + 1, text=chat_text.said(entry))
                 yield from self._worse(position + 1, entry)
             position += 1
@@ -344,6 +348,22 @@ class _Planner:
         yield self._message("late", position, text=text, invite=people)
         if entry.kind == "escalated" and self._settings.incidents_channel:
             yield self._message("late told", position, text=text, channel=self._settings.incidents_channel)
+
+    def _draft(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        """To whoever speaks for the incident, else to whoever leads it or is called for it. One that goes out at once asks nobody."""
+        made = publication.draft_of(entry)
+        if made is None or any(each.data.get("draft") == made.id for each in self._entries[position : position + 1]):
+            return
+        roles = self._state["roles"]
+        people = [name for name in (roles.get("communications") or roles.get("commander"),) if name] or list(self._projection.oncall)
+        yield self._message("said", position, text=chat_text.draft(made, people), invite=tuple(people[:1] if roles else ()))
+
+    def _published(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        """What the policy does to components is on the timeline, and no message; customers' words are also said where they are known."""
+        if not entry.data.get("policy"):
+            yield self._message("said", position, text=chat_text.said(entry))
+        if entry.data.get("channel") and entry.data.get("text"):
+            yield self._message("told", position, text=chat_text.told(entry), channel=str(entry.data["channel"]))
 
     def _glass(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         """Everybody hears of an action that nobody approved: here, and where incidents are announced."""

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from .._core import chat_command
 from .._core.approval import Said
@@ -13,14 +15,24 @@ from .._core.incident import Entry, derive, transition, utc
 from .._core.redact import redact
 from .._core.status import Status
 from .._ports import Chat, ChatRejected, Journal
-from . import tick
+from . import publish, tick
 from .deliver import message_id
 
 ROOMS = 8
 """How many rooms are read at most, the newest incidents first: a server lets 10 calls a minute of one kind through."""
 
 
-def listen(journal: Journal, chat: Chat, policy: tick.Policy, *, now: float, write: bool) -> list[tuple[str, Entry]]:
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the commands need: the clocks' policy, that of publishing, and the user names of those who may publish, beside those who lead an
+    incident or speak for it."""
+
+    policy: tick.Policy
+    plan: publish.Plan
+    approvers: Sequence[str] = ()
+
+
+def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: bool) -> list[tuple[str, Entry]]:
     """What was asked for since the last time, by the incident's name. Raises ChatError."""
     found: list[tuple[str, Entry]] = []
     for incident in journal.open_incidents()[:ROOMS]:
@@ -31,7 +43,7 @@ def listen(journal: Journal, chat: Chat, policy: tick.Policy, *, now: float, wri
         for each in said:
             command = chat_command.parse(each.text)
             if command:
-                found += _obey(journal, incident, each, command, policy, now, write=write)
+                found += _obey(journal, incident, each, command, given, now, write=write)
         if said and write:
             with journal.transaction():
                 journal.show(incident, "heard", said[-1].message)
@@ -50,30 +62,46 @@ def _said(journal: Journal, chat: Chat, incident: str, rid: str) -> list[Said]:
 
 
 def _obey(
-    journal: Journal, incident: str, said: Said, command: Command, policy: tick.Policy, now: float, *, write: bool
+    journal: Journal, incident: str, said: Said, command: Command, given: Heard, now: float, *, write: bool
 ) -> list[tuple[str, Entry]]:
     with journal.transaction():
         entries = journal.entries(incident)
         if any(entry.data.get("message") == said.message for entry in entries):
             return []
         state = derive(incident, entries)
-        new = _entries(journal, incident, Status(state["status"]), said, command, policy, now)
+        new = _entries(journal, incident, state, said, command, given, now)
         asked = [replace(each, data={**each.data, "message": said.message}) for each in new]
         if write:
             journal.append(incident, asked)
     return [(state["name"], entry) for entry in asked[-1:]]
 
 
-def _entries(journal: Journal, incident: str, status: Status, said: Said, command: Command, policy: tick.Policy, now: float) -> list[Entry]:
+def _entries(
+    journal: Journal, incident: str, state: Mapping[str, Any], said: Said, command: Command, given: Heard, now: float
+) -> list[Entry]:
     at, words = utc(now), redact(command.words)
     if command.name == chat_command.ACKNOWLEDGE:
-        if status is not Status.OPEN:
+        if state["status"] != Status.OPEN:
             return []
         (entry,) = transition(Status.OPEN, Status.ACKNOWLEDGED, at=at, actor=said.user)
         return [replace(entry, text=f"{entry.text}: {words}" if words else entry.text)]
+    if command.name == chat_command.PUBLISH:
+        return [_publishing(journal, incident, state, said.user, words, given, at)]
     reason = words or "asked for in chat"
     try:
-        called = tick.escalate(journal, incident, policy, reason=reason, target=None, at=at, actor=said.user)
+        called = tick.escalate(journal, incident, given.policy, reason=reason, target=None, at=at, actor=said.user)
     except tick.Refused:
         return [Entry("note", at, actor=said.user, text=f"Asked to escalate ({reason}): everybody is called already")]
     return [called] if called else []
+
+
+def _publishing(journal: Journal, incident: str, state: Mapping[str, Any], user: str, name: str, given: Heard, at: str) -> Entry:
+    """What publishes a draft, or says why it is not published."""
+    may = [*(state["roles"].get(role, "") for role in ("communications", "commander")), *given.approvers]
+    if user.lower() not in {each.lower() for each in may if each}:
+        people = ", ".join(dict.fromkeys(each for each in may if each)) or "nobody yet: say who speaks for it with the playbook incident_assign"
+        return Entry("note", at, actor=user, text=f"Asked to publish {name}, and may not. Who may: {people}")
+    try:
+        return publish.publish(journal, incident, given.plan, publish.waiting(journal, incident, name.strip("`")), at=at, actor=user)
+    except publish.Refused as error:
+        return Entry("note", at, actor=user, text=f"Asked to publish {name}: {error}")

@@ -36,6 +36,9 @@ class Wanted:
     roles: dict[str, str] = field(default_factory=dict)
     concerns: tuple[str, ...] = ()
     force: bool = False
+    embargo: bool | None = None
+    healthy: bool | None = None
+    """Whether its service is healthy, where that was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
         return _opening(wanted, at=at, actor=actor)
     state = derive(incident, entries)
     planned = [*_details(state, wanted, at, actor), *_concerns(state, wanted, at, actor)]
+    planned += _embargo(derive(incident, [*entries, *planned])["embargo"], wanted, at, actor)
     severity = Severity(wanted.severity or state["severity"])
     if wanted.status is not None:
         planned += _stages(state, wanted, wanted.status, severity, at, actor)
@@ -116,7 +120,16 @@ def _opening(wanted: Wanted, *, at: str, actor: str) -> Change:
     note = (Entry("note", at, actor=actor, text=wanted.message),) if wanted.message else ()
     roles = _details({**after, "roles": {}}, Wanted(None, roles=wanted.roles), at, actor)
     concerns = _concerns({"concerns": []}, wanted, at, actor)
-    return Change(None, (*roles, *concerns, *note), {}, {**after, **wanted.roles, "concerns": list(wanted.concerns)})
+    under = "security" in wanted.concerns
+    embargo, under = _embargo(under, wanted, at, actor), under if wanted.embargo is None else wanted.embargo
+    return Change(None, (*roles, *concerns, *embargo, *note), {}, {**after, **wanted.roles, "concerns": list(wanted.concerns), "embargo": under})
+
+
+def _embargo(current: bool, wanted: Wanted, at: str, actor: str) -> list[Entry]:
+    if wanted.embargo is None or wanted.embargo is current:
+        return []
+    text = "Under embargo: nothing of it goes out" if wanted.embargo else "The embargo is lifted: what is published of it goes out"
+    return [Entry("changed", at, actor=actor, text=text, data={"embargo": wanted.embargo})]
 
 
 def _concerns(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list[Entry]:
@@ -152,6 +165,8 @@ def _stages(state: dict[str, Any], wanted: Wanted, stage: Status, severity: Seve
         raise Refused(f"to resolve a {severity} incident, also give {', '.join(missing)} (or force: true, and write it down later)")
     *inferred, last = transition(current, stage, at=at, actor=actor)
     data = dict(last.data)
+    if wanted.healthy is not None:
+        data["healthy"] = wanted.healthy
     if Status.RESOLVED in path:
         data["block"] = {key: resolution[key] for key in RESOLUTION if resolution.get(key)}
         if wanted.message:
@@ -171,4 +186,4 @@ def _said_last(entries: Sequence[Entry], message: str) -> bool:
 
 
 def _view(state: dict[str, Any]) -> dict[str, Any]:
-    return {**{key: state[key] for key in (*_SEEN, "concerns")}, **state["roles"], **state["resolution"]}
+    return {**{key: state[key] for key in (*_SEEN, "concerns", "embargo")}, **state["roles"], **state["resolution"]}

@@ -1,0 +1,93 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import Any, ClassVar
+
+from ansible_collections.incident.response.plugins.module_utils._core import publication
+from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.publication import Draft
+from ansible_collections.incident.response.plugins.module_utils._core.status_page import INCIDENT_STATES
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, publish
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
+from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._publishing import Publishing
+
+
+class ActionModule(ControllerAction):
+    """Drafts and publishes in the journal, and sends at once; what can't be sent now is tried again by the tick."""
+
+    SPEC: ClassVar = {
+        "state": {"type": "str", "choices": ["drafted", "published"], "default": "drafted"},
+        "audience": {"type": "str", "choices": list(publication.AUDIENCES), "default": publication.CUSTOMERS},
+        "occasion": {"type": "str", "choices": list(publication.OCCASIONS)},
+        "page_state": {"type": "str", "choices": list(INCIDENT_STATES)},
+        "text": {"type": "str", "default": ""},
+        **{name: {"type": "str"} for name in ("incident", "service", "draft")},
+    }
+    SPELLINGS: ClassVar = {"message": "text"}
+
+    def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        if self.drill(variables):
+            raise Refused("nothing of a drill goes out. Nothing was recorded.")
+        config = _catalogue.configuration(self.options["config"])
+        named = params["incident"] or str(variables.get("incident") or self.options["incident"] or "")
+        wanted = lifecycle.Wanted(None, incident=named, service="" if named else self.service_name(params["service"]) or "")
+        try:
+            folder = self.folder()
+            publishing = _publishing.publishing(config, folder)
+            with self.journal(folder) as journal:
+                incident = lifecycle.locate(journal, wanted) or ""
+                chosen, changed = self._record(journal, incident, publishing, params, self.origin(variables).actor)
+                sent, problems = self._deliver(journal, incident, publishing) if params["state"] == "published" and not self.check else ([], [])
+                if not self.check:
+                    self.send(folder, journal, [incident])
+        except publish.TemplateError as error:
+            raise Refused(f"{error}. Nothing was recorded.") from None
+        except (OSError, sqlite3.Error, ValueError) as error:
+            raise Refused(str(error)) from None
+        shown = {"draft": chosen.id, "audience": chosen.audience, "occasion": chosen.occasion, "subject": chosen.subject, "text": chosen.text}
+        result = {"changed": changed, **shown, "published": params["state"] == "published" and not self.check, "sent": sent}
+        result["diff"] = {"before": "", "after": f"{chosen.subject}\n\n{chosen.text}\n"}
+        if problems:
+            raise Refused(f"It is published on the timeline, but: {'; '.join(problems)}. What wasn't refused for good is tried again.", **result)
+        return result
+
+    def _record(
+        self, journal: SqliteJournal, incident: str, publishing: Publishing, params: dict[str, Any], actor: str
+    ) -> tuple[Draft, bool]:
+        """The draft that is meant, and whether anything is recorded."""
+        at, plan = utc(time.time()), publishing.plan
+        with journal.transaction():
+            if params["draft"]:
+                if params["state"] != "published":
+                    raise Refused("draft=… names a draft to publish: say state=published, too")
+                chosen, new = publish.waiting(journal, incident, params["draft"]), []
+            else:
+                asked = publish.Asked(
+                    params["audience"], params["occasion"] or publish.fitting(journal, incident, params["audience"]), params["text"].strip(),
+                    params["page_state"] or "",
+                )  # fmt: skip
+                chosen = publish.draft(journal, incident, plan, asked, at=at)
+                there = next((each for each in publication.drafts(journal.entries(incident)) if each.audience == chosen.audience), None)
+                same = there is not None and (there.subject, there.text) == (chosen.subject, chosen.text)
+                chosen = there if there and same else chosen
+                new = [] if same else [publication.drafting(chosen, at=at, actor=actor, auto=params["state"] == "published")]
+            if params["state"] == "published":
+                new.append(publish.publish(journal, incident, plan, chosen, at=at, actor=actor))
+            if new and not self.check:
+                journal.append(incident, new)
+        return chosen, bool(new)
+
+    @staticmethod
+    def _deliver(journal: SqliteJournal, incident: str, publishing: Publishing) -> tuple[list[str], list[str]]:
+        """What went out at once, and what did not."""
+        mailed = publish.mail(journal, incident, publishing.plan, clock=time.time)
+        shown, problems = publishing.show(journal)
+        told = [entry for _name, entry in [*mailed, *shown]]
+        failed = [entry.text for _name, entry in mailed if entry.state == "failed"]
+        return [entry.text for entry in told if entry.state == "ok"], [*failed, *problems]

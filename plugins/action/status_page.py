@@ -1,0 +1,63 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import Any, ClassVar
+
+from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.status_page import IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES
+from ansible_collections.incident.response.plugins.module_utils._usecases import status_page
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
+from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+
+
+class ActionModule(ControllerAction):
+    """Publishes in the journal, and brings the page up to date at once: the task ends well only when the page says it."""
+
+    SPEC: ClassVar = {
+        "state": {"type": "str", "choices": [*INCIDENT_STATES, *MAINTENANCE_STATES]},
+        "impact": {"type": "str", "choices": list(IMPACTS)},
+        **{name: {"type": "str"} for name in ("incident", "service", "title", "text", "starts", "ends")},
+        "components": {"type": "dict", "default": {}},
+        "notify": {"type": "bool", "default": True},
+    }
+    SPELLINGS: ClassVar = {"message": "text"}
+
+    def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        if self.drill(variables):
+            raise Refused("nothing of a drill goes out. Nothing was published.")
+        config = _catalogue.configuration(self.options["config"])
+        if config["status_page"]["provider"] == _publishing.NONE:
+            raise Refused("there is no status page: status_page.provider of the configuration is none. Nothing was published.")
+        try:
+            folder = self.folder()
+            publishing = _publishing.publishing(config, folder)
+            with self.journal(folder) as journal:
+                at = utc(time.time())
+                with journal.transaction():
+                    change = status_page.plan(journal, self._wanted(params, variables), publishing.listed, at=at, actor=self.origin(variables).actor)
+                    if change.entry and not self.check:
+                        journal.append(change.record, [change.entry])
+                problems = list[str]()
+                if not self.check:
+                    _shown, problems = publishing.show(journal)
+                    self.send(folder, journal, [change.name])
+        except (OSError, sqlite3.Error, ValueError) as error:
+            raise Refused(str(error)) from None
+        changed = bool(change.entry)
+        result = {"changed": changed, "post": change.after, "page": publishing.where, "diff": {"before": change.before, "after": change.after}}
+        if problems:
+            how = "It is recorded, and brought there by the next run or tick, or by this task again"
+            raise Refused(f"{'; '.join(problems)}. {how}.", **result)
+        return result
+
+    def _wanted(self, params: dict[str, Any], variables: dict[str, Any]) -> status_page.Wanted:
+        given = {name: params[name] or "" for name in ("state", "title", "impact", "text", "starts", "ends")}
+        alone = not params["state"] and not params["service"] and not params["incident"]
+        named = params["incident"] or ("" if alone or params["service"] else str(variables.get("incident") or self.options["incident"] or ""))
+        components = {str(name): str(state) for name, state in params["components"].items()}
+        service = "" if named else self.service_name(params["service"]) or ""
+        return status_page.Wanted(**given, incident=named, service=service, components=components, notify=params["notify"])

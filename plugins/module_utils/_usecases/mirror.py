@@ -1,0 +1,189 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bring what is published to the status page: each update once, in order, whatever fails or dies in between.
+
+How far a record is shown is kept beside it. What went out of an incident before an embargo stays as it is; nothing goes out after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from .._core import publication, status_page
+from .._core.incident import Entry, derive, utc
+from .._core.status_page import ALONE, Component, Page, Post, Record, Update
+from .._ports import Journal, StatusPage, StatusPageError
+
+_LOST = 120.0
+"""Seconds after which an update that somebody began to bring there, and never said how it ended, is looked for and brought again."""
+_SEEN, _REF, _CLAIM, _PROBLEM = "page", "page ref", "page claim", "page problem"
+_PAGE = f"{ALONE}page"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A component as the configuration has it."""
+
+    name: str
+    description: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a page has that no incident says. Without any `listed`, it lists the components that were ever named, and the `services`."""
+
+    title: str
+    url: str = ""
+    support_url: str = ""
+    listed: tuple[Listed, ...] = ()
+    services: tuple[str, ...] = ()
+
+
+def allowed(journal: Journal) -> list[Record]:
+    """The records without what may not go out."""
+    seen = journal.shown_by(_SEEN)
+    return [_cut(journal, record, int(seen.get(record.id) or 0)) for record in journal.published()]
+
+
+def page(journal: Journal, frame: Frame, records: Sequence[Record], *, at: str, write: bool) -> Page:
+    """The page as it is to be. A component is listed since it was seen on a page for the first time."""
+    histories = status_page.histories(records)
+    listed = frame.listed or tuple(Listed(name) for name in dict.fromkeys((*sorted({*histories, *frame.services}),)))
+    since = {each.name: journal.shown(_PAGE, f"since {each.name}") for each in listed}
+    if write and not all(since.values()):
+        with journal.transaction():
+            for name in [name for name, known in since.items() if not known]:
+                journal.show(_PAGE, f"since {name}", at)
+    components = tuple(_component(each, histories.get(each.name, ()), since[each.name] or at) for each in listed)
+    posts = [made for made in map(status_page.post, records) if made]
+    posts.sort(key=lambda each: (each.updates[0].at, each.name), reverse=True)
+    changed = max((entry.at for record in records for _position, entry in record.entries), default="")
+    return Page(frame.title, frame.url, changed or min((each.since for each in components), default=at), components, tuple(posts), frame.support_url)
+
+
+def rendered(journal: Journal, records: Sequence[Record]) -> None:
+    """Note that all of these are shown on a page that shows everything at once."""
+    seen = journal.shown_by(_SEEN)
+    ends = {record.id: str(record.entries[-1][0]) for record in records if record.entries}
+    fresh = {record: end for record, end in ends.items() if seen.get(record) != end}
+    if fresh:
+        with journal.transaction():
+            for record, end in fresh.items():
+                journal.show(record, _SEEN, end)
+
+
+def bring(journal: Journal, there: StatusPage, *, clock: Callable[[], float]) -> tuple[list[tuple[str, Entry]], list[StatusPageError]]:
+    """To a page at a provider: what came of it by the record's name, and what it did not take."""
+    found: list[tuple[str, Entry]] = []
+    problems: list[StatusPageError] = []
+    seen, records = journal.shown_by(_SEEN), allowed(journal)
+    now = status_page.current(status_page.histories(records))
+    for record in records:
+        for position, update in _missing(record, int(seen.get(record.id) or 0)):
+            problem = _bring_one(journal, there, record, position, update, now, clock, found)
+            if problem:
+                problems.append(problem)
+                if not problem.lasting:
+                    return found, problems
+    problems += _components(journal, there, now)
+    return found, problems
+
+
+def _cut(journal: Journal, record: Record, seen: int) -> Record:
+    """The record as far as it may go out: that of an incident under embargo ends where it is shown already."""
+    if record.id.startswith(ALONE) or not record.entries or record.entries[-1][0] <= seen:
+        return record
+    if not publication.silent(derive(record.id, journal.entries(record.id))):
+        return record
+    return replace(record, entries=tuple(each for each in record.entries if each[0] <= seen))
+
+
+def _component(listed: Listed, history: Sequence[tuple[str, str]], since: str) -> Component:
+    since = min(since, history[0][0]) if history else since
+    state = history[-1][1] if history else status_page.OPERATIONAL
+    return Component(listed.name, state, listed.description, listed.group, since, tuple(history))
+
+
+def _missing(record: Record, seen: int) -> list[tuple[int, Update | None]]:
+    """What isn't there yet, by its place; None for what says nothing but the states of components."""
+    post = status_page.post(record)
+    updates = {each.seq: each for each in post.updates} if post else {}
+    return [(position, updates.get(position)) for position, _entry in record.entries if position > seen]
+
+
+def _bring_one(
+    journal: Journal, there: StatusPage, record: Record, position: int, update: Update | None, now: Mapping[str, str],
+    clock: Callable[[], float], found: list[tuple[str, Entry]],
+) -> StatusPageError | None:  # fmt: skip
+    if update is None:
+        with journal.transaction():
+            journal.show(record.id, _SEEN, str(position))
+        return None
+    doubtful = _claim(journal, record.id, position, clock())
+    if doubtful is None:
+        return None
+    post = status_page.post(record)
+    assert post  # noqa: S101 - it has this update
+    update = replace(update, components={name: now.get(name, state) for name, state in update.components.items()})
+    try:
+        ref = _put(there, post, update, journal.shown(record.id, _REF), doubtful=doubtful)
+    except StatusPageError as error:
+        with journal.transaction():
+            journal.show(record.id, _CLAIM, f"{position} 0")  # whether it arrived all the same isn't known
+            if journal.shown(record.id, _PROBLEM) != f"{position} {error}":
+                entry = Entry("sent", utc(clock()), text=f"The status page does not show it: {error}", state="failed", data={"of": position})
+                journal.append(record.id, [entry])
+                journal.show(record.id, _PROBLEM, f"{position} {error}")
+                found.append((record.name, entry))
+        return error
+    entry = Entry("sent", utc(clock()), text=f"The status page shows it: {publication.words(update.status)}", state="ok", data={"of": position})
+    with journal.transaction():
+        journal.show(record.id, _REF, ref)
+        journal.show(record.id, _SEEN, str(position))
+        for name, state in update.components.items():
+            journal.show(_PAGE, f"state {name}", state)
+        journal.append(record.id, [entry])
+    found.append((record.name, entry))
+    return None
+
+
+def _claim(journal: Journal, record: str, position: int, now: float) -> bool | None:
+    """Whether somebody else has begun it and was lost; None where somebody is at it."""
+    with journal.transaction():
+        before = journal.shown(record, _CLAIM).split()
+        same = len(before) == 2 and before[0] == str(position)
+        if same and now - float(before[1]) < _LOST:
+            return None
+        if int(journal.shown(record, _SEEN) or 0) >= position:
+            return None
+        journal.show(record, _CLAIM, f"{position} {now}")
+        return same
+
+
+def _put(there: StatusPage, post: Post, update: Update, ref: str, *, doubtful: bool) -> str:
+    """Bring the update there, unless it is; the provider's id of the post. Raises StatusPageError."""
+    shown = there.find(post) if doubtful or not ref else None
+    if shown is None and not ref:
+        return there.create(post, update)
+    ref = shown.ref if shown else ref
+    if not (shown and (shown.status, shown.body.strip()) == (update.status, update.body.strip())):
+        there.update(ref, post, update)
+    return ref
+
+
+def _components(journal: Journal, there: StatusPage, now: Mapping[str, str]) -> list[StatusPageError]:
+    """Set the components whose state isn't what it was when it was set last. What somebody else sets there stays."""
+    problems = []
+    for name, state in now.items():
+        if (journal.shown(_PAGE, f"state {name}") or status_page.OPERATIONAL) == state:
+            continue
+        try:
+            there.set_component(name, state)
+        except StatusPageError as error:
+            problems.append(error)
+            continue
+        with journal.transaction():
+            journal.show(_PAGE, f"state {name}", state)
+    return problems

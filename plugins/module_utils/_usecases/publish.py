@@ -1,0 +1,223 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tell those outside, from whichever machine looks: by the policy, at the cadence, and each thing once.
+
+What is published is an entry first, and goes out from there: to the status page, to a channel, by mail. So nothing that was published
+is forgotten, and everything that went out is on the timeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._core import publication, status_page
+from .._core.incident import Entry, derive, utc
+from .._core.publication import CUSTOMERS, Draft, Rules
+from .._core.status import Status
+from .._core.status_page import OPERATIONAL, OVER
+from .._ports import Journal
+from .tick import watched
+
+IMPACT_OF = {"P0": "critical", "P1": "major", "P2": "minor", "P3": "none"}
+"""How bad a severity is for those outside."""
+
+
+class Refused(ValueError):
+    """It can't be done as it was asked for; the text says why, and what to do."""
+
+
+class TemplateError(Exception):
+    """The words can't be written: which template, and why."""
+
+
+class Undelivered(Exception):
+    """A mail was not taken on. `partly`: only for some; the others have it."""
+
+    def __init__(self, text: str, *, partly: bool = False) -> None:
+        super().__init__(text)
+        self.partly = partly
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The configuration's policy, and what carries it out.
+
+    `components`: those of a service. `write`: subject and text for an audience on an occasion; raises TemplateError. `channel`: what
+    customers are told is said there, too. `recipients`: how many addresses an audience has; `send` writes to them, raising Undelivered.
+    """
+
+    rules: Rules
+    components: Callable[[str], Sequence[str]]
+    write: Callable[[str, str, Mapping[str, Any]], tuple[str, str]]
+    channel: str = ""
+    recipients: Mapping[str, int] | None = None
+    send: Callable[[publication.Mail], str] | None = None
+    shows: bool = True
+    """Whether there is a status page at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A text for an audience. `status` is the state on the status page, empty for the one that fits the incident's."""
+
+    audience: str
+    occasion: str
+    message: str = ""
+    status: str = ""
+
+
+def look(journal: Journal, plan: Plan, *, clock: Callable[[], float], write: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
+    """All that the policy and the cadence ask for now, and the mails that are due: entries by the incident's name, and problems."""
+    found: list[tuple[str, Entry]] = []
+    problems: list[str] = []
+    for incident in watched(journal, clock()):
+        try:
+            found += _advance(journal, incident, plan, clock, write=write)
+        except TemplateError as error:
+            problems.append(f"{derive(incident, journal.entries(incident))['name']}: no draft could be written: {error}")
+        if write:
+            found += mail(journal, incident, plan, clock=clock)
+    return found, problems
+
+
+def draft(journal: Journal, incident: str, plan: Plan, asked: Asked, *, at: str) -> Draft:
+    """The text as it would be published, not recorded. Raises TemplateError; Refused where nothing may go out."""
+    entries = journal.entries(incident)
+    state = derive(incident, entries)
+    _refuse(state, asked)
+    post = _post(state, entries, plan, asked) if asked.audience == CUSTOMERS and plan.shows else {}
+    subject, text = plan.write(asked.audience, asked.occasion, _facts(state, entries, plan, asked, post, at))
+    if post:
+        post = {**post, "body": text, **({"title": subject} if not _shown(entries) else {})}
+    return Draft(publication.draft_id(incident, len(entries) + 1), asked.audience, asked.occasion, subject, text, post)
+
+
+def fitting(journal: Journal, incident: str, audience: str) -> str:
+    """The occasion, where nobody says which."""
+    entries = journal.entries(incident)
+    if Status(derive(incident, entries)["status"]).is_over:
+        return "resolved"
+    return "update" if publication.told(entries, audience) else "first_notice"
+
+
+def publish(journal: Journal, incident: str, plan: Plan, chosen: Draft, *, at: str, actor: str) -> Entry:
+    """The entry that publishes a draft. Raises Refused where nothing may go out. Inside a transaction; the caller appends it."""
+    state = derive(incident, journal.entries(incident))
+    why = publication.silent(state)
+    if why:
+        raise Refused(f"nothing of {state['name']} goes out: {why}. Nothing was published. {_LIFT}")
+    every = plan.rules.every.get(state["severity"]) if chosen.occasion != "resolved" else None
+    channel = plan.channel if chosen.audience == CUSTOMERS else ""
+    mails = (plan.recipients or {}).get(chosen.audience, 0)
+    return publication.publishing(chosen, at=at, actor=actor, channel=channel, mails=mails, next_due=publication.next_due(at, every))
+
+
+def waiting(journal: Journal, incident: str, name: str) -> Draft:
+    """The draft of that name. Raises Refused where it doesn't wait (any more)."""
+    entries = journal.entries(incident)
+    there = publication.drafts(entries)
+    found = next((each for each in there if each.id == name.strip().lower()), None)
+    if found:
+        return found
+    known = ", ".join(f"{each.id} ({each.audience}, {publication.words(each.occasion)})" for each in there) or "none waits"
+    raise Refused(f"there is no draft {name} that waits: it was published, or a newer one stands for it. Drafts: {known}")
+
+
+def mail(journal: Journal, incident: str, plan: Plan, *, clock: Callable[[], float]) -> list[tuple[str, Entry]]:
+    """Send what is published and not sent. Each is claimed in a transaction first: of two who look, one sends."""
+    found: list[tuple[str, Entry]] = []
+    while plan.send:
+        with journal.transaction():
+            entries = journal.entries(incident)
+            state = derive(incident, entries)
+            due = None if publication.silent(state) else next(publication.mails(entries, clock()), None)
+            if due is None:
+                break
+            journal.append(incident, [Entry("sending", utc(clock()), text=f"Writing to {due.audience}", data={"of": due.position})])
+        try:
+            entry = Entry("sent", utc(clock()), text=plan.send(due), state="ok", data={"of": due.position})
+        except Undelivered as error:
+            data = {"of": due.position, "partly": error.partly}
+            entry = Entry("sent", utc(clock()), text=f"The mail to {due.audience} was not taken on: {error}", state="failed", data=data)
+        with journal.transaction():
+            journal.append(incident, [entry])
+        found.append((state["name"], entry))
+    return found
+
+
+_LIFT = "Whoever may, lifts the embargo: -e embargo=false with the playbook incident_update"
+
+
+def _refuse(state: Mapping[str, Any], asked: Asked) -> None:
+    why = publication.silent(state)
+    if why:
+        raise Refused(f"nothing of {state['name']} goes out: {why}. Nothing was recorded. {_LIFT if state['embargo'] else ''}".rstrip())
+    if asked.occasion == "resolved" and not Status(state["status"]).is_over:
+        raise Refused(f"{state['name']} is {state['status']}: resolve it before anybody is told that it is")
+
+
+def _advance(journal: Journal, incident: str, plan: Plan, clock: Callable[[], float], *, write: bool) -> list[tuple[str, Entry]]:
+    found: list[Entry] = []
+    while new := _due(journal, incident, plan, clock()):
+        if write:
+            with journal.transaction():
+                new = _due(journal, incident, plan, clock())
+                journal.append(incident, new)
+        found += new
+        if not write:
+            break
+    return [(derive(incident, journal.entries(incident))["name"], each) for each in found]
+
+
+def _due(journal: Journal, incident: str, plan: Plan, now: float) -> list[Entry]:
+    """What is next; empty where there is nothing more."""
+    entries = journal.entries(incident)
+    state = derive(incident, entries)
+    changes = publication.following(state, entries, plan.components(state["service"]) if plan.shows else (), plan.rules)
+    if changes:
+        return [publication.setting(changes, at=utc(now), policy=True)]
+    occasion = publication.drafted(state, entries, plan.rules, now)
+    if not occasion:
+        return []
+    auto = state["severity"] in plan.rules.auto
+    said = publication.told(entries, CUSTOMERS)
+    known = [] if auto else publication.notes(entries, said[-1].at if said else "")
+    made = draft(journal, incident, plan, Asked(CUSTOMERS, occasion, "\n".join(known)), at=utc(now))
+    drafting = publication.drafting(made, at=utc(now), actor="", auto=auto)
+    return [drafting, publish(journal, incident, plan, made, at=utc(now), actor="")] if auto else [drafting]
+
+
+def _post(state: Mapping[str, Any], entries: Sequence[Entry], plan: Plan, asked: Asked) -> dict[str, Any]:
+    """What the status page is to say: the stage, how bad it is, what is affected."""
+    status = Status(state["status"])
+    before = _shown(entries)
+    fitting = before if before not in {"", *OVER} else "investigating"
+    fitting = "resolved" if status.is_over else "monitoring" if status is Status.MITIGATED else fitting
+    post: dict[str, Any] = {"status": asked.status or fitting, "impact": IMPACT_OF[state["severity"]]}
+    if not before:
+        claimed = status_page.claims(publication.record_of(entries))
+        post["components"] = {name: claimed.get(name, OPERATIONAL) for name in plan.components(state["service"])}
+    return post
+
+
+def _shown(entries: Sequence[Entry]) -> str:
+    """The state of its post on the status page; empty where it has none."""
+    made = status_page.post(publication.record_of(entries))
+    return made.status if made else ""
+
+
+def _facts(
+    state: Mapping[str, Any], entries: Sequence[Entry], plan: Plan, asked: Asked, post: Mapping[str, Any], at: str
+) -> dict[str, Any]:
+    """What a template may name."""
+    every = plan.rules.every.get(state["severity"]) if asked.occasion != "resolved" else None
+    said = publication.told(entries, asked.audience)
+    keys = ("name", "title", "service", "severity", "status", "opened_at", "mitigated_at", "resolved_at", "resolution", "url", "roles")
+    return {
+        **{key: state[key] for key in keys},
+        "components": list(plan.components(state["service"])) or ([state["service"]] if state["service"] else []),
+        "message": asked.message, "notes": publication.notes(entries, said[-1].at if said else ""),
+        "public_status": post.get("status", ""), "at": at, "next_update": publication.next_due(at, every),
+    }  # fmt: skip

@@ -1,0 +1,167 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a person or a program says on the status page, of an incident, of maintenance, or of components alone."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from .._core import publication, status_page
+from .._core.incident import Entry, derive, utc
+from .._core.status_page import ALONE, IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES, OPERATIONAL, OVER, Post
+from .._ports import Journal
+from . import lifecycle
+from .publish import IMPACT_OF, Refused
+
+COMPONENTS_ALONE = f"{ALONE}components"
+"""The record of components that are set without an incident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for; empty texts ask for nothing. `incident` is a name or id; for maintenance, any name that stays the same."""
+
+    state: str = ""
+    incident: str = ""
+    service: str = ""
+    title: str = ""
+    impact: str = ""
+    components: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+    notify: bool = True
+    starts: str = ""
+    ends: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be appended to a record: one entry, or none. `name` is what people call it."""
+
+    record: str
+    name: str
+    entry: Entry | None
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+def plan(journal: Journal, wanted: Wanted, listed: Collection[str], *, at: str, actor: str) -> Change:
+    """Raises Refused for what makes no sense, before anything is recorded. `listed` are the page's components, empty where any may be named."""
+    _known(wanted.components, listed)
+    record, name, silent = _record(journal, wanted)
+    if silent:
+        raise Refused(f"nothing of {name} goes out: {silent}. Nothing was published.")
+    entries = tuple((number, each) for number, each in enumerate(journal.entries(record), start=1) if each.kind == "published")
+    before = status_page.post(status_page.Record(record, name, (), entries))
+    claimed = status_page.claims(status_page.Record(record, name, (), entries))
+    said = _said(journal, record, wanted, before, claimed)
+    after = status_page.Record(record, name, (), (*entries, (0, Entry("published", at, data={"post": said}))))
+    changed = bool(said)
+    entry = Entry("published", at, actor=actor, text=_text(wanted, said), data={"post": said, "audience": publication.CUSTOMERS}) if changed else None
+    if entry and not wanted.state:
+        entry = publication.setting(said["components"], at=at, policy=False, actor=actor)
+    shown = status_page.post(after) if changed else before
+    return Change(record, name, entry, _view(name, before, claimed), _view(name, shown, {**claimed, **said.get("components", {})}))
+
+
+def _known(components: Mapping[str, str], listed: Collection[str]) -> None:
+    for name, state in components.items():
+        if listed and name not in listed:
+            near = difflib.get_close_matches(name, listed, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(listed)[:20])}"
+            raise Refused(f"the status page has no component {name}: {hint} (status_page.components). Nothing was published.")
+        if state not in status_page.COMPONENT_STATES:
+            raise Refused(f"{name} can't be {state}: its state is one of {', '.join(status_page.COMPONENT_STATES)}. Nothing was published.")
+
+
+def _record(journal: Journal, wanted: Wanted) -> tuple[str, str, str]:
+    """The record's id, its name, and why nothing may go out of it."""
+    found = journal.find(wanted.incident) if wanted.incident else None
+    if wanted.state in MAINTENANCE_STATES and found is None:
+        if not wanted.incident:
+            raise Refused("give the maintenance a name by `incident`, such as maintenance-2026-12-01-db: by it the next task finds it")
+        return f"{ALONE}{wanted.incident}", wanted.incident, ""
+    if not wanted.state and not wanted.incident and not wanted.service:
+        if not wanted.components:
+            raise Refused("say what is to be shown: a `state` with a `message`, or `components`")
+        return COMPONENTS_ALONE, "components", ""
+    if found is None:
+        found = lifecycle.locate(journal, lifecycle.Wanted(None, incident=wanted.incident, service=wanted.service))
+    if found is None:
+        raise Refused("which incident? Name it by `incident` or `service`")
+    state = derive(found, journal.entries(found))
+    return found, state["name"], publication.silent(state)
+
+
+def _said(journal: Journal, record: str, wanted: Wanted, before: Post | None, claimed: Mapping[str, str]) -> dict[str, Any]:
+    """The fields that change, empty where all is shown already."""
+    components = {name: state for name, state in wanted.components.items() if claimed.get(name, OPERATIONAL) != state or name not in claimed}
+    if not wanted.state:
+        for given in ("text", "title", "impact", "starts", "ends"):
+            if getattr(wanted, given):
+                raise Refused(f"`{'message' if given == 'text' else given}` needs a `state`: {', '.join((*INCIDENT_STATES, *MAINTENANCE_STATES))}")
+        return {"components": components} if components else {}
+    if not wanted.text:
+        raise Refused("say something with a `message`: those who read the page want to know more than the state")
+    if before and before.is_maintenance != (wanted.state in MAINTENANCE_STATES):
+        raise Refused(f"{before.name} is {'maintenance' if before.is_maintenance else 'an incident'} on the page, which can't become {wanted.state}")
+    times = _times(wanted, before)
+    if wanted.state in OVER:
+        components = {name: OPERATIONAL for name, state in claimed.items() if state != OPERATIONAL and name not in wanted.components} | components
+    severity = str(derive(record, journal.entries(record))["severity"]) if not record.startswith(ALONE) else ""
+    impact = wanted.impact or ("" if before else IMPACT_OF.get(severity, IMPACTS[0]))
+    title = wanted.title or ("" if before else _title({**claimed, **components}, wanted))
+    fresh: dict[str, Any] = {"title": title, "impact": impact, **times}
+    same = before is not None and (before.status, before.updates[-1].body) == (wanted.state, wanted.text)
+    said = {key: value for key, value in fresh.items() if value and (before is None or getattr(before, key) != value)}
+    if same and not components and not said:
+        return {}
+    said |= {"status": wanted.state, "body": wanted.text, "notify": wanted.notify}
+    return {**said, "components": components} if components else said
+
+
+def _times(wanted: Wanted, before: Post | None) -> dict[str, str]:
+    """When maintenance starts and ends, in UTC."""
+    found = {}
+    for key, text in (("starts", wanted.starts), ("ends", wanted.ends)):
+        if not text:
+            continue
+        if wanted.state not in MAINTENANCE_STATES:
+            raise Refused(f"`{key}` is for maintenance; an incident has begun")
+        try:
+            when = datetime.fromisoformat(text)
+        except ValueError:
+            raise Refused(f"{key}={text} is no time such as 2026-12-01T22:00:00Z") from None
+        found[key] = utc((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+    both = {**({"starts": before.starts, "ends": before.ends} if before else {}), **found}
+    if wanted.state == "scheduled" and not (both.get("starts") and both.get("ends")):
+        raise Refused("say when the maintenance `starts` and `ends`, as 2026-12-01T22:00:00Z")
+    if both.get("starts") and both.get("ends") and both["ends"] <= both["starts"]:
+        raise Refused(f"the maintenance would end ({both['ends']}) before it starts ({both['starts']})")
+    return found
+
+
+def _title(components: Mapping[str, str], wanted: Wanted) -> str:
+    kind = "Maintenance of" if wanted.state in MAINTENANCE_STATES else "Problems with"
+    return f"{kind} {', '.join(components) or 'our service'}"
+
+
+def _text(wanted: Wanted, said: Mapping[str, Any]) -> str:
+    if not wanted.state:
+        return ""
+    parts = ", ".join(f"{name} is {publication.words(state)}" for name, state in said.get("components", {}).items())
+    return f"Status page: {publication.words(wanted.state)}: {wanted.text}{f' ({parts})' if parts else ''}"
+
+
+def _view(name: str, post: Post | None, components: Mapping[str, str]) -> dict[str, Any]:
+    """What the task returns of it."""
+    update = post.updates[-1] if post else None
+    return {
+        "incident": name, "title": post.title if post else "", "state": post.status if post else "", "impact": post.impact if post else "",
+        "message": update.body if update else "", "components": dict(components), "starts": post.starts if post else "",
+        "ends": post.ends if post else "", "updates": len(post.updates) if post else 0,
+    }  # fmt: skip
+

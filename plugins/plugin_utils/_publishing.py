@@ -1,0 +1,231 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The configuration's status page, words and recipients, as the use cases take them."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import importlib.util
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jinja2
+from ansible_collections.incident.response.plugins.module_utils._core import publication
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, seconds, utc
+from ansible_collections.incident.response.plugins.module_utils._core.status_page import Account
+from ansible_collections.incident.response.plugins.module_utils._mail import Mailer, MailError
+from ansible_collections.incident.response.plugins.module_utils._ports import Journal, StatusPage, StatusPageError
+from ansible_collections.incident.response.plugins.module_utils._statuspage import static
+from ansible_collections.incident.response.plugins.module_utils._usecases import mirror, publish
+from ansible_collections.incident.response.plugins.plugin_utils import _config
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup, escape
+
+TEMPLATES = Path(__file__).absolute().parents[2] / "templates"
+_PACKAGE = static.__name__.rpartition(".")[0]
+_PROVIDERS = Path(static.__file__).parent
+STATIC, NONE = "static", "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """The policy, and how the status page is brought up to date. `show` answers with what came of it, by the record's name, and with problems."""
+
+    plan: publish.Plan
+    listed: tuple[str, ...]
+    """The components that may be named, empty where any may."""
+    where: str
+    """Where the page is, for people."""
+    show: Callable[[Journal], tuple[list[tuple[str, Entry]], list[str]]]
+
+
+def publishing(config: Mapping[str, Any], folder: Path) -> Publishing:
+    """Of a complete configuration. What can't be used says so when it is needed."""
+    section, words = config["status_page"], config["communication"]
+    listed = _listed(section["components"])
+    services = {name: str(entry.get("component", name)) for name, entry in config["services"].items()}
+    shows = section["provider"] != NONE
+    plan = publish.Plan(
+        rules=_rules(config),
+        components=partial(_components, services, {each.name for each in listed}, section["provider"] == STATIC),
+        write=Templates(words.get("templates", ""), section["url"] if section["provider"] == STATIC else "").write,
+        channel=config["channels"]["customer_success"],
+        recipients={audience: len(found) for audience, found in words["recipients"].items() if words.get("mail")},
+        send=partial(_send, config) if words.get("mail") else None,
+        shows=shows,
+    )
+    names = tuple(each.name for each in listed)
+    if section["provider"] == STATIC:
+        pages = Path(section["folder"]).expanduser() if "folder" in section else folder / "page"
+        used = sorted(set(services.values())) if services and not listed else ()
+        frame = mirror.Frame(section["title"], section["url"], section["support_url"], listed, tuple(used))
+        return Publishing(plan, names or tuple(used), str(pages / "index.html"), partial(_render, frame, pages, folder))
+    if not shows:
+        return Publishing(plan, names, "", lambda journal: ([], []))
+    return Publishing(plan, names, section["url"] or section["provider"], partial(_bring, section))
+
+
+def providers() -> list[str]:
+    """The names of all that the collection has."""
+    return [NONE, STATIC, *sorted(path.stem for path in _PROVIDERS.glob("[a-z]*.py") if hasattr(_loaded(path.stem), "provider"))]
+
+
+def _rules(config: Mapping[str, Any]) -> publication.Rules:
+    words, clocks = config["communication"], config["severities"]
+
+    def length(key: str) -> dict[str, float | None]:
+        return {name: _config.seconds(each[key]) if each[key] else None for name, each in clocks.items()}
+
+    return publication.Rules(
+        states=config["status_page"]["severities"], drafts=frozenset(words["severities"]), auto=frozenset(words["auto_publish"]),
+        after=_config.seconds(words["after"]), every=length("update_every"), resolve=length("resolve_within"),
+    )  # fmt: skip
+
+
+def _listed(components: Sequence[Any]) -> tuple[mirror.Listed, ...]:
+    given = [{"name": each} if isinstance(each, str) else each for each in components]
+    return tuple(mirror.Listed(each["name"], each.get("description", ""), each.get("group", "")) for each in given)
+
+
+def _components(services: Mapping[str, str], listed: set[str], embedded: bool, service: str) -> list[str]:
+    """Those of a service: the one that the catalogue names, else that of its own name, where the page has it. An embedded page without any
+    list has whatever there is."""
+    name = services.get(service, service)
+    return [name] if name and (name in listed or (embedded and not listed)) else []
+
+
+def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal) -> tuple[list[tuple[str, Entry]], list[str]]:
+    """Write the embedded page. Of two who do, the one that comes later has read the later state."""
+    try:
+        with (folder / "page.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            now = time.time()
+            records = mirror.allowed(journal)
+            page = mirror.page(journal, frame, records, at=utc(now), write=True)
+            static.write(static.render(page, now, TEMPLATES / "status_page"), pages)
+            mirror.rendered(journal, records)
+    except OSError as error:
+        return [], [f"the status page in {pages} can't be written: {error.strerror or error}"]
+    except jinja2.TemplateError as error:
+        return [], [f"the status page can't be written: {error}"]
+    return [], []
+
+
+def _bring(section: Mapping[str, Any], journal: Journal) -> tuple[list[tuple[str, Entry]], list[str]]:
+    try:
+        found, problems = mirror.bring(journal, provider(section), clock=time.time)
+    except StatusPageError as error:
+        return [], [f"the status page ({section['provider']}): {error}"]
+    return found, [f"the status page ({section['provider']}): {each}" for each in problems]
+
+
+def provider(section: Mapping[str, Any]) -> StatusPage:
+    """What the configuration's section `status_page` names, a provider that isn't embedded. Raises StatusPageError."""
+    module = _loaded(section["provider"])
+    make = getattr(module, "provider", None)
+    if make is None:
+        known = "" if section["provider"].endswith(".py") else f"; there are {', '.join(providers())}"
+        raise StatusPageError(f"status_page.provider: {section['provider']} is none{known}", lasting=True)
+    variable = str(section.get("token_env") or getattr(module, "TOKEN", ""))
+    components = {each["name"]: each.get("id", "") for each in section["components"] if isinstance(each, Mapping)}
+    components |= {each: "" for each in section["components"] if isinstance(each, str)}
+    token = os.environ.get(variable, "").strip()
+    if variable and not token:
+        raise StatusPageError(f"the environment has no {variable}, which is to hold the token (status_page.token_env)", lasting=True)
+    found: StatusPage = make(Account(section.get("page", ""), section["url"], token, section.get("user", ""), components))
+    return found
+
+
+def _loaded(name: str) -> ModuleType | None:
+    """The module of a provider's name, or of a file. Raises StatusPageError for a file that can't be used."""
+    if not name.endswith(".py"):
+        return importlib.import_module(f"{_PACKAGE}.{name}") if (_PROVIDERS / f"{name}.py").is_file() else None
+    path = Path(name).expanduser()
+    spec = importlib.util.spec_from_file_location(f"incident_response_{path.stem}", path)
+    try:
+        if spec is None or spec.loader is None:
+            raise ImportError("it is no Python file")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except Exception as error:  # it is somebody's own code
+        raise StatusPageError(f"status_page.provider: {path} can't be used: {type(error).__name__}: {error}", lasting=True) from None
+    return module
+
+
+class Templates:
+    """The words for each audience and occasion: one's own folder before the collection's, file by file."""
+
+    def __init__(self, own: str, page_url: str) -> None:
+        folders = [*([Path(own).expanduser()] if own else []), TEMPLATES / "communication"]
+        self._own, self._page_url = folders[0] if own else None, page_url
+        loader = jinja2.FileSystemLoader(folders)
+        self._text = ImmutableSandboxedEnvironment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=False, keep_trailing_newline=False)
+        self._html = ImmutableSandboxedEnvironment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=True)
+        self._text.filters |= {"clock": _clock, "since": _since}
+
+    def write(self, audience: str, occasion: str, facts: Mapping[str, Any]) -> tuple[str, str]:
+        """The subject, which the first line of a template is, and the text. Raises publish.TemplateError."""
+        name = f"{audience}/{occasion}.j2"
+        if self._own and not self._own.is_dir():
+            raise publish.TemplateError(f"communication.templates: there is no folder {self._own}")
+        text = self._made(self._text, name, {**facts, "page_url": self._page_url})
+        first, _line, rest = text.strip().partition("\n")
+        if not first.startswith("Subject:") or not rest.strip():
+            raise publish.TemplateError(f"the template {name} must begin with a line 'Subject: …', and say something after it")
+        return " ".join(first.removeprefix("Subject:").split()), rest.strip()
+
+    def html(self, subject: str, text: str) -> str:
+        """The text as a mail shows it. Raises publish.TemplateError."""
+        paragraphs = [Markup("<br>").join(escape(line) for line in part.splitlines()) for part in text.split("\n\n") if part.strip()]
+        return self._made(self._html, "mail.html.j2", {"subject": subject, "paragraphs": paragraphs, "page_url": self._page_url})
+
+    @staticmethod
+    def _made(environment: jinja2.Environment, name: str, facts: Mapping[str, Any]) -> str:
+        try:
+            return environment.get_template(name).render(facts)
+        except jinja2.TemplateNotFound as error:
+            raise publish.TemplateError(f"there is no template {error.name}") from None
+        except jinja2.TemplateSyntaxError as error:
+            raise publish.TemplateError(f"the template {error.name}, line {error.lineno}: {error.message}") from None
+        except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
+            raise publish.TemplateError(f"the template {name}: {error}") from None
+
+
+def _send(config: Mapping[str, Any], mail: publication.Mail) -> str:
+    """What is said of it on the timeline. Raises publish.Undelivered."""
+    words, section = config["communication"], config["status_page"]
+    given, to = words["mail"], words["recipients"][mail.audience]
+    password = os.environ.get(given.get("password_env", ""), "").strip()
+    if "user" in given and not password:
+        raise publish.Undelivered(f"the environment has no {given['password_env']}")
+    mailer = Mailer(given["host"], given["from"], given.get("port", 0), given.get("security", "starttls"), given.get("user", ""), password)
+    templates = Templates(words.get("templates", ""), section["url"] if section["provider"] == STATIC else "")
+    try:
+        mailer.send(to, mail.subject, f"{mail.text}\n", templates.html(mail.subject, mail.text), hidden=True)
+    except publish.TemplateError as error:
+        raise publish.Undelivered(str(error)) from None
+    except MailError as error:
+        raise publish.Undelivered(str(error), partly=error.partly) from None
+    return f"Wrote to {mail.audience}: {', '.join(to) if len(to) <= 5 else f'{len(to)} addresses'}"
+
+
+def _clock(at: str) -> str:
+    """A time as people outside read it."""
+    return datetime.fromisoformat(at).strftime("%H:%M UTC")
+
+
+def _since(until: str, at: str) -> str:
+    """How long it was, as `1 h 20 min`."""
+    minutes = max(1, round((seconds(until) - seconds(at)) / 60))
+    days, rest = divmod(minutes, 1440)
+    hours, minutes = divmod(rest, 60)
+    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,298 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The promises of what goes out: components by the policy, drafts at the cadence, nothing of a drill or under embargo, each mail once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.incident.response.plugins.module_utils._core import publication, status_page
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, derive, transition, utc
+from ansible_collections.incident.response.plugins.module_utils._core.publication import Mail, Rules
+from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
+from ansible_collections.incident.response.plugins.module_utils._core.status import Status
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._usecases import publish
+from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
+from ansible_collections.incident.response.plugins.plugin_utils._publishing import Templates
+
+OPENED = datetime.fromisoformat("2026-10-24T23:59:30+00:00").timestamp()
+RULES = Rules(
+    states={"P0": "major_outage", "P1": "degraded_performance"}, drafts={"P0", "P1"}, after=300, every={"P0": 600.0, "P1": 600.0},
+    resolve={"P0": 7200.0, "P1": 7200.0},
+)  # fmt: skip
+
+
+class Post:
+    """Notes what it sends; `broken` says why it doesn't."""
+
+    def __init__(self) -> None:
+        self.sent: list[Mail] = []
+        self.broken: publish.Undelivered | None = None
+
+    def send(self, mail: Mail) -> str:
+        if self.broken:
+            raise self.broken
+        self.sent.append(mail)
+        return f"Wrote to {mail.audience}"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[SqliteJournal]:
+    with SqliteJournal(tmp_path / "journal.db", b"k" * 32) as opened:
+        yield opened
+
+
+def opened(journal: SqliteJournal, severity: str = "P1", **more: Any) -> str:
+    with journal.transaction():
+        level = Severity(severity)
+        return open_incident(journal, title="Pool exhausted on db-7", service="api", severity=level, at=utc(OPENED), actor="ada", chat=False, **more)
+
+
+def adds(journal: SqliteJournal, incident: str, seconds: float, kind: str = "note", text: str = "News", **data: Any) -> None:
+    with journal.transaction():
+        journal.append(incident, [Entry(kind, utc(OPENED + seconds), actor="ada", text=text, data=data)])
+
+
+def goes(journal: SqliteJournal, incident: str, after: str, seconds: float, **data: Any) -> None:
+    with journal.transaction():
+        current = derive(incident, journal.entries(incident))["status"]
+        entries = transition(Status(current), Status(after), at=utc(OPENED + seconds), actor="ada")
+        journal.append(incident, [replace(each, data={**each.data, **data}) for each in entries])
+
+
+def plan(rules: Rules = RULES, post: Post | None = None, **more: Any) -> publish.Plan:
+    given = {"recipients": {"customers": 2}, "send": post.send} if post else {}
+    return publish.Plan(rules, lambda service: [service], Templates("", "").write, "customer-success", **{**given, **more})
+
+
+def look(journal: SqliteJournal, given: publish.Plan, seconds: float) -> list[str]:
+    return [entry.text for dummy, entry in publish.look(journal, given, clock=lambda: OPENED + seconds, write=True)[0]]
+
+
+def api(journal: SqliteJournal) -> list[str]:
+    return [state for dummy, state in status_page.histories(journal.published()).get("api", ())]
+
+
+# Components
+
+
+def test_a_component_follows_the_incident_and_is_cleared_when_it_is_resolved(journal: SqliteJournal) -> None:
+    incident, given = opened(journal), plan()
+    assert look(journal, given, 0) == ["Status page: api is degraded performance"]
+    assert look(journal, given, 0) == []
+    adds(journal, incident, 60, "changed", severity="P0")
+    assert look(journal, given, 60) == ["Status page: api is major outage"]
+    goes(journal, incident, "mitigated", 120)
+    assert look(journal, given, 120) == ["Status page: api is degraded performance"]
+    goes(journal, incident, "resolved", 180, healthy=True)
+    assert look(journal, given, 180) == ["Status page: api is operational"]
+    assert look(journal, given, 1e6) == []
+    assert api(journal) == ["degraded_performance", "major_outage", "degraded_performance", "operational"]
+
+
+def test_what_was_not_healthy_at_its_resolution_stays_as_it_is_until_it_is_closed(journal: SqliteJournal) -> None:
+    incident, given = opened(journal), plan()
+    look(journal, given, 0)
+    goes(journal, incident, "resolved", 60, healthy=False)
+    assert look(journal, given, 60) == []
+    goes(journal, incident, "closed", 120)
+    assert look(journal, given, 120) == ["Status page: api is operational"]
+
+
+def test_what_a_person_sets_stays_until_the_severity_changes_or_the_incident_is_over(journal: SqliteJournal) -> None:
+    incident, given = opened(journal), plan()
+    look(journal, given, 0)
+    with journal.transaction():
+        journal.append(incident, [publication.setting({"api": "partial_outage", "web": "major_outage"}, at=utc(OPENED), policy=False, actor="ada")])
+    assert look(journal, given, 60) == []
+    goes(journal, incident, "resolved", 120)
+    assert look(journal, given, 120) == ["Status page: api is operational, web is operational"]
+
+
+def test_of_two_incidents_the_worse_one_is_shown(journal: SqliteJournal) -> None:
+    first, second = opened(journal, "P0"), opened(journal, "P1")
+    look(journal, plan(), 0)
+    goes(journal, first, "resolved", 60)
+    look(journal, plan(), 60)
+    assert api(journal) == ["major_outage", "degraded_performance"]
+    goes(journal, second, "resolved", 120)
+    look(journal, plan(), 120)
+    assert api(journal)[-1] == "operational"
+
+
+@pytest.mark.parametrize("severity", ["P2", "P3"])
+def test_a_severity_that_the_policy_does_not_name_sets_nothing(journal: SqliteJournal, severity: str) -> None:
+    opened(journal, severity)
+    assert look(journal, plan(), 1e5) == []
+
+
+# Embargo and drills
+
+
+def test_nothing_goes_out_of_a_drill_or_under_embargo(journal: SqliteJournal) -> None:
+    given = plan(replace(RULES, auto={"P0"}, after=0), Post())
+    opened(journal, "P0", drill=True)
+    breach = opened(journal, "P0")
+    adds(journal, breach, 0, "changed", concerns=["security"])
+    assert look(journal, given, 0) == look(journal, given, 1e5) == []
+    with pytest.raises(publish.Refused, match="under embargo"):
+        publish.draft(journal, breach, given, publish.Asked("customers", "first_notice"), at=utc(OPENED))
+    assert journal.published() == []
+    adds(journal, breach, 1e5, "changed", embargo=False)
+    assert look(journal, given, 1e5)[0] == "Status page: api is major outage"
+
+
+def test_a_breach_that_is_suspected_later_stops_what_was_not_sent_yet(journal: SqliteJournal) -> None:
+    post = Post()
+    given = plan(replace(RULES, auto={"P1"}, after=0), post)
+    incident = opened(journal)
+    post.broken = publish.Undelivered("the server is down")
+    look(journal, given, 0)
+    adds(journal, incident, 1, "changed", concerns=["security"])
+    post.broken = None
+    assert look(journal, given, 1e4) == []
+    assert post.sent == []
+
+
+# Drafts
+
+
+def test_drafts_come_at_the_cadence_with_what_was_said_since_the_last_update(journal: SqliteJournal) -> None:
+    incident, given = opened(journal), plan()
+    look(journal, given, 0)
+    assert look(journal, given, 299) == []
+    adds(journal, incident, 200, text="Root cause: pool exhausted")
+    (first,) = look(journal, given, 300)
+    assert first.startswith("Draft for customers (first notice), to be published as ")
+    assert look(journal, given, 100000) == []  # the draft waits: nothing was promised to anybody yet
+    (made,) = publication.drafts(journal.entries(incident))
+    assert "Root cause: pool exhausted" in made.text
+    assert "db-7" not in made.text  # the title is for those inside
+    with journal.transaction():
+        journal.append(incident, [publish.publish(journal, incident, given, made, at=utc(OPENED + 400), actor="ada")])
+    assert publication.drafts(journal.entries(incident)) == []
+    adds(journal, incident, 500, text="Scaled the pool")
+    assert look(journal, given, 400 + 479) == []
+    look(journal, given, 400 + 480)
+    (second,) = publication.drafts(journal.entries(incident))
+    assert (second.occasion, "Scaled the pool" in second.text, "Root cause" in second.text) == ("update", True, False)
+    assert look(journal, given, 400 + 480 + 479) == []
+    look(journal, given, 400 + 480 + 480)
+    assert [each.id for each in publication.drafts(journal.entries(incident))] != [second.id]  # a newer one stands for it
+
+
+def publishes(journal: SqliteJournal, incident: str, given: publish.Plan, occasion: str, seconds: float) -> None:
+    made = publish.draft(journal, incident, given, publish.Asked("customers", occasion), at=utc(OPENED + seconds))
+    with journal.transaction():
+        journal.append(incident, [publish.publish(journal, incident, given, made, at=utc(OPENED + seconds), actor="ada")])
+
+
+def test_mitigation_and_resolution_are_drafted_at_once_for_those_who_know_of_it(journal: SqliteJournal) -> None:
+    incident, given = opened(journal), plan()
+    publishes(journal, incident, given, "first_notice", 1)
+    look(journal, given, 1)
+    goes(journal, incident, "mitigated", 60)
+    assert any("(update)" in each for each in look(journal, given, 60))
+    (draft,) = publication.drafts(journal.entries(incident))
+    assert draft.post["status"] == "monitoring"
+    goes(journal, incident, "resolved", 120)
+    assert any("(resolved)" in each for each in look(journal, given, 120))
+    assert look(journal, given, 1e6) == []
+    (draft,) = publication.drafts(journal.entries(incident))
+    assert draft.post["status"] == "resolved"
+    assert "lasted 2 min" in draft.text
+
+
+def test_what_was_never_told_is_not_called_solved(journal: SqliteJournal) -> None:
+    incident, given = opened(journal), plan()
+    goes(journal, incident, "resolved", 60)
+    assert not any("Draft" in each for each in look(journal, given, 1e5))
+
+
+def test_a_delay_is_told_once_when_it_is_not_resolved_in_time(journal: SqliteJournal) -> None:
+    incident, given = opened(journal), plan()
+    publishes(journal, incident, given, "first_notice", 7000)
+    assert any("(delay)" in each for each in look(journal, given, 7600))
+    assert not any("(delay)" in each for each in look(journal, given, 9600))
+
+
+def test_what_goes_out_by_itself_has_nothing_that_people_wrote(journal: SqliteJournal) -> None:
+    incident = opened(journal)
+    adds(journal, incident, 1, text="password of db-7 was in the log")
+    given = plan(replace(RULES, auto={"P1"}, after=60))
+    assert any(each.startswith("Published for customers (first notice), by the status page, #customer-success") for each in look(journal, given, 60))
+    (record,) = journal.published()
+    made = status_page.post(record)
+    assert made and made.title == "Problems with api"
+    assert "password" not in made.updates[0].body
+    assert "db-7" not in made.updates[0].body
+    assert made.components == {"api": "degraded_performance"}
+    assert made.impact == "major"
+
+
+def test_a_draft_is_published_once_and_a_wrong_name_says_which_there_are(journal: SqliteJournal) -> None:
+    incident, given = opened(journal), plan()
+    look(journal, given, 300)
+    (made,) = publication.drafts(journal.entries(incident))
+    assert publish.waiting(journal, incident, f" {made.id.upper()} ") == made
+    with pytest.raises(publish.Refused, match=made.id):
+        publish.waiting(journal, incident, "nothing")
+
+
+def test_that_it_is_resolved_is_told_only_when_it_is(journal: SqliteJournal) -> None:
+    with pytest.raises(publish.Refused, match="resolve it before"):
+        publish.draft(journal, opened(journal), plan(), publish.Asked("customers", "resolved"), at=utc(OPENED))
+
+
+# Mail
+
+
+def test_a_mail_is_sent_once_and_tried_again_only_where_all_of_it_failed(journal: SqliteJournal) -> None:
+    post = Post()
+    given, incident = plan(post=post), opened(journal)
+    publishes(journal, incident, given, "first_notice", 0)
+    post.broken = publish.Undelivered("the server is down")
+    assert "not taken on: the server is down" in look(journal, given, 0)[-1]
+    assert not any("mail" in each for each in look(journal, given, 59))
+    post.broken = None
+    assert look(journal, given, 61)[-1] == "Wrote to customers"
+    assert not any("Wrote" in each for each in look(journal, given, 1e4))
+    assert len(post.sent) == 1
+
+
+def test_who_was_refused_is_said_and_the_others_get_no_second_mail(journal: SqliteJournal) -> None:
+    post = Post()
+    given, incident = plan(post=post), opened(journal)
+    publishes(journal, incident, given, "first_notice", 0)
+    post.broken = publish.Undelivered("no mailbox gone@example.com; the others have it", partly=True)
+    assert "no mailbox gone@example.com" in look(journal, given, 0)[-1]
+    post.broken = None
+    look(journal, given, 1e4)
+    assert post.sent == []
+
+
+def test_a_sender_that_was_killed_is_stepped_in_for(journal: SqliteJournal) -> None:
+    post = Post()
+    given, incident = plan(post=post), opened(journal)
+    publishes(journal, incident, given, "first_notice", 0)
+    position = len(journal.entries(incident))
+    adds(journal, incident, 1, "sending", of=position)
+    assert not any("Wrote" in each for each in look(journal, given, 120))
+    assert any("Wrote" in each for each in look(journal, given, 121))
+
+
+def test_damaged_entries_say_nothing_and_stop_nothing(journal: SqliteJournal) -> None:
+    """The record may hold what an older or a broken version wrote."""
+    incident = opened(journal)
+    damaged: list[Mapping[str, Any]] = [{"draft": "x"}, {"draft": {"audience": 1}}, {"post": 7}, {"post": {"components": [1], "status": 5}}, {"of": "x"}]
+    for data in damaged:
+        for kind in ("draft", "published", "sent"):
+            adds(journal, incident, 1, kind, **data)
+    look(journal, plan(post=Post()), 400)
+    assert status_page.histories(journal.published())

@@ -85,7 +85,8 @@ def _rules(config: Mapping[str, Any]) -> publication.Rules:
         return {name: _config.seconds(each[key]) if each[key] else None for name, each in clocks.items()}
 
     return publication.Rules(
-        states=config["status_page"]["severities"], drafts=frozenset(words["severities"]), auto=frozenset(words["auto_publish"]),
+        states={name: state for name, state in config["status_page"]["severities"].items() if state},
+        drafts=frozenset(words["severities"]), auto=frozenset(words["auto_publish"]),
         after=_config.seconds(words["after"]), every=length("update_every"), resolve=length("resolve_within"),
     )  # fmt: skip
 

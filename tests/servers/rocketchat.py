@@ -38,7 +38,7 @@ BOT = "incident-bot"
 TOKEN = "bot-token"  # noqa: S105 - of no server but this one
 USERS = {"bot-id": BOT, "alice-id": "alice", "bob-id": "bob", "carol-id": "carol", "dora-id": "dora"}
 TEAMS = {"oncall": ["alice", "bob"], "leadership": ["dora"]}
-SEEDED = ("incidents", "security", "devops", "general")
+SEEDED = ("incidents", "security", "devops", "general", "customer-success")
 LONGEST_MESSAGE = 5000  # Message_MaxAllowedSize, in UTF-16 units
 
 

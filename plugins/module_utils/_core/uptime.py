@@ -47,9 +47,9 @@ def days(component: Component, now: float, count: int = 90) -> list[Day]:
     """
     today = int(now // DAY)
     first = today - count + 1
-    spent: list[dict[str, float]] = [{} for _ in range(count)]
-    for (begun, state), (ended, _) in pairwise([*_changes(component), (now, "")]):
-        begun, ended = max(begun, first * DAY), min(ended, now)
+    spent: list[dict[str, float]] = [{} for dummy in range(count)]
+    for (begun, state), following in pairwise([*_changes(component), (now, "")]):
+        begun, ended = max(begun, first * DAY), min(following[0], now)
         while begun < ended:
             day = int(begun // DAY)
             until = min(ended, (day + 1) * DAY)

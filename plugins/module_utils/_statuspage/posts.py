@@ -1,0 +1,86 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A post as providers have it: its title where that has to hold the incident's name, and its newest update in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from .._core.status_page import Post, Shown
+from .errors import lasting
+from .shape import text
+
+
+def names(post: Post) -> tuple[str, ...]:
+    """All names of the incident, the one that people know it by first."""
+    return tuple(name for name in dict.fromkeys((post.name, *post.names)) if name)
+
+
+def titled(post: Post, longest: int) -> str:
+    """The title with the incident's name at its end: what finds it again where a provider holds no key of ours.
+
+    Two incidents may have the same title, and a title may change: the name stays, and no two incidents share it.
+    """
+    mark = f" ({post.name})"
+    return short(post.title, longest - len(mark)) + mark
+
+
+def short(title: str, longest: int) -> str:
+    """A title that a provider takes."""
+    return title if len(title) <= longest else title[: longest - 1] + "…"
+
+
+def is_titled(title: str, post: Post) -> bool:
+    """Whether `titled` made it, under any of the incident's names."""
+    return any(title.rstrip().endswith(f"({name})") for name in names(post))
+
+
+def newest(updates: Iterable[Any], stamp: str) -> Any | None:
+    """The update with the latest time at `stamp`; of those of the same time the last of the list. None without any."""
+    found, latest = None, datetime.min
+    for each in updates:
+        when = moment(text(each, stamp))
+        if found is None or when >= latest:
+            found, latest = each, when
+    return found
+
+
+def moment(stamp: str) -> datetime:
+    """A time as JSON has it, in UTC without saying so. Raises StatusPageError."""
+    try:
+        when = datetime.fromisoformat(stamp)
+    except ValueError:
+        raise lasting(f"the provider answered with a time that is none: {stamp[:40]}") from None
+    return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
+
+
+def shown(ref: str, state: str, body: str, post: Post, theirs: Mapping[str, str]) -> Shown:
+    """What the provider shows, in our words: `theirs` has its state for each of ours.
+
+    Where several of ours are one of theirs, and where it has trimmed the text, the update of ours that it must be is what is answered.
+    A state that it has and we don't is none of ours: empty.
+    """
+    fitting = [ours for ours, other in theirs.items() if other == state]
+    for update in reversed(post.updates):
+        if update.status in fitting and _plain(update.body) == _plain(body):
+            return Shown(ref, update.status, update.body)
+    return Shown(ref, fitting[0] if fitting else "", body)
+
+
+def window(post: Post, what: str) -> tuple[str, str]:
+    """From when until when a maintenance is. Raises StatusPageError where that isn't known."""
+    if not (post.starts and post.ends):
+        raise lasting(f"{what} takes a maintenance only with its start and its end: {post.name} lacks {'starts' if not post.starts else 'ends'}")
+    return post.starts, post.ends
+
+
+def no_maintenance(post: Post, what: str) -> None:
+    """Raises StatusPageError where the post is a maintenance, for providers that can't be told of one."""
+    if post.is_maintenance:
+        raise lasting(f"{what} can't be told of maintenance by this collection: enter {post.name} there by hand")
+
+
+def _plain(body: str) -> str:
+    return body.replace("\r\n", "\n").strip()

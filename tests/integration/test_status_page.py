@@ -1,0 +1,330 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The promises of the status page, and of the words to those who wait, by the modules and playbooks that people run."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers.mail import MailServer
+from servers.running import RocketChat
+from sites import Site, eventually
+
+SILENT = {"P0": None, "P1": None}
+SECRET = "k3y-" + "9f8e7d6c5b4a"
+
+
+def configured(site: Site, **sections: Any) -> None:
+    path = site.folder / "incident-response.json"
+    path.write_text(json.dumps(sections))
+    site.environment["INCIDENT_CONFIG"] = str(path)
+
+
+def does(site: Site, module: str, arguments: dict[str, Any], *more: str) -> dict[str, Any]:
+    """The result of a task; `failed` says whether it did."""
+    code, output = site.ad_hoc(module, json.dumps(arguments), *more)
+    found = re.search(r"localhost \| \S+ ?(?:=>)? ?(\{.*?^\})", output, re.DOTALL | re.MULTILINE)
+    assert found, output
+    result: dict[str, Any] = json.loads(found[1])
+    return {**result, "failed": code != 0}
+
+
+def opened(site: Site, **more: Any) -> None:
+    assert not does(site, "rocketchat_incident", {"state": "open", "service": "api", "title": "The pool on db-7 is empty", **more})["failed"]
+
+
+def summary(site: Site) -> dict[str, Any]:
+    path = site.state / "page" / "api" / "v2" / "summary.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"components": [], "incidents": []}
+    return found
+
+
+def states(site: Site) -> dict[str, str]:
+    return {each["name"]: each["status"] for each in summary(site)["components"] if not each.get("group")}
+
+
+def kinds(site: Site, kind: str) -> list[dict[str, Any]]:
+    return [entry for entry in site.incidents()[0]["entries"] if entry["kind"] == kind]
+
+
+# The page follows
+
+
+def test_a_run_without_any_configuration_leaves_a_page_that_follows_the_incident(site: Site) -> None:
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code == 0, output
+    assert eventually(lambda: states(site) == {"api": "degraded_performance"}), site.courier_log()
+    assert (site.state / "page" / "index.html").stat().st_mode & 0o444 == 0o444
+    resolution = {"root_cause": "Pool too small", "fix": "Pool of 50", "monitoring": "Alert", "next": "Review"}
+    code, output = site.run("-e", json.dumps({"service": "api", **resolution}), playbook="playbooks/incident/resolve.yml")
+    assert code == 0, output
+    assert eventually(lambda: states(site) == {"api": "operational"}), site.courier_log()
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_service_that_is_not_healthy_is_resolved_only_by_force_and_stays_ill_on_the_page(site: Site, forced: bool) -> None:
+    commands = {word: ["true"] for word in ("start", "stop", "status")}
+    configured(site, services={"api": {"hosts": "prod-api-*", "backend": "command", "health": {"command": ["false"]}, "commands": commands}})
+    opened(site)
+    assert eventually(lambda: states(site) == {"api": "degraded_performance"}), site.courier_log()
+    force = {"force": True, "message": "It is switched off for good"} if forced else {}
+    code, output = site.run("-e", json.dumps({"service": "api", **force}), playbook="playbooks/incident/resolve.yml")
+    assert (code == 0) is forced, output
+    (incident,) = site.incidents()
+    assert incident["status"] == ("resolved" if forced else "open")
+    assert incident["healthy"] is not forced
+    assert not eventually(lambda: states(site) != {"api": "degraded_performance"}, seconds=3)
+
+
+def test_a_policy_that_names_no_severity_sets_nothing_and_a_page_that_is_none_is_not_written(site: Site) -> None:
+    configured(site, status_page={"provider": "none"})
+    opened(site)
+    assert not eventually(lambda: (site.state / "page").exists() or bool(kinds(site, "published")), seconds=3)
+    result = does(site, "status_page", {"service": "api", "state": "identified", "message": "x"})
+    assert "there is no status page" in result["msg"]
+    configured(site, status_page={"severities": SILENT})
+    opened(site, severity="P0")
+    assert eventually((site.state / "page" / "index.html").exists), site.courier_log()
+    assert kinds(site, "published") == []
+
+
+# What people say on it
+
+
+def test_the_module_says_it_once_and_check_mode_predicts_it(site: Site) -> None:
+    components = ["api", {"name": "Web site", "description": "What people see", "group": "Front"}]
+    configured(site, status_page={"components": components, "severities": SILENT})
+    opened(site)
+    steps: list[dict[str, Any]] = [
+        {"state": "investigating", "message": "We look", "components": {"Web site": "partial_outage"}},
+        {"state": "identified", "message": "A disk is full", "impact": "critical", "title": "Slow answers"},
+        {"state": "resolved", "message": "It is over"},
+    ]
+    for step in steps:
+        arguments = {"service": "api", **step}
+        predicted, first, again = (does(site, "status_page", arguments, *more) for more in (("--check", "--diff"), (), ()))
+        assert (predicted["changed"], first["changed"], again["changed"]) == (True, True, False)
+        assert predicted["post"] == first["post"] == again["post"]
+    incidents = json.loads((site.state / "page/api/v2/incidents.json").read_text())["incidents"]
+    assert [update["body"] for update in incidents[0]["incident_updates"]] == ["It is over", "A disk is full", "We look"]
+    assert (incidents[0]["name"], incidents[0]["impact"], incidents[0]["status"]) == ("Slow answers", "critical", "resolved")
+    assert summary(site)["status"]["indicator"] == "none"
+    assert states(site) == {"api": "operational", "Web site": "operational"}
+    assert len(kinds(site, "published")) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"service": "api", "state": "identified", "message": "x", "components": {"apj": "operational"}}, "did you mean api?"),
+        ({"service": "api", "state": "identified", "message": "x", "components": {"api": "broken"}}, "api can't be broken"),
+        ({"service": "api", "state": "identified"}, "say something with a `message`"),
+        ({"service": "web", "state": "identified", "message": "x"}, "there is no incident of web"),
+        ({"service": "api", "state": "broken", "message": "x"}, "value of state must be one of"),
+        ({"incident": "m", "state": "scheduled", "message": "x", "starts": "soon", "ends": "later"}, "starts=soon is no time"),
+    ],
+)
+def test_bad_input_publishes_nothing(site: Site, arguments: dict[str, Any], says: str) -> None:
+    configured(site, status_page={"components": ["api"], "severities": SILENT})
+    opened(site)
+    assert says in does(site, "status_page", arguments)["msg"]
+    assert kinds(site, "published") == []
+
+
+def test_maintenance_is_announced_by_the_playbook(site: Site) -> None:
+    said = {"incident": "maintenance-db", "state": "scheduled", "title": "New disks", "message": "Read-only for a while"}
+    said |= {"starts": "2036-12-01T22:00:00Z", "ends": "2036-12-01T23:00:00Z"}
+    code, output = site.run("-e", json.dumps(said), playbook="playbooks/status_page.yml")
+    assert code == 0, output
+    assert str(site.state / "page" / "index.html") in output
+    (maintenance,) = summary(site)["scheduled_maintenances"]
+    assert (maintenance["name"], maintenance["status"], maintenance["scheduled_for"][:16]) == ("New disks", "scheduled", "2036-12-01T22:00")
+    assert site.incidents() == []
+
+
+def test_two_who_write_at_once_lose_no_update(site: Site) -> None:
+    """Six tasks in six processes, and couriers beside them: the page has all that was said."""
+    configured(site, status_page={"severities": SILENT})
+    opened(site)
+    with ThreadPoolExecutor(6) as several:
+        tasks = [{"service": "api", "state": "investigating", "message": f"Update {number}"} for number in range(6)]
+        for result in several.map(lambda each: does(site, "status_page", each), tasks):
+            assert result["changed"]
+    (incident,) = summary(site)["incidents"]
+    assert sorted(update["body"] for update in incident["incident_updates"]) == [f"Update {number}" for number in range(6)]
+
+
+@pytest.mark.parametrize("folder", ["a file is in its place", "its folder is not ours"])
+def test_a_page_that_cannot_be_written_fails_and_is_written_later(site: Site, folder: str) -> None:
+    pages = site.folder / "pages"
+    configured(site, status_page={"severities": SILENT, "folder": str(pages)})
+    opened(site)
+    if folder.startswith("a file"):
+        pages.write_text("something else")
+    else:
+        (site.folder / "elsewhere").mkdir()
+        pages.symlink_to(site.folder / "elsewhere")
+    result = does(site, "status_page", {"service": "api", "state": "identified", "message": "A disk is full"})
+    assert result["failed"]
+    assert str(pages) in result["msg"]
+    assert "brought there by the next run or tick" in result["msg"]
+    pages.unlink()
+    result = does(site, "status_page", {"service": "api", "state": "identified", "message": "A disk is full"})
+    assert not result["changed"]
+    assert "A disk is full" in (pages / "index.html").read_text()
+
+
+# Nothing of a drill, nothing of a breach
+
+
+def test_nothing_of_a_breach_goes_out_until_the_embargo_is_lifted(site: Site) -> None:
+    configured(site, communication={"auto_publish": ["P0"], "after": "0s"})
+    code, output = site.run(
+        "-e", json.dumps({"service": "api", "severity": "P0", "concerns": ["security"], "title": "Intruder"}), playbook="playbooks/incident/open.yml"
+    )
+    assert code == 0, output
+    for module, arguments in (
+        ("status_page", {"service": "api", "state": "identified", "message": "x"}),
+        ("status_page", {"service": "api", "components": {"api": "major_outage"}}),
+        ("incident_communicate", {"service": "api", "state": "published"}),
+        ("incident_communicate", {"service": "api", "audience": "internal"}),
+    ):
+        result = does(site, module, arguments)
+        assert "under embargo" in result["msg"]
+    assert site.run(playbook="playbooks/tick.yml")[0] == 0
+    assert kinds(site, "published") == kinds(site, "draft") == []
+    assert states(site) == {}
+    code, output = site.run("-e", '{"service": "api", "embargo": false}', playbook="playbooks/incident/update.yml")
+    assert code == 0, output
+    assert eventually(lambda: states(site) == {"api": "major_outage"}), site.courier_log()
+    assert "Intruder" not in (site.state / "page" / "index.html").read_text()
+
+
+def test_nothing_of_a_drill_goes_out(site: Site) -> None:
+    code, output = site.run("-e", "service=api host=prod-api-01 drill=true")
+    assert code == 0, output
+    for module in ("status_page", "incident_communicate"):
+        arguments = {"service": "api", "state": "published" if module.startswith("inc") else "identified", "message": "x"}
+        assert "drill" in does(site, module, arguments, "-e", "drill=true")["msg"]
+        assert "it is a drill" in does(site, module, {**arguments, "incident": site.incidents()[0]["name"], "service": None})["msg"]
+    assert kinds(site, "published") == []
+
+
+# Words to those who wait
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
+def test_a_text_is_drafted_shown_approved_and_sent_to_everybody(site: Site, tmp_path: Path, chat: RocketChat) -> None:
+    with MailServer(tmp_path, security="starttls", user="bot", password=SECRET) as server:
+        mail = {"host": "localhost", "port": server.port, "user": "bot", "password_env": "MAIL_PASSWORD", "from": "status@example.com"}
+        to = ["ada@customer.example", "gone@refused.example", "joan@customer.example"]
+        configured(site, communication={"mail": mail, "recipients": {"customers": to}}, status_page={"url": "https://status.example.com"})
+        site.environment |= {"SSL_CERT_FILE": str(server.certificate), "MAIL_PASSWORD": SECRET, **chat.environment()}
+        opened(site)
+        playbook = "playbooks/incident/communicate.yml"
+        code, output = site.run("-e", '{"service": "api", "message": "Some requests <b>fail</b>."}', "--check", playbook=playbook)
+        assert code == 0, output
+        assert kinds(site, "draft") == []
+        code, output = site.run("-e", '{"service": "api", "message": "Some requests <b>fail</b>."}', playbook=playbook)
+        assert code == 0, output
+        (draft,) = re.findall(r"-e approve=(\w+)", output)
+        assert kinds(site, "published")[1:] == []
+        assert server.mails == []
+        code, output = site.run("-e", f"service=api approve={draft}", playbook=playbook)
+        assert "gone@refused.example (550 no such mailbox)" in " ".join(output.split()), output
+        code, output = site.run("-e", f"service=api approve={draft}", playbook=playbook)
+        assert code != 0
+        assert f"there is no draft {draft} that waits" in output
+    (got,) = server.mails
+    assert got.recipients == ["ada@customer.example", "joan@customer.example"]
+    assert "customer.example" not in got.message.as_string()
+    assert got.message["Subject"] == "Problems with api"
+    plain, html = (got.message.get_body((kind,)) for kind in ("plain", "html"))
+    assert plain and html
+    assert "Some requests <b>fail</b>." in plain.get_content()
+    assert "Some requests &lt;b&gt;fail&lt;/b&gt;." in html.get_content()
+    assert "https://status.example.com" in html.get_content()
+    (incident,) = summary(site)["incidents"]
+    assert "Some requests <b>fail</b>." in incident["incident_updates"][0]["body"]
+    assert "<b>fail" not in (site.state / "page" / "index.html").read_text()
+    assert eventually(lambda: site.incidents()[0]["pending"] == 0), site.courier_log()
+    assert [message["msg"] for message in chat.messages("customer-success") if "Problems with api" in message["msg"]]
+    assert [entry["state"] for entry in kinds(site, "sent")] == ["failed"]
+    assert SECRET not in json.dumps(site.incidents())
+
+
+def test_whoever_speaks_for_the_incident_publishes_in_chat_and_nobody_else(site: Site, chat: RocketChat) -> None:
+    configured(site, communication={"after": "0s"})
+    site.environment |= chat.environment()
+    opened(site, communications="alice")
+    assert site.run(playbook="playbooks/tick.yml")[0] == 0
+    assert eventually(lambda: site.incidents()[0]["pending"] == 0), site.courier_log()
+    channel = site.incidents()[0]["channel"]
+    (asked,) = [message["msg"] for message in chat.messages(channel) if "!publish" in message["msg"]]
+    assert asked.startswith("@alice ")
+    (draft,) = re.findall(r"!publish (\w+)", asked)
+    for user in ("bob", "alice"):
+        chat.person(user, room=channel, text=f"!publish {draft}")
+    code, output = site.run(playbook="playbooks/tick.yml")
+    assert code == 0, output
+    texts = [entry["text"] for entry in site.incidents()[0]["entries"]]
+    assert f"Asked to publish {draft}, and may not. Who may: alice" in texts
+    assert [entry["actor"] for entry in kinds(site, "published") if "Published for customers" in entry["text"]] == ["alice"]
+    assert summary(site)["incidents"][0]["status"] == "investigating"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("customers/update.j2", "Subject: Ours\n\n{{ nothing }}", "the template customers/update.j2: 'nothing' is undefined"),
+        ("customers/update.j2", "Subject: Ours\n\n{% if %}", "customers/update.j2, line 3"),
+        ("customers/update.j2", "Hello\n\nDear customer", "must begin with a line 'Subject: …'"),
+        ("customers/update.j2", "Subject: Ours\n\n{{ ''.__class__.__mro__ }}", "the template customers/update.j2"),
+        ("customers/update.j2", "Subject: Ours\n\nWe know of {{ title }}.", ""),
+        ("other.j2", "", ""),
+    ],
+)
+def test_templates_are_overridden_file_by_file_and_a_bad_one_records_nothing(site: Site, name: str, text: str, says: str) -> None:
+    own = site.folder / "words"
+    (own / name).parent.mkdir(parents=True)
+    (own / name).write_text(text)
+    configured(site, communication={"templates": str(own)})
+    opened(site)
+    result = does(site, "incident_communicate", {"service": "api", "occasion": "update"})
+    assert says in result.get("msg", "")
+    assert bool(kinds(site, "draft")) is not bool(says)
+    if not says:
+        ours = ("Ours", "We know of The pool on db-7 is empty.")
+        subject, text = ours if name.startswith("customers") else ("Update: problems with api", "We are still")
+        assert result["subject"] == subject
+        assert result["text"].startswith(text)
+    assert does(site, "incident_communicate", {"service": "api", "occasion": "first_notice"})["subject"] == "Problems with api"
+
+
+def test_every_template_of_every_audience_can_be_written(site: Site) -> None:
+    opened(site, commander="ada")
+    for audience in ("internal", "customers", "executives"):
+        for occasion in ("first_notice", "update", "delay", "resolved"):
+            if occasion == "resolved":
+                does(site, "rocketchat_incident", {"service": "api", "state": "resolved", "force": True, "root_cause": "Pool", "next": "Review"})
+            name = site.incidents()[0]["name"]
+            asked = {"incident": name, "audience": audience, "occasion": occasion, "message": "In words"}
+            result = does(site, "incident_communicate", asked, "--check")
+            assert "In words" in result["text"], result
+            assert "  " not in result["text"].replace("\n", "") and "\n\n\n" not in result["text"], result["text"]
+
+
+def test_the_courier_dies_in_the_middle_and_the_tick_goes_on(site: Site, tmp_path: Path) -> None:
+    """The courier is killed as soon as it has written its first entry; whoever looks next brings the page up to date."""
+    opened(site)
+    site.end_couriers()
+    subprocess.run(["rm", "-rf", str(site.state / "page")], check=True)
+    code, output = site.run(playbook="playbooks/tick.yml")
+    assert code == 0, output
+    assert states(site) == {"api": "degraded_performance"}

@@ -23,7 +23,7 @@ test: lint
 lint: $(VENV)/.done
 	ruff check plugins tests
 	mypy -p ansible_collections.incident.response.plugins
-	mypy tests/servers tests/sites.py tests/deployments.py tests/kubernetes_core.py tests/unit tests/integration tests/e2e tests/bench tests/docs.py
+	mypy tests/servers tests/sites.py tests/pages.py tests/deployments.py tests/kubernetes_core.py tests/unit tests/integration tests/e2e tests/bench tests/docs.py
 	python tests/docs.py --check
 	antsibull-changelog lint
 	ansible-lint playbooks roles extensions meta galaxy.yml
@@ -36,4 +36,5 @@ bench: $(VENV)/.done
 	python tests/bench/overhead.py
 	python tests/bench/action.py
 	python tests/bench/tick.py
+	python tests/bench/page.py
 	python tests/bench/wrapping.py

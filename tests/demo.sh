@@ -33,6 +33,10 @@ echo "api runs; now it is killed"
 sleep 1
 kill -KILL "$(cat "$work/pid")"
 ansible-playbook -i "$work/inventory.yml" playbooks/emergency/restart-service.yml -e "service=api host=prod-api-01"
+echo "now customers are told: the text is a template's, with what is known"
+ansible-playbook -i "$work/inventory.yml" playbooks/incident/communicate.yml \
+  -e '{"service": "api", "publish": true, "message": "A web server had stopped. It is running again."}'
 echo
 python tests/timeline.py
 echo "The record is in $INCIDENT_STATE_DIR (journal.db)"
+echo "The status page is $INCIDENT_STATE_DIR/page/index.html"

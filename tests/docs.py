@@ -29,8 +29,7 @@ key has the value below, which is the handbook's. A mistake is named with its li
     safety:
       max_hosts: 2
 
-This version does not act on these yet, only checks them: `owner`, `component` and `runbook` of a service,
-`channels.customer_success`, `links`, `status_page` and `communication`.
+This version does not act on these yet, only checks them: `owner` and `runbook` of a service, and `links`.
 
 This page is made by `make docs` from `meta/incident-response.schema.json`.
 

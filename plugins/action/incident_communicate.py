@@ -10,12 +10,14 @@ from typing import Any, ClassVar
 from ansible_collections.incident.response.plugins.module_utils._core import publication
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.publication import Draft
+from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import INCIDENT_STATES
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, publish
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._publishing import Publishing
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
 
 class ActionModule(ControllerAction):
@@ -42,6 +44,7 @@ class ActionModule(ControllerAction):
             publishing = _publishing.publishing(config, folder)
             with self.journal(folder) as journal:
                 incident = lifecycle.locate(journal, wanted) or ""
+                params["text"] = redact(params["text"], secret_values(variables))
                 chosen, changed = self._record(journal, incident, publishing, params, self.origin(variables).actor)
                 sent, problems = self._deliver(journal, incident, publishing) if params["state"] == "published" and not self.check else ([], [])
                 if not self.check:
@@ -87,7 +90,7 @@ class ActionModule(ControllerAction):
     def _deliver(journal: SqliteJournal, incident: str, publishing: Publishing) -> tuple[list[str], list[str]]:
         """What went out at once, and what did not."""
         mailed = publish.mail(journal, incident, publishing.plan, clock=time.time)
-        shown, problems = publishing.show(journal)
+        shown, problems = publishing.show(journal, True)
         told = [entry for _name, entry in [*mailed, *shown]]
         failed = [entry.text for _name, entry in mailed if entry.state == "failed"]
         return [entry.text for entry in told if entry.state == "ok"], [*failed, *problems]

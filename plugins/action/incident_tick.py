@@ -85,7 +85,7 @@ class ActionModule(ControllerAction):
         publishing = _publishing.publishing(config, folder)
         found, problems = publish.look(journal, publishing.plan, clock=time.time, write=not self.check)
         if not self.check:
-            shown, more = publishing.show(journal)
+            shown, more = publishing.show(journal, False)
             found, problems = [*found, *shown], [*problems, *more]
         for problem in problems:
             self._display.warning(f"incident.response: {problem}")

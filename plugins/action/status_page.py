@@ -8,10 +8,12 @@ import time
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES
 from ansible_collections.incident.response.plugins.module_utils._usecases import status_page
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
 
 class ActionModule(ControllerAction):
@@ -43,7 +45,7 @@ class ActionModule(ControllerAction):
                         journal.append(change.record, [change.entry])
                 problems = list[str]()
                 if not self.check:
-                    _shown, problems = publishing.show(journal)
+                    _shown, problems = publishing.show(journal, True)
                     self.send(folder, journal, [change.name])
         except (OSError, sqlite3.Error, ValueError) as error:
             raise Refused(str(error)) from None
@@ -55,7 +57,8 @@ class ActionModule(ControllerAction):
         return result
 
     def _wanted(self, params: dict[str, Any], variables: dict[str, Any]) -> status_page.Wanted:
-        given = {name: params[name] or "" for name in ("state", "title", "impact", "text", "starts", "ends")}
+        secrets = secret_values(variables)
+        given = {name: redact(params[name] or "", secrets) for name in ("state", "title", "impact", "text", "starts", "ends")}
         alone = not params["state"] and not params["service"] and not params["incident"]
         named = params["incident"] or ("" if alone or params["service"] else str(variables.get("incident") or self.options["incident"] or ""))
         components = {str(name): str(state) for name, state in params["components"].items()}

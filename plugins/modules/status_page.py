@@ -58,7 +58,7 @@ options:
     description: When maintenance ends.
     type: str
 attributes:
-  check_mode: {support: full, description: Predicts what would be published, and publishes nothing.}
+  check_mode: {support: full, description: "Predicts what would be published, and publishes nothing."}
   diff_mode: {support: full, description: Shows what changes on the page.}
   idempotent: {support: full, description: What the page says already is not said again.}
 """

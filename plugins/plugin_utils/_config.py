@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "incident-response.yml"
 _SCHEMA = Path(__file__).absolute().parents[2] / "meta" / "incident-response.schema.json"
+_PROVIDERS = Path(__file__).absolute().parents[1] / "module_utils" / "_statuspage"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _CONTAINERS = {"compose", "swarm", "kubernetes"}
 _KINDS = {
@@ -139,6 +140,7 @@ def _read(path: Path, _changed: int) -> dict[str, Any]:
     problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _problems(given)]
     problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _ambiguous(given if not problems else {})]
     problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _uncovered(given if not problems else {})]
+    problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _unlisted(given if not problems else {})]
     if problems:
         raise ConfigError(problems)
     completed = _completed(given)
@@ -193,6 +195,31 @@ def _ambiguous(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
         for number, alias in enumerate(entry.get("aliases", [])):
             if meant.setdefault(alias, name) != name:
                 yield ("services", name, "aliases", number), f"services.{name}.aliases[{number}] {alias} names {meant[alias]} already"
+
+
+def providers() -> list[str]:
+    """What `status_page.provider` may be, but for files of one's own."""
+    own = (path.stem for path in _PROVIDERS.glob("*.py") if "\ndef provider(" in path.read_text())
+    return ["none", "static", *sorted(own)]
+
+
+def _unlisted(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """A status page that nobody publishes, and components that it has twice, or doesn't have."""
+    section = given.get("status_page", {})
+    provider = section.get("provider", "static")
+    if not provider.endswith(".py") and provider not in providers():
+        yield ("status_page", "provider"), f"status_page.provider must be one of {', '.join(providers())}, or the path of a Python file"
+    names = list[str]()
+    for number, each in enumerate(section.get("components", [])):
+        name = each if isinstance(each, str) else each["name"]
+        if name in names:
+            yield ("status_page", "components", number), f"status_page.components has {name} twice"
+        names.append(name)
+    for service, entry in given.get("services", {}).items():
+        if names and entry.get("component", names[0]) not in names:
+            near = difflib.get_close_matches(entry["component"], names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(names[:20])}"
+            yield ("services", service, "component"), f"services.{service}.component: status_page.components has no {entry['component']}: {hint}"
 
 
 def _uncovered(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -307,7 +307,7 @@ def _publish(folder: Path) -> None:
     publishing = _publishing.publishing(_config.load(_config.find()), folder)
     with open_journal(folder) as journal:
         told, problems = publish.look(journal, publishing.plan, clock=time.time, write=True)
-        shown, more = publishing.show(journal)
+        shown, more = publishing.show(journal, False)
     for name, entry in [*told, *shown]:
         log(f"{name}: {entry.text}")
     for problem in [*problems, *more]:

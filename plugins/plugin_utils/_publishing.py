@@ -37,14 +37,15 @@ STATIC, NONE = "static", "none"
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
-    """The policy, and how the status page is brought up to date. `show` answers with what came of it, by the record's name, and with problems."""
+    """The policy, and how the status page is brought up to date. `show` answers with what came of it, by the record's name, and with
+    problems; told to, it tries again what was refused for good."""
 
     plan: publish.Plan
     listed: tuple[str, ...]
     """The components that may be named, empty where any may."""
     where: str
     """Where the page is, for people."""
-    show: Callable[[Journal], tuple[list[tuple[str, Entry]], list[str]]]
+    show: Callable[[Journal, bool], tuple[list[tuple[str, Entry]], list[str]]]
 
 
 def publishing(config: Mapping[str, Any], folder: Path) -> Publishing:
@@ -69,13 +70,8 @@ def publishing(config: Mapping[str, Any], folder: Path) -> Publishing:
         frame = mirror.Frame(section["title"], section["url"], section["support_url"], listed, tuple(used))
         return Publishing(plan, names or tuple(used), str(pages / "index.html"), partial(_render, frame, pages, folder))
     if not shows:
-        return Publishing(plan, names, "", lambda journal: ([], []))
+        return Publishing(plan, names, "", lambda journal, again: ([], []))
     return Publishing(plan, names, section["url"] or section["provider"], partial(_bring, section))
-
-
-def providers() -> list[str]:
-    """The names of all that the collection has."""
-    return [NONE, STATIC, *sorted(path.stem for path in _PROVIDERS.glob("[a-z]*.py") if hasattr(_loaded(path.stem), "provider"))]
 
 
 def _rules(config: Mapping[str, Any]) -> publication.Rules:
@@ -103,7 +99,7 @@ def _components(services: Mapping[str, str], listed: set[str], embedded: bool, s
     return [name] if name and (name in listed or (embedded and not listed)) else []
 
 
-def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal) -> tuple[list[tuple[str, Entry]], list[str]]:
+def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, _again: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
     """Write the embedded page. Of two who do, the one that comes later has read the later state."""
     try:
         with (folder / "page.lock").open("w") as lock:
@@ -115,14 +111,14 @@ def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal) ->
             mirror.rendered(journal, records)
     except OSError as error:
         return [], [f"the status page in {pages} can't be written: {error.strerror or error}"]
-    except jinja2.TemplateError as error:
+    except (jinja2.TemplateError, StatusPageError) as error:
         return [], [f"the status page can't be written: {error}"]
     return [], []
 
 
-def _bring(section: Mapping[str, Any], journal: Journal) -> tuple[list[tuple[str, Entry]], list[str]]:
+def _bring(section: Mapping[str, Any], journal: Journal, again: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
     try:
-        found, problems = mirror.bring(journal, provider(section), clock=time.time)
+        found, problems = mirror.bring(journal, provider(section), clock=time.time, again=again)
     except StatusPageError as error:
         return [], [f"the status page ({section['provider']}): {error}"]
     return found, [f"the status page ({section['provider']}): {each}" for each in problems]
@@ -133,8 +129,7 @@ def provider(section: Mapping[str, Any]) -> StatusPage:
     module = _loaded(section["provider"])
     make = getattr(module, "provider", None)
     if make is None:
-        known = "" if section["provider"].endswith(".py") else f"; there are {', '.join(providers())}"
-        raise StatusPageError(f"status_page.provider: {section['provider']} is none{known}", lasting=True)
+        raise StatusPageError(f"status_page.provider: {section['provider']} has no function `provider`", lasting=True)
     variable = str(section.get("token_env") or getattr(module, "TOKEN", ""))
     components = {each["name"]: each.get("id", "") for each in section["components"] if isinstance(each, Mapping)}
     components |= {each: "" for each in section["components"] if isinstance(each, str)}

@@ -106,7 +106,7 @@ def test_each_update_is_brought_once_and_in_order(journal: SqliteJournal) -> Non
     there, incident = There(), opened(journal)
     says(journal, "investigating", "We look", service="api", components={"api": "partial_outage"})
     says(journal, "identified", "A disk", service="api")
-    for _ in range(3):
+    for _dummy in range(3):
         assert brings(journal, there) == []
     says(journal, "resolved", "Done", service="api")
     assert brings(journal, there) == []
@@ -143,8 +143,8 @@ def test_a_page_that_is_down_is_said_once_and_gets_everything_later(journal: Sql
     there, incident = There(), opened(journal)
     says(journal, "investigating", "We look", service="api")
     says(journal, "resolved", "Done", service="api")
-    there.before = [StatusPageError("it is down") for _ in range(3)]
-    for _ in range(3):
+    there.before = [StatusPageError("it is down") for dummy in range(3)]
+    for _dummy in range(3):
         assert brings(journal, there) == ["it is down"]
     assert sent(journal, incident) == ["failed"]
     assert brings(journal, there) == []
@@ -160,11 +160,33 @@ def test_what_is_refused_for_good_keeps_nothing_else_back(journal: SqliteJournal
     assert (sent(journal, first), sent(journal, second)) == (["failed"], ["ok"])
 
 
+def test_a_component_that_the_page_refuses_keeps_no_words_back(journal: SqliteJournal) -> None:
+    there, incident = There(), opened(journal)
+    says(journal, "investigating", "We look", service="api", components={"api": "partial_outage"})
+    there.before = [StatusPageError("there is no component api", lasting=True), StatusPageError("busy")]
+    assert brings(journal, there) == ["busy"]
+    there.before = [StatusPageError("there is no component api", lasting=True)]
+    assert brings(journal, there) == ["there is no component api"]
+    assert there.posts == {incident: [("investigating", "We look")]}
+    assert "but not the states of the components: there is no component api" in journal.entries(incident)[-1].text
+
+
+def test_what_was_refused_for_a_component_is_said_once_unless_it_is_asked_for_again(journal: SqliteJournal) -> None:
+    there = There()
+    says(journal, components={"api": "degraded_performance"})
+    there.before = [StatusPageError("there is no component api", lasting=True) for dummy in range(2)]
+    assert brings(journal, there) == ["there is no component api"]
+    assert brings(journal, there) == []
+    assert [str(each) for each in mirror.bring(journal, there, clock=lambda: NOW, again=True)[1]] == ["there is no component api"]
+    assert mirror.bring(journal, there, clock=lambda: NOW, again=True)[1] == []
+    assert there.states == {"api": "degraded_performance"}
+
+
 def test_components_alone_are_set_where_they_changed(journal: SqliteJournal) -> None:
     there = There()
     assert says(journal, components={"api": "degraded_performance"}).entry
     assert not says(journal, components={"api": "degraded_performance"}).entry
-    for _ in range(2):
+    for _dummy in range(2):
         assert brings(journal, there) == []
     there.states["api"] = "major_outage"  # by somebody else
     assert brings(journal, there) == []

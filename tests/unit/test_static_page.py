@@ -106,7 +106,7 @@ def test_the_outage_comes_first_and_the_worst_group_before_the_others() -> None:
 def test_days_without_incidents_are_told_together() -> None:
     shown = " ".join(Parsed(text(quiet())).text.split())
     assert "25 – 26 November 2026 No incidents reported. 24 November 2026 Delayed e-mails" in shown
-    assert "12 – 23 November 2026 No incidents reported." in shown
+    assert "13 – 23 November 2026 No incidents reported." in shown
     assert "lasted 3 h" in shown
 
 

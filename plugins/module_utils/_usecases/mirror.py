@@ -74,20 +74,23 @@ def rendered(journal: Journal, records: Sequence[Record]) -> None:
                 journal.show(record, _SEEN, end)
 
 
-def bring(journal: Journal, there: StatusPage, *, clock: Callable[[], float]) -> tuple[list[tuple[str, Entry]], list[StatusPageError]]:
-    """To a page at a provider: what came of it by the record's name, and what it did not take."""
+def bring(
+    journal: Journal, there: StatusPage, *, clock: Callable[[], float], again: bool = False
+) -> tuple[list[tuple[str, Entry]], list[StatusPageError]]:
+    """To a page at a provider: what came of it by the record's name, and what it did not take. The state of a component that was refused for
+    good is not tried `again` by itself."""
     found: list[tuple[str, Entry]] = []
     problems: list[StatusPageError] = []
     seen, records = journal.shown_by(_SEEN), allowed(journal)
     now = status_page.current(status_page.histories(records))
     for record in records:
-        for position, update in _missing(record, int(seen.get(record.id) or 0)):
-            problem = _bring_one(journal, there, record, position, update, now, clock, found)
+        for position, post, update in _missing(record, int(seen.get(record.id) or 0)):
+            problem = _bring_one(journal, there, record, position, post, update, now, clock, found)
             if problem:
                 problems.append(problem)
                 if not problem.lasting:
                     return found, problems
-    problems += _components(journal, there, now)
+    problems += _components(journal, there, now, again=again)
     return found, problems
 
 
@@ -106,29 +109,27 @@ def _component(listed: Listed, history: Sequence[tuple[str, str]], since: str) -
     return Component(listed.name, state, listed.description, listed.group, since, tuple(history))
 
 
-def _missing(record: Record, seen: int) -> list[tuple[int, Update | None]]:
-    """What isn't there yet, by its place; None for what says nothing but the states of components."""
+def _missing(record: Record, seen: int) -> list[tuple[int, Post | None, Update | None]]:
+    """What isn't there yet, by its place; neither post nor update for what says nothing but the states of components."""
     post = status_page.post(record)
     updates = {each.seq: each for each in post.updates} if post else {}
-    return [(position, updates.get(position)) for position, _entry in record.entries if position > seen]
+    return [(position, post, updates.get(position)) for position, _entry in record.entries if position > seen]
 
 
 def _bring_one(
-    journal: Journal, there: StatusPage, record: Record, position: int, update: Update | None, now: Mapping[str, str],
+    journal: Journal, there: StatusPage, record: Record, position: int, post: Post | None, update: Update | None, now: Mapping[str, str],
     clock: Callable[[], float], found: list[tuple[str, Entry]],
 ) -> StatusPageError | None:  # fmt: skip
-    if update is None:
+    if post is None or update is None:
         with journal.transaction():
             journal.show(record.id, _SEEN, str(position))
         return None
     doubtful = _claim(journal, record.id, position, clock())
     if doubtful is None:
         return None
-    post = status_page.post(record)
-    assert post  # noqa: S101 - it has this update
     update = replace(update, components={name: now.get(name, state) for name, state in update.components.items()})
     try:
-        ref = _put(there, post, update, journal.shown(record.id, _REF), doubtful=doubtful)
+        ref, left_out = _put_all(there, post, update, journal.shown(record.id, _REF), doubtful=doubtful)
     except StatusPageError as error:
         with journal.transaction():
             journal.show(record.id, _CLAIM, f"{position} 0")  # whether it arrived all the same isn't known
@@ -138,15 +139,17 @@ def _bring_one(
                 journal.show(record.id, _PROBLEM, f"{position} {error}")
                 found.append((record.name, entry))
         return error
-    entry = Entry("sent", utc(clock()), text=f"The status page shows it: {publication.words(update.status)}", state="ok", data={"of": position})
+    text = f"The status page shows it: {publication.words(update.status)}"
+    text += f", but not the states of the components: {left_out}" if left_out else ""
+    entry = Entry("sent", utc(clock()), text=text, state="failed" if left_out else "ok", data={"of": position})
     with journal.transaction():
         journal.show(record.id, _REF, ref)
         journal.show(record.id, _SEEN, str(position))
-        for name, state in update.components.items():
+        for name, state in update.components.items() if not left_out else ():
             journal.show(_PAGE, f"state {name}", state)
         journal.append(record.id, [entry])
     found.append((record.name, entry))
-    return None
+    return left_out
 
 
 def _claim(journal: Journal, record: str, position: int, now: float) -> bool | None:
@@ -162,6 +165,16 @@ def _claim(journal: Journal, record: str, position: int, now: float) -> bool | N
         return same
 
 
+def _put_all(there: StatusPage, post: Post, update: Update, ref: str, *, doubtful: bool) -> tuple[str, StatusPageError | None]:
+    """As `_put`. Where the page refuses it for good, and states of components go with it, the words alone: what was refused then."""
+    try:
+        return _put(there, post, update, ref, doubtful=doubtful), None
+    except StatusPageError as error:
+        if not error.lasting or not update.components:
+            raise
+        return _put(there, post, replace(update, components={}), ref, doubtful=True), error
+
+
 def _put(there: StatusPage, post: Post, update: Update, ref: str, *, doubtful: bool) -> str:
     """Bring the update there, unless it is; the provider's id of the post. Raises StatusPageError."""
     shown = there.find(post) if doubtful or not ref else None
@@ -173,17 +186,24 @@ def _put(there: StatusPage, post: Post, update: Update, ref: str, *, doubtful: b
     return ref
 
 
-def _components(journal: Journal, there: StatusPage, now: Mapping[str, str]) -> list[StatusPageError]:
+def _components(journal: Journal, there: StatusPage, now: Mapping[str, str], *, again: bool) -> list[StatusPageError]:
     """Set the components whose state isn't what it was when it was set last. What somebody else sets there stays."""
     problems = []
     for name, state in now.items():
         if (journal.shown(_PAGE, f"state {name}") or status_page.OPERATIONAL) == state:
             continue
+        if journal.shown(_PAGE, f"refused {name}") == state and not again:
+            continue
+        refused = ""
         try:
             there.set_component(name, state)
         except StatusPageError as error:
             problems.append(error)
-            continue
+            if not error.lasting:
+                continue
+            refused = state
         with journal.transaction():
-            journal.show(_PAGE, f"state {name}", state)
+            journal.show(_PAGE, f"refused {name}", refused)
+            if not refused:
+                journal.show(_PAGE, f"state {name}", state)
     return problems

@@ -15,6 +15,7 @@ from typing import Any
 from .._core import publication, status_page
 from .._core.incident import Entry, derive, utc
 from .._core.publication import CUSTOMERS, Draft, Rules
+from .._core.redact import redact
 from .._core.status import Status
 from .._core.status_page import OPERATIONAL, OVER
 from .._ports import Journal
@@ -88,7 +89,7 @@ def draft(journal: Journal, incident: str, plan: Plan, asked: Asked, *, at: str)
     state = derive(incident, entries)
     _refuse(state, asked)
     post = _post(state, entries, plan, asked) if asked.audience == CUSTOMERS and plan.shows else {}
-    subject, text = plan.write(asked.audience, asked.occasion, _facts(state, entries, plan, asked, post, at))
+    subject, text = map(redact, plan.write(asked.audience, asked.occasion, _facts(state, entries, plan, asked, post, at)))
     if post:
         post = {**post, "body": text, **({"title": subject} if not _shown(entries) else {})}
     return Draft(publication.draft_id(incident, len(entries) + 1), asked.audience, asked.occasion, subject, text, post)
@@ -109,7 +110,7 @@ def publish(journal: Journal, incident: str, plan: Plan, chosen: Draft, *, at: s
     if why:
         raise Refused(f"nothing of {state['name']} goes out: {why}. Nothing was published. {_LIFT}")
     every = plan.rules.every.get(state["severity"]) if chosen.occasion != "resolved" else None
-    channel = plan.channel if chosen.audience == CUSTOMERS else ""
+    channel = plan.channel if chosen.audience == CUSTOMERS and journal.projection(incident) else ""
     mails = (plan.recipients or {}).get(chosen.audience, 0)
     return publication.publishing(chosen, at=at, actor=actor, channel=channel, mails=mails, next_due=publication.next_due(at, every))
 

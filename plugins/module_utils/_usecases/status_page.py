@@ -164,4 +164,3 @@ def _view(name: str, post: Post | None, components: Mapping[str, str]) -> dict[s
         "message": update.body if update else "", "components": dict(components), "starts": post.starts if post else "",
         "ends": post.ends if post else "", "updates": len(post.updates) if post else 0,
     }  # fmt: skip
-

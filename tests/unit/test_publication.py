@@ -226,7 +226,7 @@ def test_what_goes_out_by_itself_has_nothing_that_people_wrote(journal: SqliteJo
     incident = opened(journal)
     adds(journal, incident, 1, text="password of db-7 was in the log")
     given = plan(replace(RULES, auto={"P1"}, after=60))
-    assert any(each.startswith("Published for customers (first notice), by the status page, #customer-success") for each in look(journal, given, 60))
+    assert any(each.startswith("Published for customers (first notice), by the status page: Problems") for each in look(journal, given, 60))
     (record,) = journal.published()
     made = status_page.post(record)
     assert made and made.title == "Problems with api"

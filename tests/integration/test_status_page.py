@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from servers.mail import MailServer
 from servers.running import RocketChat
+from servers.status_pages import TOKEN, StatuspageServer, Trouble
 from sites import Site, eventually
 
 SILENT = {"P0": None, "P1": None}
@@ -178,6 +179,56 @@ def test_a_page_that_cannot_be_written_fails_and_is_written_later(site: Site, fo
     result = does(site, "status_page", {"service": "api", "state": "identified", "message": "A disk is full"})
     assert not result["changed"]
     assert "A disk is full" in (pages / "index.html").read_text()
+
+
+# A page at a provider
+
+
+def test_the_courier_tells_a_provider_what_the_policy_says_and_the_tick_what_it_did_not_take(site: Site) -> None:
+    with StatuspageServer() as server:
+        page = {"provider": "statuspage", "url": server.url, "page": "p1", "components": [{"name": "api", "id": "c-api"}]}
+        configured(site, status_page=page, communication={"auto_publish": ["P0"], "after": "0s"})
+        site.environment["STATUSPAGE_API_KEY"] = TOKEN
+        opened(site, severity="P0")
+        assert eventually(lambda: bool(server.incidents)), site.courier_log()
+        assert server.components["c-api"]["status"] == "major_outage"
+        assert (server.incidents[0]["name"], server.incidents[0]["impact"]) == ("Problems with api", "critical")
+        assert "db-7" not in json.dumps(server.incidents)
+        assert eventually(lambda: [entry["state"] for entry in kinds(site, "sent")] == ["ok"])
+
+        server.troubles.extend(Trouble(503, "<h1>busy</h1>", "text/html", method="PATCH") for dummy in range(2))
+        result = does(site, "status_page", {"service": "api", "state": "monitoring", "message": "It is better"})
+        assert result["failed"]
+        assert "503" in result["msg"]
+        assert eventually(lambda: not site.couriers())  # which tries at the same time
+        server.troubles.clear()
+        code, output = site.run(playbook="playbooks/tick.yml")
+        assert code == 0, output
+        assert [update["body"] for update in server.incidents[0]["incident_updates"]][0] == "It is better"
+        assert len(server.incidents[0]["incident_updates"]) == 2
+        assert len(server.incidents) == 1
+        assert TOKEN not in output + site.courier_log() + json.dumps(site.incidents())
+
+
+@pytest.mark.parametrize(
+    ("section", "token", "says"),
+    [
+        ({"provider": "statuspage", "page": "p1"}, "", "the environment has no STATUSPAGE_API_KEY"),
+        ({"provider": "statuspage", "page": "p1", "url": "{url}"}, "wrong", "does not accept the token (401)"),
+        ({"provider": "statuspage", "page": "p2", "url": "{url}"}, TOKEN, "does not know what was asked for (404)"),
+        ({"provider": "statuspage", "url": "{url}"}, TOKEN, "set status_page.page"),
+        ({"provider": "statuspag", "url": "{url}"}, TOKEN, "status_page.provider must be one of none, static, cachet"),
+        ({"provider": "/nowhere/page.py", "url": "{url}"}, TOKEN, "/nowhere/page.py can't be used: FileNotFoundError"),
+    ],
+)
+def test_a_provider_that_cannot_be_used_says_what_to_set(site: Site, section: dict[str, str], token: str, says: str) -> None:
+    opened(site)
+    with StatuspageServer() as server:
+        configured(site, status_page={key: value.replace("{url}", server.url) for key, value in section.items()})
+        site.environment["STATUSPAGE_API_KEY"] = token
+        result = does(site, "status_page", {"service": "api", "state": "identified", "message": "x"})
+    assert result["failed"]
+    assert says in result["msg"]
 
 
 # Nothing of a drill, nothing of a breach

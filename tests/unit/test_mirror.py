@@ -160,6 +160,45 @@ def test_what_is_refused_for_good_keeps_nothing_else_back(journal: SqliteJournal
     assert (sent(journal, first), sent(journal, second)) == (["failed"], ["ok"])
 
 
+def test_what_somebody_else_is_bringing_holds_what_comes_after(journal: SqliteJournal) -> None:
+    there, incident = There(), opened(journal)
+    says(journal, "investigating", "We look", service="api")
+    there.before.append(Killed())  # as good as: it is still at it
+    with pytest.raises(Killed):
+        brings(journal, there)
+    says(journal, "resolved", "Done", service="api")
+    assert brings(journal, there, 119) == []
+    assert there.posts == {}
+    assert brings(journal, there, 121) == []
+    assert [state for state, _body in there.posts[incident]] == ["investigating", "resolved"]
+
+
+def test_the_page_is_left_alone_for_as_long_as_it_asks(journal: SqliteJournal) -> None:
+    there = There()
+    opened(journal)
+    says(journal, "investigating", "We look", service="api")
+    there.before = [StatusPageError("too many", retry_after=30)]
+    assert brings(journal, there) == ["too many"]
+    asked = len(there.asked)
+    assert brings(journal, there, 29) == []
+    assert len(there.asked) == asked
+    brings(journal, there, 30)
+    assert there.asked[-1] == "create"
+
+
+def test_what_is_refused_for_good_is_tried_again_later_or_when_it_is_asked_for(journal: SqliteJournal) -> None:
+    there, incident = There(), opened(journal)
+    says(journal, "investigating", "We look", service="api")
+    there.before = [StatusPageError("401: no", lasting=True) for dummy in range(3)]
+    assert brings(journal, there) == ["401: no"]
+    assert brings(journal, there, 899) == []
+    assert brings(journal, there, 900) == ["401: no"]
+    assert [str(each) for each in mirror.bring(journal, there, clock=lambda: NOW + 901, again=True)[1]] == ["401: no"]
+    assert sent(journal, incident) == ["failed"]
+    assert brings(journal, there, 2000) == []
+    assert sent(journal, incident) == ["failed", "ok"]
+
+
 def test_a_component_that_the_page_refuses_keeps_no_words_back(journal: SqliteJournal) -> None:
     there, incident = There(), opened(journal)
     says(journal, "investigating", "We look", service="api", components={"api": "partial_outage"})

@@ -17,7 +17,9 @@ from .._ports import Journal, StatusPage, StatusPageError
 
 _LOST = 120.0
 """Seconds after which an update that somebody began to bring there, and never said how it ended, is looked for and brought again."""
-_SEEN, _REF, _CLAIM, _PROBLEM = "page", "page ref", "page claim", "page problem"
+_REFUSED = 900.0
+"""Seconds after which what was refused for good is tried again: somebody may have mended it."""
+_SEEN, _REF, _CLAIM, _PROBLEM, _LATER = "page", "page ref", "page claim", "page problem", "page later"
 _PAGE = f"{ALONE}page"
 
 
@@ -81,17 +83,28 @@ def bring(
     good is not tried `again` by itself."""
     found: list[tuple[str, Entry]] = []
     problems: list[StatusPageError] = []
+    if not again and clock() < float(journal.shown(_PAGE, _LATER) or 0):
+        return found, problems
     seen, records = journal.shown_by(_SEEN), allowed(journal)
     now = status_page.current(status_page.histories(records))
     for record in records:
+        bringing = _Bringing(journal, there, record, now, clock, again, found)
         for position, post, update in _missing(record, int(seen.get(record.id) or 0)):
-            problem = _bring_one(journal, there, record, position, post, update, now, clock, found)
-            if problem:
-                problems.append(problem)
-                if not problem.lasting:
+            try:
+                if not bringing.one(position, post, update):
+                    break
+            except StatusPageError as error:
+                problems.append(error)
+                if not error.lasting:
+                    _wait(journal, clock() + (error.retry_after or 0))
                     return found, problems
     problems += _components(journal, there, now, again=again)
     return found, problems
+
+
+def _wait(journal: Journal, until: float) -> None:
+    with journal.transaction():
+        journal.show(_PAGE, _LATER, str(until))
 
 
 def _cut(journal: Journal, record: Record, seen: int) -> Record:
@@ -116,53 +129,81 @@ def _missing(record: Record, seen: int) -> list[tuple[int, Post | None, Update |
     return [(position, post, updates.get(position)) for position, _entry in record.entries if position > seen]
 
 
-def _bring_one(
-    journal: Journal, there: StatusPage, record: Record, position: int, post: Post | None, update: Update | None, now: Mapping[str, str],
-    clock: Callable[[], float], found: list[tuple[str, Entry]],
-) -> StatusPageError | None:  # fmt: skip
-    if post is None or update is None:
-        with journal.transaction():
-            journal.show(record.id, _SEEN, str(position))
-        return None
-    doubtful = _claim(journal, record.id, position, clock())
-    if doubtful is None:
-        return None
-    update = replace(update, components={name: now.get(name, state) for name, state in update.components.items()})
-    try:
-        ref, left_out = _put_all(there, post, update, journal.shown(record.id, _REF), doubtful=doubtful)
-    except StatusPageError as error:
-        with journal.transaction():
-            journal.show(record.id, _CLAIM, f"{position} 0")  # whether it arrived all the same isn't known
-            if journal.shown(record.id, _PROBLEM) != f"{position} {error}":
-                entry = Entry("sent", utc(clock()), text=f"The status page does not show it: {error}", state="failed", data={"of": position})
-                journal.append(record.id, [entry])
-                journal.show(record.id, _PROBLEM, f"{position} {error}")
-                found.append((record.name, entry))
-        return error
-    text = f"The status page shows it: {publication.words(update.status)}"
-    text += f", but not the states of the components: {left_out}" if left_out else ""
-    entry = Entry("sent", utc(clock()), text=text, state="failed" if left_out else "ok", data={"of": position})
-    with journal.transaction():
-        journal.show(record.id, _REF, ref)
-        journal.show(record.id, _SEEN, str(position))
-        for name, state in update.components.items() if not left_out else ():
-            journal.show(_PAGE, f"state {name}", state)
-        journal.append(record.id, [entry])
-    found.append((record.name, entry))
-    return left_out
+@dataclass(frozen=True, slots=True)
+class _Bringing:
+    """The way of one record to the page. `now` has the state of each component; `found` gets what came of it."""
 
+    journal: Journal
+    there: StatusPage
+    record: Record
+    now: Mapping[str, str]
+    clock: Callable[[], float]
+    again: bool
+    found: list[tuple[str, Entry]]
 
-def _claim(journal: Journal, record: str, position: int, now: float) -> bool | None:
-    """Whether somebody else has begun it and was lost; None where somebody is at it."""
-    with journal.transaction():
-        before = journal.shown(record, _CLAIM).split()
-        same = len(before) == 2 and before[0] == str(position)
-        if same and now - float(before[1]) < _LOST:
-            return None
-        if int(journal.shown(record, _SEEN) or 0) >= position:
-            return None
-        journal.show(record, _CLAIM, f"{position} {now}")
-        return same
+    def one(self, position: int, post: Post | None, update: Update | None) -> bool:
+        """Bring an update there. Whether the next one may follow: not while somebody else is at this one. Raises StatusPageError."""
+        if post is None or update is None:
+            self._note({_SEEN: str(position)})
+            return True
+        doubtful = self._claim(position)
+        if doubtful is None:
+            return False
+        if not self.again and self.clock() < self._later(position):
+            return True
+        update = replace(update, components={name: self.now.get(name, state) for name, state in update.components.items()})
+        try:
+            ref, left_out = _put_all(self.there, post, update, self.journal.shown(self.record.id, _REF), doubtful=doubtful)
+        except StatusPageError as error:
+            self._failed(position, error)
+            raise
+        text = f"The status page shows it: {publication.words(update.status)}"
+        text += f", but not the states of the components: {left_out}" if left_out else ""
+        states = {} if left_out else update.components
+        self._note({_REF: ref, _SEEN: str(position)}, self._entry(position, text, failed=bool(left_out)), states)
+        if left_out:
+            raise left_out
+        return True
+
+    def _claim(self, position: int) -> bool | None:
+        """Whether somebody else has begun it and was lost, or it isn't known whether it arrived; None where somebody is at it, or has done it."""
+        with self.journal.transaction():
+            before = self.journal.shown(self.record.id, _CLAIM).split()
+            same = len(before) == 2 and before[0] == str(position)
+            if same and self.clock() - float(before[1]) < _LOST:
+                return None
+            if int(self.journal.shown(self.record.id, _SEEN) or 0) >= position:
+                return None
+            self.journal.show(self.record.id, _CLAIM, f"{position} {self.clock()}")
+            return same
+
+    def _later(self, position: int) -> float:
+        """When it is to be tried again, where it was refused for good; the claim is given back."""
+        refused = self.journal.shown(self.record.id, _LATER).split()
+        until = float(refused[1]) if len(refused) == 2 and refused[0] == str(position) else 0.0
+        if until > self.clock():
+            self._note({_CLAIM: f"{position} 0"})
+        return until
+
+    def _failed(self, position: int, error: StatusPageError) -> None:
+        """Whether it arrived all the same isn't known, so the next one who tries asks first. Each problem is told once."""
+        shown = {_CLAIM: f"{position} 0", _PROBLEM: f"{position} {error}"}
+        shown |= {_LATER: f"{position} {self.clock() + _REFUSED}"} if error.lasting else {}
+        known = self.journal.shown(self.record.id, _PROBLEM) == shown[_PROBLEM]
+        self._note(shown, None if known else self._entry(position, f"The status page does not show it: {error}", failed=True))
+
+    def _entry(self, position: int, text: str, *, failed: bool) -> Entry:
+        return Entry("sent", utc(self.clock()), text=text, state="failed" if failed else "ok", data={"of": position})
+
+    def _note(self, shown: Mapping[str, str], entry: Entry | None = None, states: Mapping[str, str] | None = None) -> None:
+        with self.journal.transaction():
+            for key, text in shown.items():
+                self.journal.show(self.record.id, key, text)
+            for name, state in (states or {}).items():
+                self.journal.show(_PAGE, f"state {name}", state)
+            if entry:
+                self.journal.append(self.record.id, [entry])
+                self.found.append((self.record.name, entry))
 
 
 def _put_all(there: StatusPage, post: Post, update: Update, ref: str, *, doubtful: bool) -> tuple[str, StatusPageError | None]:
@@ -172,7 +213,7 @@ def _put_all(there: StatusPage, post: Post, update: Update, ref: str, *, doubtfu
     except StatusPageError as error:
         if not error.lasting or not update.components:
             raise
-        return _put(there, post, replace(update, components={}), ref, doubtful=True), error
+        return _put(there, replace(post, components={}), replace(update, components={}), ref, doubtful=True), error
 
 
 def _put(there: StatusPage, post: Post, update: Update, ref: str, *, doubtful: bool) -> str:

@@ -99,8 +99,10 @@ def _components(services: Mapping[str, str], listed: set[str], embedded: bool, s
     return [name] if name and (name in listed or (embedded and not listed)) else []
 
 
-def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, _again: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
+def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, again: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
     """Write the embedded page. Of two who do, the one that comes later has read the later state."""
+    if not again and (pages / "index.html").exists() and mirror.is_rendered(journal, frame, str(pages), utc(time.time())):
+        return [], []
     try:
         with (folder / "page.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -108,7 +110,7 @@ def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, _a
             records = mirror.allowed(journal)
             page = mirror.page(journal, frame, records, at=utc(now), write=True)
             static.write(static.render(page, now, TEMPLATES / "status_page"), pages)
-            mirror.rendered(journal, records)
+            mirror.rendered(journal, frame, records, str(pages), utc(now))
     except OSError as error:
         return [], [f"the status page in {pages} can't be written: {error.strerror or error}"]
     except (jinja2.TemplateError, StatusPageError) as error:

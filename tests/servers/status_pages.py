@@ -21,10 +21,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from servers.loopback import Loopback
 from servers.provider import Asked
 
 TOKEN = "tok-" + "5e2d91"
@@ -54,7 +54,7 @@ class Refused(Exception):
         self.code, self.body, self.headers = code, body, dict(headers or {})
 
 
-class StandIn:
+class StandIn(Loopback):
     """Runs while it is a context. `asked` is every request as it came; `troubles` are taken in their order, one a request."""
 
     def __init__(self) -> None:
@@ -73,20 +73,9 @@ class StandIn:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        super().__init__(server)
 
     def written(self) -> list[Asked]:
         """The requests that would change something."""

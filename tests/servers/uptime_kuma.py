@@ -7,17 +7,16 @@ server/socket-handlers/status-page-socket-handler.js, server/routers/status-page
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from socketserver import ThreadingMixIn
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import socketio  # type: ignore[import-untyped]
+from servers.loopback import Loopback
 from servers.status_pages import Trouble
 
 USER, SLUG = "bot", "status"
@@ -43,7 +42,7 @@ class Page:
         return [each for each in self.incidents if each["pin"] and each["active"]]
 
 
-class KumaServer:
+class KumaServer(Loopback):
     """Runs while it is a context. `many`: from 2.1 on all that is pinned is shown, before the oldest. `troubles` hit the public page,
     or, with an event's name as their method, that event: `code` refuses it, with `text` as its words, `lost` does it and never says so."""
 
@@ -57,19 +56,7 @@ class KumaServer:
         }  # fmt: skip
         for name, handler in handlers.items():
             sio.on(name, self._guarded(name, handler))
-        self._server = make_server("127.0.0.1", 0, socketio.WSGIApp(sio, self._http), server_class=_Server, handler_class=_Quiet)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(make_server("127.0.0.1", 0, socketio.WSGIApp(sio, self._http), server_class=_Server, handler_class=_Quiet))
 
     def _guarded(self, name: str, handler: Callable[..., Any]) -> Callable[..., Any]:
         def answer(sid: str, *said: Any) -> Any:

@@ -311,3 +311,25 @@ def test_saying_the_same_again_changes_nothing_and_more_is_an_update(journal: Sq
     assert (again.entry, again.before, again.after) == (None, first.after, first.after)
     assert says(journal, "investigating", "We look", service="api", impact="critical").after["impact"] == "critical"
     assert says(journal, "investigating", "We still look", service="api").after["updates"] == 3
+
+
+def test_a_page_is_rendered_again_when_anything_is_published_and_when_an_embargo_ends(journal: SqliteJournal) -> None:
+    incident, frame = opened(journal), mirror.Frame("Status")
+
+    def rendered() -> bool:
+        was = mirror.is_rendered(journal, frame, "/page", AT)
+        mirror.rendered(journal, frame, mirror.allowed(journal), "/page", AT)
+        return was
+
+    assert [rendered(), rendered()] == [False, True]
+    says(journal, "investigating", "We look", service="api")
+    assert [rendered(), rendered()] == [False, True]
+    says(journal, "identified", "They were in", service="api")
+    with journal.transaction():
+        journal.append(incident, [Entry("changed", AT, data={"embargo": True})])
+    assert [rendered(), rendered()] == [False, False]
+    with journal.transaction():
+        journal.append(incident, [Entry("changed", AT, data={"embargo": False})])
+    assert [rendered(), rendered()] == [False, True]
+    assert not mirror.is_rendered(journal, mirror.Frame("Other"), "/page", AT)
+    assert not mirror.is_rendered(journal, frame, "/page", utc(NOW + 3600))

@@ -65,9 +65,22 @@ def page(journal: Journal, frame: Frame, records: Sequence[Record], *, at: str, 
     return Page(frame.title, frame.url, changed or min((each.since for each in components), default=at), components, tuple(posts), frame.support_url)
 
 
-def rendered(journal: Journal, records: Sequence[Record]) -> None:
-    """Note that all of these are shown on a page that shows everything at once."""
+def is_rendered(journal: Journal, frame: Frame, where: str, at: str) -> bool:
+    """Whether a page that shows everything at once has nothing new to show. It shows for how long a trouble lasts, so it ages in an hour."""
+    return journal.shown(_PAGE, f"rendered {where}") == _version(journal, frame, at)
+
+
+def _version(journal: Journal, frame: Frame, at: str) -> str:
+    return f"{journal.publications()} {at[:13]} {frame}"
+
+
+def rendered(journal: Journal, frame: Frame, records: Sequence[Record], where: str, at: str) -> None:
+    """Note that all of these are shown on a page that shows everything at once. What an embargo holds back may follow at any time."""
     seen = journal.shown_by(_SEEN)
+    shown = sum(len(record.entries) for record in records)
+    with journal.transaction():
+        version = _version(journal, frame, at)
+        journal.show(_PAGE, f"rendered {where}", version if version.startswith(f"{shown} ") else "")
     ends = {record.id: str(record.entries[-1][0]) for record in records if record.entries}
     fresh = {record: end for record, end in ends.items() if seen.get(record) != end}
     if fresh:

@@ -129,11 +129,9 @@ def waiting(journal: Journal, incident: str, name: str) -> Draft:
 def mail(journal: Journal, incident: str, plan: Plan, *, clock: Callable[[], float]) -> list[tuple[str, Entry]]:
     """Send what is published and not sent. Each is claimed in a transaction first: of two who look, one sends."""
     found: list[tuple[str, Entry]] = []
-    while plan.send:
+    while plan.send and _mail(journal, incident, clock()):
         with journal.transaction():
-            entries = journal.entries(incident)
-            state = derive(incident, entries)
-            due = None if publication.silent(state) else next(publication.mails(entries, clock()), None)
+            due = _mail(journal, incident, clock())
             if due is None:
                 break
             journal.append(incident, [Entry("sending", utc(clock()), text=f"Writing to {due.audience}", data={"of": due.position})])
@@ -144,8 +142,15 @@ def mail(journal: Journal, incident: str, plan: Plan, *, clock: Callable[[], flo
             entry = Entry("sent", utc(clock()), text=f"The mail to {due.audience} was not taken on: {error}", state="failed", data=data)
         with journal.transaction():
             journal.append(incident, [entry])
-        found.append((state["name"], entry))
+        found.append((derive(incident, journal.entries(incident))["name"], entry))
     return found
+
+
+def _mail(journal: Journal, incident: str, now: float) -> publication.Mail | None:
+    """What is to be sent next; None under an embargo that came meanwhile."""
+    entries = journal.entries(incident)
+    due = next(publication.mails(entries, now), None)
+    return None if due is None or publication.silent(derive(incident, entries)) else due
 
 
 _LIFT = "Whoever may, lifts the embargo: -e embargo=false with the playbook incident_update"

@@ -36,15 +36,19 @@ class ActionModule(ControllerAction):
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         if self.drill(variables):
             raise Refused("nothing of a drill goes out. Nothing was recorded.")
+        if params["page_state"] and params["audience"] != publication.CUSTOMERS:
+            raise Refused(f"page_state is for customers: the status page doesn't show what {params['audience']} are told. Nothing was recorded.")
         config = _catalogue.configuration(self.options["config"])
+        self.refuse_loose_words(variables)
         named = params["incident"] or str(variables.get("incident") or self.options["incident"] or "")
         wanted = lifecycle.Wanted(None, incident=named, service="" if named else self.service_name(params["service"]) or "")
         try:
             folder = self.folder()
             publishing = _publishing.publishing(config, folder)
             with self.journal(folder) as journal:
-                incident = lifecycle.locate(journal, wanted) or ""
+                incident = publish.locate(journal, wanted, params["audience"])
                 params["text"] = redact(params["text"], secret_values(variables))
+                name = journal.info(incident)["name"]
                 chosen, changed = self._record(journal, incident, publishing, params, self.origin(variables).actor)
                 sent, problems = self._deliver(journal, incident, publishing) if params["state"] == "published" and not self.check else ([], [])
                 if not self.check:
@@ -53,7 +57,8 @@ class ActionModule(ControllerAction):
             raise Refused(f"{error}. Nothing was recorded.") from None
         except (OSError, sqlite3.Error, ValueError) as error:
             raise Refused(str(error)) from None
-        shown = {"draft": chosen.id, "audience": chosen.audience, "occasion": chosen.occasion, "subject": chosen.subject, "text": chosen.text}
+        shown = {"incident": name, "draft": chosen.id}
+        shown |= {key: getattr(chosen, key) for key in ("audience", "occasion", "subject", "text")}
         result = {"changed": changed, **shown, "published": params["state"] == "published" and not self.check, "sent": sent}
         result["diff"] = {"before": "", "after": f"{chosen.subject}\n\n{chosen.text}\n"}
         if problems:
@@ -77,7 +82,10 @@ class ActionModule(ControllerAction):
                 )  # fmt: skip
                 chosen = publish.draft(journal, incident, plan, asked, at=at)
                 there = next((each for each in publication.drafts(journal.entries(incident)) if each.audience == chosen.audience), None)
-                same = there is not None and (there.subject, there.text) == (chosen.subject, chosen.text)
+                if params["state"] == "published" and publish.said_already(journal, incident, plan, chosen, now=time.time()):
+                    return chosen, False
+                known = (chosen.message, chosen.stage, chosen.occasion)
+                same = there is not None and (there.message, there.stage, there.occasion) == known
                 chosen = there if there and same else chosen
                 new = [] if same else [publication.drafting(chosen, at=at, actor=actor, auto=params["state"] == "published")]
             if params["state"] == "published":

@@ -5,6 +5,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ansible_collections.incident.response.plugins.module_utils._core import publication, status_page
+from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
+from ansible_collections.incident.response.plugins.module_utils._core.status import Status
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.modules import rocketchat_incident as module
 from ansible_collections.incident.response.plugins.plugin_utils import _options
@@ -21,6 +25,7 @@ class ActionModule(ControllerAction):
         if params["state"] == "open" and self.drill(variables):
             what = "an incident that is opened by hand is a real one, and calls people"
             raise Refused(f"drill is for what acts on a service: {what}. Nothing was recorded.")
+        self.refuse_loose_words(variables)
         params["service"] = self.service_name(params["service"])
         try:
             connection = connect.options(params, _options.environment(self.options))
@@ -33,6 +38,16 @@ class ActionModule(ControllerAction):
                     known = {variable: connection.get(name) for name, variable in connect.VARIABLES.items()}
                     given = {variable: str(value) for variable, value in known.items() if value not in (None, "")}
                     self.send(folder, journal, [incident], given)
+                    self._still_told(journal, incident)
                 return module.result(journal, planned, incident)
         except module.TROUBLE as error:
             raise Refused(str(error)) from None
+
+    def _still_told(self, journal: SqliteJournal, incident: str) -> None:
+        """An incident that is over, and that customers still read of, is worth a warning: nobody else would tell them."""
+        entries = journal.entries(incident)
+        state, post = derive(incident, entries), status_page.post(publication.record_of(entries))
+        if Status(state["status"]).is_over and post and not post.is_over:
+            how = f"ansible-playbook incident.response.incident_communicate -e 'incident={state['name']} publish=true'"
+            text = f"customers still read “{publication.words(post.status).capitalize()}” of {state['name']}. Tell them that it is over: {how}"
+            self._display.warning(f"incident.response: {text}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES
-from ansible_collections.incident.response.plugins.module_utils._usecases import status_page
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._usecases import mirror, status_page
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
@@ -31,6 +33,7 @@ class ActionModule(ControllerAction):
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         if self.drill(variables):
             raise Refused("nothing of a drill goes out. Nothing was published.")
+        self.refuse_loose_words(variables)
         config = _catalogue.configuration(self.options["config"])
         if config["status_page"]["provider"] == _publishing.NONE:
             raise Refused("there is no status page: status_page.provider of the configuration is none. Nothing was published.")
@@ -40,13 +43,17 @@ class ActionModule(ControllerAction):
             with self.journal(folder) as journal:
                 at = utc(time.time())
                 with journal.transaction():
-                    change = status_page.plan(journal, self._wanted(params, variables), publishing.listed, at=at, actor=self.origin(variables).actor)
+                    listed = publishing.listed or status_page.known(journal)
+                    held = status_page.held(journal, publishing.plan.components)
+                    actor, wanted = self.origin(variables).actor, self._wanted(params, variables)
+                    change = status_page.plan(journal, wanted, listed, at=at, actor=actor, held=held)
                     if change.entry and not self.check:
                         journal.append(change.record, [change.entry])
                 problems = list[str]()
                 if not self.check:
                     _shown, problems = publishing.show(journal, True)
                     self.send(folder, journal, [change.name])
+                    self._others(journal, config["status_page"]["provider"], wanted.components)
         except (OSError, sqlite3.Error, ValueError) as error:
             raise Refused(str(error)) from None
         changed = bool(change.entry)
@@ -56,9 +63,17 @@ class ActionModule(ControllerAction):
             raise Refused(f"{'; '.join(problems)}. {how}.", **result)
         return result
 
+    def _others(self, journal: SqliteJournal, outlet: str, components: Mapping[str, str]) -> None:
+        """An incident that asks for worse keeps a component as it is: that is worth a warning."""
+        now = mirror.states(journal, outlet)
+        for name, state in components.items():
+            if now.get(name, state) != state:
+                text = f"{name} stays {now[name]}: an incident asks for it. Name that incident, or its service, to change it"
+                self._display.warning(f"incident.response: {text}")
+
     def _wanted(self, params: dict[str, Any], variables: dict[str, Any]) -> status_page.Wanted:
         secrets = secret_values(variables)
-        given = {name: redact(params[name] or "", secrets) for name in ("state", "title", "impact", "text", "starts", "ends")}
+        given = {name: redact(params[name] or "", secrets).strip() for name in ("state", "title", "impact", "text", "starts", "ends")}
         alone = not params["state"] and not params["service"] and not params["incident"]
         named = params["incident"] or ("" if alone or params["service"] else str(variables.get("incident") or self.options["incident"] or ""))
         components = {str(name): str(state) for name, state in params["components"].items()}

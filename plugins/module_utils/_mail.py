@@ -5,13 +5,18 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from typing import Any
 
-_TIMEOUT = 10.0
+_TIMEOUT, _LONGEST = 10.0, 60.0
+"""Seconds to wait for the server's next word, and for the whole mail."""
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
@@ -41,14 +46,15 @@ class Mailer:
         try:
             message["From"], message["Subject"] = self.sender, " ".join(subject.split())
             message["To"] = "undisclosed-recipients:;" if hidden else ", ".join(recipients)
-            message["Date"], message["Message-ID"] = formatdate(localtime=False), make_msgid(domain="incident.response")
+            message["Date"], message["Message-ID"] = formatdate(usegmt=True), make_msgid(domain="incident.response")
             message.set_content(text)
             if html:
                 message.add_alternative(html, subtype="html")
         except (ValueError, IndexError) as error:
             raise MailError(f"the message can't be written: {error}") from None
+        handed = list[bool]()
         try:
-            with self._connected() as server:
+            with self._connected(handed) as server:
                 refused = server.send_message(message, to_addrs=list(recipients))
         except smtplib.SMTPRecipientsRefused as error:
             raise MailError(f"{self.host} takes no mail for {_reasons(error.recipients)}") from None
@@ -56,18 +62,22 @@ class Mailer:
             raise MailError(f"{self.host} does not accept the user {self.user} with this password") from None
         except smtplib.SMTPNotSupportedError as error:
             raise MailError(f"{self.host}: {error}. Does security: {self.security} fit?") from None
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            if handed and not isinstance(error, smtplib.SMTPResponseException):
+                raise MailError(f"it isn't known whether {self.host} has taken it, which did not say so: {error}", partly=True) from None
             raise MailError(f"{self.host} could not be given the mail: {error}") from None
         if refused:
             raise MailError(f"{self.host} takes no mail for {_reasons(refused)}; the others have it", partly=True)
 
-    def _connected(self) -> smtplib.SMTP:
+    def _connected(self, handed: list[bool]) -> _Bounded:
+        """`handed` gets something when the whole mail is with the server, whether it says that it has it or not."""
         port, context = self.port or _PORTS[self.security], ssl.create_default_context()
-        server: smtplib.SMTP
+        server: _Bounded
         if self.security == "tls":
-            server = smtplib.SMTP_SSL(self.host, port, timeout=_TIMEOUT, context=context)
+            server = _Secure(self.host, port, timeout=_TIMEOUT, context=context)
         else:
-            server = smtplib.SMTP(self.host, port, timeout=_TIMEOUT)
+            server = _Bounded(self.host, port, timeout=_TIMEOUT)
+        server.handed = handed
         try:
             if self.security == "starttls":
                 server.starttls(context=context)
@@ -77,6 +87,36 @@ class Mailer:
             server.close()
             raise
         return server
+
+
+class _Bounded(smtplib.SMTP):
+    """Ends by itself, however slowly the server speaks: the library's own limit is one for each piece that comes."""
+
+    handed: list[bool]
+
+    def connect(self, *arguments: Any, **more: Any) -> tuple[int, bytes]:
+        self._guard = threading.Timer(_LONGEST, self._cut)
+        self._guard.daemon = True
+        self._guard.start()
+        return super().connect(*arguments, **more)
+
+    def send(self, s: Any) -> None:
+        super().send(s)
+        if isinstance(s, bytes) and s.endswith(b"\r\n.\r\n"):
+            self.handed.append(True)
+
+    def close(self) -> None:
+        self._guard.cancel()
+        super().close()
+
+    def _cut(self) -> None:
+        if self.sock is not None:
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Secure(_Bounded, smtplib.SMTP_SSL):
+    """Encrypted from the beginning."""
 
 
 def _reasons(refused: dict[str, tuple[int, bytes]]) -> str:

@@ -161,7 +161,7 @@ class StatusPage(Protocol):
 class Outgoing:
     """A planned message: it stands for the entries `first` to `last`. `channel` is empty for the incident's own room.
 
-    `invite`: user names of people who are to be in the incident's room before.
+    `invite`: user names of people who are to be in the incident's room before. `outside`: nobody may read it once the incident is under embargo.
     """
 
     first: int
@@ -174,6 +174,7 @@ class Outgoing:
     pin: bool = False
     invite: Sequence[str] = ()
     attachments: Sequence[dict[str, Any]] = ()
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ EXAMPLES = r"""
     state: published
 """
 RETURN = r"""
+incident: {description: The name of the incident., type: str, returned: success}
 draft: {description: "The name of the draft; in check mode, the one that it would have.", type: str, returned: success}
 audience: {description: Who is told., type: str, returned: success}
 occasion: {description: Which template it is., type: str, returned: success}

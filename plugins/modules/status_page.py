@@ -96,8 +96,8 @@ post:
     impact: {description: How bad it is., type: str, returned: success}
     message: {description: The text of the newest update., type: str, returned: success}
     components: {description: The state of each component that it has named., type: dict, returned: success}
-    starts: {description: When maintenance starts; empty for an incident., type: str, returned: success}
-    ends: {description: When it ends., type: str, returned: success}
+    starts: {description: When it starts or began., type: str, returned: success}
+    ends: {description: When maintenance ends; empty for an incident., type: str, returned: success}
     updates: {description: How many updates there are., type: int, returned: success}
-page: {description: Where the page is., type: str, returned: success}
+page: {description: "Where the page is - the first file of a static one, else the name of the provider.", type: str, returned: success}
 """

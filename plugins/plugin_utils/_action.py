@@ -113,6 +113,12 @@ class ControllerAction(ActionBase):
         except _config.ConfigError:
             return called
 
+    def refuse_loose_words(self, variables: Mapping[str, Any]) -> None:
+        """Raises Refused where `-e "message=We are adding capacity."` left all but the first word in the air: half a text must not go out."""
+        loose = str(variables.get("_raw_params") or "").strip()
+        if loose:
+            raise Refused(f"-e has words that belong to nothing: {loose[:80]!r}. Nothing was recorded. Write values with blanks as JSON: -e '{{…}}'")
+
     def origin(self, variables: dict[str, Any]) -> Origin:
         return origin(variables, str(variables.get("playbook_dir", ".")))
 

@@ -209,6 +209,11 @@ def _unlisted(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...],
     provider = section.get("provider", "static")
     if not provider.endswith(".py") and provider not in providers():
         yield ("status_page", "provider"), f"status_page.provider must be one of {', '.join(providers())}, or the path of a Python file"
+    if provider.endswith(".py") and not Path(provider).expanduser().is_file():
+        yield ("status_page", "provider"), f"status_page.provider: there is no file {provider}"
+    words = given.get("communication", {})
+    if any(words.get("recipients", {}).values()) and "mail" not in words:
+        yield ("communication", "recipients"), "communication.recipients needs communication.mail, which says by which server"
     names = list[str]()
     for number, each in enumerate(section.get("components", [])):
         name = each if isinstance(each, str) else each["name"]

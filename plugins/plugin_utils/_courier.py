@@ -261,8 +261,8 @@ class Aside(threading.Thread):
             last = self._last
             try:
                 self._work()
-            except _TROUBLE as error:
-                log(f"{self._trouble}: {error}")
+            except Exception as error:  # the outer edge of the thread: what it can't do now, the next look can
+                log(f"{self._trouble}: {type(error).__name__}: {error}")
             if last:
                 return
 
@@ -434,23 +434,25 @@ def main(folder: Path, run: str) -> None:
             each.look.set()
 
     try:
-        with (folder / "courier.lock").open("w") as lock:
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if not any(path.exists() for path in own) and not (connection and _undelivered(folder)):
-                        return
-                    time.sleep(0.2)
-            Courier(folder, connection, moved).work()
-            for each in asides:
-                each.close()
-            if connection and _undelivered(folder):  # what came of it
-                Courier(folder, connection, lambda: None).work()
+        _work(folder, own, connection, moved)
     finally:
-        for each in asides:
+        for each in asides:  # without the lock: what hangs here must not keep other runs out of the journal
             each.close()
+    if connection and _undelivered(folder):  # what came of it
+        _work(folder, [], connection, lambda: None)
+
+
+def _work(folder: Path, own: list[Path], connection: dict[str, Any], moved: Callable[[], None]) -> None:
+    with (folder / "courier.lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not any(path.exists() for path in own) and not (connection and _undelivered(folder)):
+                    return
+                time.sleep(0.2)
+        Courier(folder, connection, moved).work()
 
 
 def _undelivered(folder: Path) -> bool:

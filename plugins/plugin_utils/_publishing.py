@@ -11,20 +11,20 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any, TypeVar
 
 import jinja2
 from ansible_collections.incident.response.plugins.module_utils._core import publication
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, seconds, utc
-from ansible_collections.incident.response.plugins.module_utils._core.status_page import Account
+from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils._core.status_page import Account, Post, Shown, Update
 from ansible_collections.incident.response.plugins.module_utils._mail import Mailer, MailError
 from ansible_collections.incident.response.plugins.module_utils._ports import Journal, StatusPage, StatusPageError
 from ansible_collections.incident.response.plugins.module_utils._statuspage import static
-from ansible_collections.incident.response.plugins.module_utils._usecases import mirror, publish
+from ansible_collections.incident.response.plugins.module_utils._usecases import bring, mirror, publish
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
@@ -33,6 +33,9 @@ TEMPLATES = Path(__file__).absolute().parents[2] / "templates"
 _PACKAGE = static.__name__.rpartition(".")[0]
 _PROVIDERS = Path(static.__file__).parent
 STATIC, NONE = "static", "none"
+_PATIENCE = 30.0
+"""Seconds to wait for somebody else who brings the page up to date."""
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def publishing(config: Mapping[str, Any], folder: Path) -> Publishing:
         return Publishing(plan, names or tuple(used), str(pages / "index.html"), partial(_render, frame, pages, folder))
     if not shows:
         return Publishing(plan, names, "", lambda journal, again: ([], []))
-    return Publishing(plan, names, section["url"] or section["provider"], partial(_bring, section))
+    return Publishing(plan, names, section["provider"], partial(_bring, section))
 
 
 def _rules(config: Mapping[str, Any]) -> publication.Rules:
@@ -105,9 +108,10 @@ def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, ag
         return [], []
     try:
         with (folder / "page.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _take(lock)
+            pages.parent.mkdir(parents=True, exist_ok=True)
             now = time.time()
-            records = mirror.allowed(journal)
+            records = mirror.allowed(journal, mirror.STATIC)
             page = mirror.page(journal, frame, records, at=utc(now), write=True)
             static.write(static.render(page, now, TEMPLATES / "status_page"), pages)
             mirror.rendered(journal, frame, records, str(pages), utc(now))
@@ -118,12 +122,63 @@ def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, ag
     return [], []
 
 
+def _take(lock: IO[str]) -> None:
+    """Raises OSError where somebody else writes the page for too long."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise OSError(f"somebody else has been writing it for {_PATIENCE:.0f} s") from None
+        time.sleep(0.05)
+
+
 def _bring(section: Mapping[str, Any], journal: Journal, again: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
+    """Where somebody waits for it, and somebody else is at it, it waits for that one."""
+    name, until = str(section["provider"]), time.monotonic() + _PATIENCE
     try:
-        found, problems = mirror.bring(journal, provider(section), clock=time.time, again=again)
+        there = Guarded(provider(section))
+        found, problems = bring.bring(journal, there, name, clock=time.time, again=again)
+        while any(isinstance(each, bring.Busy) for each in problems) and time.monotonic() < until:
+            time.sleep(0.5)
+            more, problems = bring.bring(journal, there, name, clock=time.time, again=again)
+            found += more
     except StatusPageError as error:
-        return [], [f"the status page ({section['provider']}): {error}"]
-    return found, [f"the status page ({section['provider']}): {each}" for each in problems]
+        return [], [f"the status page ({name}): {error}"]
+    return found, [f"the status page ({name}): {each}" for each in problems]
+
+
+class Guarded:
+    """A provider that may be somebody's own code: whatever goes wrong in it is a StatusPageError."""
+
+    def __init__(self, there: StatusPage) -> None:
+        self._there = there
+
+    def find(self, post: Post) -> Shown | None:
+        return self._try(self._there.find, post)
+
+    def create(self, post: Post, update: Update) -> str:
+        return self._try(self._there.create, post, update)
+
+    def update(self, ref: str, post: Post, update: Update) -> None:
+        self._try(self._there.update, ref, post, update)
+
+    def components(self) -> Mapping[str, str]:
+        return self._try(self._there.components)
+
+    def set_component(self, name: str, state: str) -> None:
+        self._try(self._there.set_component, name, state)
+
+    @staticmethod
+    def _try(call: Callable[..., _Answer], *arguments: object) -> _Answer:
+        try:
+            return call(*arguments)
+        except StatusPageError:
+            raise
+        except Exception as error:
+            raise StatusPageError(f"the provider is broken: {type(error).__name__}: {cut(redact(str(error)), 200)}", lasting=True) from error
 
 
 def provider(section: Mapping[str, Any]) -> StatusPage:
@@ -138,7 +193,12 @@ def provider(section: Mapping[str, Any]) -> StatusPage:
     token = os.environ.get(variable, "").strip()
     if variable and not token:
         raise StatusPageError(f"the environment has no {variable}, which is to hold the token (status_page.token_env)", lasting=True)
-    found: StatusPage = make(Account(section.get("page", ""), section["url"], token, section.get("user", ""), components))
+    try:
+        found: StatusPage = make(Account(section.get("page", ""), section["url"], token, section.get("user", ""), components))
+    except StatusPageError:
+        raise
+    except Exception as error:  # it may be somebody's own code
+        raise StatusPageError(f"the provider is broken: {type(error).__name__}: {cut(redact(str(error)), 200)}", lasting=True) from error
     return found
 
 
@@ -215,9 +275,9 @@ def _send(config: Mapping[str, Any], mail: publication.Mail) -> str:
     return f"Wrote to {mail.audience}: {', '.join(to) if len(to) <= 5 else f'{len(to)} addresses'}"
 
 
-def _clock(at: str) -> str:
-    """A time as people outside read it."""
-    return datetime.fromisoformat(at).strftime("%H:%M UTC")
+@jinja2.pass_context
+def _clock(context: jinja2.runtime.Context, at: str) -> str:
+    return publication.clock(at, str(context["at"]))
 
 
 def _since(until: str, at: str) -> str:

@@ -15,7 +15,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.severity i
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import Post, Shown, Update
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import StatusPageError
-from ansible_collections.incident.response.plugins.module_utils._usecases import mirror, status_page
+from ansible_collections.incident.response.plugins.module_utils._usecases import bring, mirror, status_page
 from ansible_collections.incident.response.plugins.module_utils._usecases.publish import Refused
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
 from ansible_collections.incident.response.plugins.module_utils._usecases.status_page import Wanted
@@ -95,7 +95,7 @@ def says(journal: SqliteJournal, state: str = "", text: str = "", **more: Any) -
 
 
 def brings(journal: SqliteJournal, there: There, later: float = 0) -> list[str]:
-    return [str(each) for each in mirror.bring(journal, there, clock=lambda: NOW + later)[1]]
+    return [str(each) for each in bring.bring(journal, there, "page", clock=lambda: NOW + later)[1]]
 
 
 def sent(journal: SqliteJournal, incident: str) -> list[str]:
@@ -151,7 +151,7 @@ def test_a_page_that_is_down_is_said_once_and_gets_everything_later(journal: Sql
     assert len(there.posts[incident]) == 2
 
 
-def test_what_is_refused_for_good_keeps_nothing_else_back(journal: SqliteJournal) -> None:
+def test_what_is_refused_for_good_keeps_nothing_of_others_back(journal: SqliteJournal) -> None:
     there, first, second = There(), opened(journal), opened(journal, "web")
     says(journal, "investigating", "We look", service="api")
     says(journal, "investigating", "We look", service="web")
@@ -193,10 +193,107 @@ def test_what_is_refused_for_good_is_tried_again_later_or_when_it_is_asked_for(j
     assert brings(journal, there) == ["401: no"]
     assert brings(journal, there, 899) == []
     assert brings(journal, there, 900) == ["401: no"]
-    assert [str(each) for each in mirror.bring(journal, there, clock=lambda: NOW + 901, again=True)[1]] == ["401: no"]
+    assert [str(each) for each in bring.bring(journal, there, "page", clock=lambda: NOW + 901, again=True)[1]] == ["401: no"]
     assert sent(journal, incident) == ["failed"]
     assert brings(journal, there, 2000) == []
     assert sent(journal, incident) == ["failed", "ok"]
+
+
+def test_what_is_refused_once_holds_what_comes_after_and_twice_is_passed_over(journal: SqliteJournal) -> None:
+    there, incident = There(), opened(journal)
+    says(journal, "investigating", "We look", service="api")
+    says(journal, "identified", "A disk", service="api")
+    there.before = [StatusPageError("422: no", lasting=True) for dummy in range(2)]
+    assert brings(journal, there) == ["422: no"]
+    assert brings(journal, there, 899) == []
+    assert there.posts == {}
+    assert brings(journal, there, 900) == ["422: no"]
+    assert there.posts == {incident: [("identified", "A disk")]}
+    assert brings(journal, there, 1e5) == []
+
+
+def test_a_writer_that_comes_too_late_takes_nothing_back(journal: SqliteJournal) -> None:
+    """Two at once: the second one waits for the first, and is told so where somebody waits for it."""
+    there, incident = There(), opened(journal)
+    says(journal, "investigating", "one", service="api")
+    problems: list[str] = []
+
+    class Slow(There):
+        def create(self, post: Post, update: Update) -> str:
+            says(journal, "identified", "two", service="api")
+            problems.extend(brings(journal, there, 1))
+            problems.extend(str(each) for each in bring.bring(journal, there, "page", clock=lambda: NOW + 1, again=True)[1])
+            return super().create(post, update)
+
+    slow = Slow()
+    slow.posts = there.posts
+    brings(journal, slow)
+    assert [each[:32] for each in problems] == ["somebody else is bringing incide"]
+    brings(journal, there, 2)
+    assert [body for _state, body in there.posts[incident]] == ["one", "two"]
+
+
+def test_an_embargo_that_comes_while_others_are_brought_is_seen(journal: SqliteJournal) -> None:
+    first, second = opened(journal), opened(journal, "web")
+    says(journal, "investigating", "one", service="api")
+    says(journal, "investigating", "two", service="web")
+
+    class Slow(There):
+        def create(self, post: Post, update: Update) -> str:
+            with journal.transaction():
+                journal.append(second, [Entry("changed", AT, data={"concerns": ["security"]})])
+            return super().create(post, update)
+
+    there = Slow()
+    brings(journal, there)
+    assert list(there.posts) == [first]
+
+
+def test_equal_words_with_another_state_set_that_state_after_a_failure(journal: SqliteJournal) -> None:
+    there = There()
+    opened(journal)
+    says(journal, "investigating", "Working on it", service="api", components={"api": "major_outage"})
+    brings(journal, there)
+    says(journal, "investigating", "Working on it", service="api", components={"api": "operational"})
+    there.before = [StatusPageError("503")]
+    assert brings(journal, there) == ["503"]
+    assert brings(journal, there) == []
+    assert there.states == {"api": "operational"}
+
+
+def test_a_page_that_is_new_gets_nothing_of_what_was_over_long_before(journal: SqliteJournal) -> None:
+    there, incident = There(), opened(journal)
+    says(journal, "investigating", "We look", service="api")
+    says(journal, "resolved", "Done", service="api")
+    opened(journal, "web")
+    says(journal, "investigating", "We look", service="web")
+    assert brings(journal, there, 3601) == []
+    assert list(there.posts) != [incident]
+    assert len(there.posts) == 1
+
+
+def test_each_page_gets_everything_whatever_another_has_shown(journal: SqliteJournal) -> None:
+    """As after acting with INCIDENT_CONFIG=/dev/null, which shows it on the embedded page."""
+    there, incident = There(), opened(journal)
+    says(journal, "investigating", "We look", service="api")
+    mirror.rendered(journal, mirror.Frame("Status"), mirror.allowed(journal, mirror.STATIC), "/page", AT)
+    brings(journal, there)
+    assert list(there.posts) == [incident]
+
+
+@pytest.mark.parametrize("jump", [-86400, 86400])
+def test_a_clock_that_was_set_blocks_nothing_and_turns_nothing_round(journal: SqliteJournal, jump: float) -> None:
+    there, incident = There(), opened(journal)
+    says(journal, "investigating", "We look", service="api")
+    there.before = [Killed()]
+    with pytest.raises(Killed):
+        brings(journal, there, -jump)
+    brings(journal, there)
+    assert list(there.posts) == [incident]
+    for seconds, state in ((3600, "major_outage"), (60, "operational")):
+        with journal.transaction():
+            journal.append(incident, [Entry("published", utc(NOW + seconds), data={"post": {"components": {"api": state}}})])
+    assert mirror.states(journal, mirror.STATIC) == {"api": "operational"}
 
 
 def test_a_component_that_the_page_refuses_keeps_no_words_back(journal: SqliteJournal) -> None:
@@ -216,8 +313,8 @@ def test_what_was_refused_for_a_component_is_said_once_unless_it_is_asked_for_ag
     there.before = [StatusPageError("there is no component api", lasting=True) for dummy in range(2)]
     assert brings(journal, there) == ["there is no component api"]
     assert brings(journal, there) == []
-    assert [str(each) for each in mirror.bring(journal, there, clock=lambda: NOW, again=True)[1]] == ["there is no component api"]
-    assert mirror.bring(journal, there, clock=lambda: NOW, again=True)[1] == []
+    assert [str(each) for each in bring.bring(journal, there, "page", clock=lambda: NOW, again=True)[1]] == ["there is no component api"]
+    assert bring.bring(journal, there, "page", clock=lambda: NOW, again=True)[1] == []
     assert there.states == {"api": "degraded_performance"}
 
 
@@ -247,16 +344,17 @@ def test_a_component_of_two_incidents_stays_as_bad_as_the_worse_one(journal: Sql
 
 def test_what_was_published_before_an_embargo_and_not_brought_yet_stays_here(journal: SqliteJournal) -> None:
     there, incident = There(), opened(journal)
+    frame = mirror.Frame("Status")
     says(journal, "investigating", "We look", service="api")
     brings(journal, there)
+    mirror.rendered(journal, frame, mirror.allowed(journal, mirror.STATIC), "/page", AT)
     says(journal, "identified", "They were in", service="api", components={"api": "major_outage"})
     with journal.transaction():
         journal.append(incident, [Entry("changed", AT, data={"concerns": ["security"]})])
     brings(journal, there)
     assert there.posts == {incident: [("investigating", "We look")]}
     assert there.states == {}
-    frame = mirror.Frame("Status")
-    page = mirror.page(journal, frame, mirror.allowed(journal), at=AT, write=True)
+    page = mirror.page(journal, frame, mirror.allowed(journal, mirror.STATIC), at=AT, write=True)
     assert [update.body for update in page.posts[0].updates] == ["We look"]
     with pytest.raises(Refused, match="embargo"):
         says(journal, "monitoring", "We watch", service="api")
@@ -284,7 +382,7 @@ def test_maintenance_has_a_name_of_its_own_and_no_incident(journal: SqliteJourna
     ("wanted", "says_what"),
     [
         (Wanted("investigating", service="api"), "say something with a `message`"),
-        (Wanted(service="api", text="x"), "`message` needs a `state`"),
+        (Wanted(service="api", text="x", components={"api": "operational"}), "`message` needs a `state`"),
         (Wanted(), "say what is to be shown"),
         (Wanted("scheduled", incident="m", text="x"), "when the maintenance `starts` and `ends`"),
         (Wanted("scheduled", text="x"), "give the maintenance a name"),
@@ -318,7 +416,7 @@ def test_a_page_is_rendered_again_when_anything_is_published_and_when_an_embargo
 
     def rendered() -> bool:
         was = mirror.is_rendered(journal, frame, "/page", AT)
-        mirror.rendered(journal, frame, mirror.allowed(journal), "/page", AT)
+        mirror.rendered(journal, frame, mirror.allowed(journal, mirror.STATIC), "/page", AT)
         return was
 
     assert [rendered(), rendered()] == [False, True]

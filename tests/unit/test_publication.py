@@ -67,7 +67,7 @@ def goes(journal: SqliteJournal, incident: str, after: str, seconds: float, **da
 
 
 def plan(rules: Rules = RULES, post: Post | None = None, **more: Any) -> publish.Plan:
-    given = {"recipients": {"customers": 2}, "send": post.send} if post else {}
+    given: dict[str, Any] = {"recipients": {"customers": 2}, "send": post.send} if post else {}
     return publish.Plan(rules, lambda service: [service], Templates("", "").write, "customer-success", **{**given, **more})
 
 
@@ -182,9 +182,68 @@ def test_drafts_come_at_the_cadence_with_what_was_said_since_the_last_update(jou
     look(journal, given, 400 + 480)
     (second,) = publication.drafts(journal.entries(incident))
     assert (second.occasion, "Scaled the pool" in second.text, "Root cause" in second.text) == ("update", True, False)
-    assert look(journal, given, 400 + 480 + 479) == []
-    look(journal, given, 400 + 480 + 480)
-    assert [each.id for each in publication.drafts(journal.entries(incident))] != [second.id]  # a newer one stands for it
+    assert look(journal, given, 400 + 480 + 479) == look(journal, given, 1e4) == []  # there is nothing new to say
+    adds(journal, incident, 1e4, text="It is better")
+    look(journal, given, 1e4)
+    (third,) = publication.drafts(journal.entries(incident))
+    assert (third.id != second.id, "It is better" in third.text) == (True, True)
+    late = publish.publish(journal, incident, given, third, at=utc(OPENED + 2e4), actor="ada")
+    promised = publication.clock(utc(OPENED + 2e4 + 600), utc(OPENED + 2e4))
+    assert f"We will say more by {promised}." in late.data["text"]  # counted from when it is published
+    assert late.data["post"]["body"] == late.data["text"]
+
+
+def test_what_a_person_drafted_is_left_alone_but_holds_up_nothing_that_goes_out_by_itself(journal: SqliteJournal) -> None:
+    incident = opened(journal)
+    mine = replace(publish.draft(journal, incident, plan(), publish.Asked("customers", "first_notice", "Mine"), at=utc(OPENED)), id="mine")
+    with journal.transaction():
+        journal.append(incident, [publication.drafting(mine, at=utc(OPENED), actor="ada", auto=False)])
+    assert not any("Draft" in each for each in look(journal, plan(), 1e4))
+    assert any("Published for customers" in each for each in look(journal, plan(replace(RULES, auto={"P1"})), 1e4))
+
+
+def test_others_who_were_told_are_told_more_at_the_cadence(journal: SqliteJournal) -> None:
+    incident, post = opened(journal), Post()
+    given = plan(post=post, recipients={"executives": 1})
+    assert not any("executives" in each for each in look(journal, given, 1e4))
+    made = publish.draft(journal, incident, given, publish.Asked("executives", "first_notice"), at=utc(OPENED))
+    with journal.transaction():
+        journal.append(incident, [publish.publish(journal, incident, given, made, at=utc(OPENED + 1e4), actor="ada")])
+    assert any("Draft for executives (update)" in each or "Draft for executives (delay)" in each for each in look(journal, given, 1e4 + 480))
+
+
+@pytest.mark.parametrize("every", [0.0, None])
+def test_no_cadence_drafts_nothing_again(journal: SqliteJournal, every: float | None) -> None:
+    incident, given = opened(journal), plan(replace(RULES, every={"P1": every}))
+    publishes(journal, incident, given, "first_notice", 0)
+    assert not any("Draft" in each for each in look(journal, given, 1e4))
+
+
+def test_a_concern_after_a_lifted_embargo_puts_it_under_one_again(journal: SqliteJournal) -> None:
+    incident = opened(journal)
+    states = []
+    changes: list[dict[str, Any]] = [{"embargo": True}, {"embargo": False}, {"concerns": ["security"]}, {"embargo": False}]
+    for seconds, data in enumerate(changes):
+        adds(journal, incident, seconds, "changed", **data)
+        states.append(derive(incident, journal.entries(incident))["embargo"])
+    assert states == [True, False, True, False]
+
+
+def test_a_record_that_cannot_be_read_goes_out_nowhere_and_stops_no_other(journal: SqliteJournal) -> None:
+    bad, good = opened(journal), opened(journal)
+    adds(journal, bad, 1)
+    journal._db.execute("UPDATE entries SET body = 'broken' WHERE incident = ? AND position = 1", (bad,))
+    adds(journal, bad, 2, "published", post={"status": "investigating", "body": "x"}, mail=True)
+    look(journal, plan(post=Post()), 400)
+    assert [record.id for record in journal.published() if record.id != bad] == [good]
+
+
+def test_an_old_incident_that_is_resolved_is_cleared(journal: SqliteJournal) -> None:
+    incident, given = opened(journal), plan()
+    look(journal, given, 0)
+    for stage in ("closed", "reviewed"):
+        goes(journal, incident, stage, 40 * 86400)
+    assert look(journal, given, 40 * 86400) == ["Status page: api is operational"]
 
 
 def publishes(journal: SqliteJournal, incident: str, given: publish.Plan, occasion: str, seconds: float) -> None:
@@ -282,7 +341,8 @@ def test_a_sender_that_was_killed_is_stepped_in_for(journal: SqliteJournal) -> N
     given, incident = plan(post=post), opened(journal)
     publishes(journal, incident, given, "first_notice", 0)
     position = len(journal.entries(incident))
-    adds(journal, incident, 1, "sending", of=position)
+    adds(journal, incident, 1, "sending", of=position, by="mail")
+    adds(journal, incident, 2, "sent", of=position, by="page")
     assert not any("Wrote" in each for each in look(journal, given, 120))
     assert any("Wrote" in each for each in look(journal, given, 121))
 

@@ -96,7 +96,7 @@ def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
     state: dict[str, Any] = {
         "id": incident_id, "name": "", "title": "", "service": "", "severity": str(DEFAULT_SEVERITY), "status": str(Status.OPEN),
         "drill": False, "opened_at": None, "acknowledged_at": None, "mitigated_at": None, "resolved_at": None, "closed_at": None,
-        "channel": None, "url": None, "resolution": {}, "roles": {}, "concerns": [], "embargo": None, "healthy": True,
+        "channel": None, "url": None, "resolution": {}, "roles": {}, "concerns": [], "embargo": False, "healthy": True,
         "names": [], "runs": [], "entries": [],
     }  # fmt: skip
     runs: dict[str, dict[str, Any]] = {}
@@ -106,7 +106,6 @@ def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
         shown = {key: value for key, value in asdict(entry).items() if key not in {"run_seq", "data"}}
         state["entries"].append({"seq": position, **shown})
     state["runs"] = list(runs.values())
-    state["embargo"] = "security" in state["concerns"] if state["embargo"] is None else state["embargo"]
     with suppress(ValueError, TypeError):
         first = provisional(datetime.fromisoformat(state["opened_at"]).date(), incident_id, drill=bool(state["drill"]))
         state["name"] = state["name"] or first
@@ -127,8 +126,9 @@ def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) 
             state.update({key: entry.data[key] for key in ("title", "service", "severity") if key in entry.data})
             state["resolution"] |= {key: entry.data[key] for key in RESOLUTION if key in entry.data}
             state["roles"] |= {key: entry.data[key] for key in ROLES if key in entry.data}
-            state["embargo"] = entry.data.get("embargo", state["embargo"])
-            state["concerns"] += [each for each in entry.data.get("concerns", []) if each in CONCERNS and each not in state["concerns"]]
+            new = [each for each in entry.data.get("concerns", []) if each in CONCERNS and each not in state["concerns"]]
+            state["concerns"] += new
+            state["embargo"] = bool(entry.data.get("embargo", state["embargo"] or "security" in new))
         case "status":
             state["status"] = entry.data["to"]
             block = entry.data.get("block", {})

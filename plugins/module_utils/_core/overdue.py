@@ -120,7 +120,7 @@ def _stages(state: Mapping[str, Any], clocks: Clocks, since: float) -> Iterator[
 
 def _silence(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks, now: float) -> Iterator[Reminder]:
     """Late news. Its key is the last news, so that the next one starts the clock again."""
-    position, last = max(((number, each) for number, each in enumerate(entries, start=1) if each.kind in _NEWS), key=lambda each: each[0])
+    position, last = max(((number, each) for number, each in enumerate(entries, start=1) if _is_news(each)), key=lambda each: each[0])
     quiet = now - seconds(last.at)
     if clocks.update:
         for times, key, target in ((1, "update", 0), (2, "update twice", LEAD)):
@@ -131,6 +131,11 @@ def _silence(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks,
         yield Reminder(
             f"forgotten {position} {days}", "forgotten", f"still {state['status']}, and nothing has happened for {length(days * _FORGOTTEN)}"
         )
+
+
+def _is_news(entry: Entry) -> bool:
+    """Words that went out are news, too; what the policy does to a component is none."""
+    return entry.kind in _NEWS or (entry.kind == "published" and bool(entry.data.get("audience")))
 
 
 def _review(state: Mapping[str, Any], clocks: Clocks, now: float) -> Iterator[Reminder]:

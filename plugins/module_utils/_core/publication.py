@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+from . import status_page
 from .incident import Entry, seconds, utc
 from .status import Status
 from .status_page import COMPONENT_STATES, OPERATIONAL, Record, claims, states_of
@@ -20,11 +22,13 @@ from .status_page import COMPONENT_STATES, OPERATIONAL, Record, claims, states_o
 AUDIENCES = ("internal", "customers", "executives")
 OCCASIONS = ("first_notice", "update", "delay", "resolved")
 CUSTOMERS = "customers"
-_LEAD = 0.8
+LEAD = 0.8
 """The part of the time between two updates after which the next one is drafted: so that it is out when it was promised for."""
 _LOST, _WAIT, _TRIES = 120.0, 60.0, 3
 """A mail whose sending never said how it ended is sent again after so many seconds; one that failed as a whole so many later, so often."""
 _NOTES = {"note", "status"}
+MAIL = "mail"
+"""What the entries of a mail's sending are told by from those of the status page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,12 @@ class Draft:
     text: str
     post: Mapping[str, Any] = field(default_factory=dict)
     position: int = 0
+    next_due: str = ""
+    actor: str = ""
+    """Who wrote it; nobody where the cadence did."""
+    message: str = ""
+    stage: str = ""
+    """What was to be said with it, and the incident's stage then: the same again is no news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,10 @@ def silent(state: Mapping[str, Any]) -> str:
     """Why nothing may go out; empty where it may."""
     if state["drill"]:
         return "it is a drill"
-    return "it is under embargo, since a security breach is suspected" if state["embargo"] else ""
+    if any(entry["kind"] == "unreadable" for entry in state["entries"]):
+        return "a part of its record can't be read, and might say that it is under embargo"
+    why = ", since a security breach is suspected" if "security" in state["concerns"] else ""
+    return f"it is under embargo{why}" if state["embargo"] else ""
 
 
 def following(state: Mapping[str, Any], entries: Sequence[Entry], components: Collection[str], rules: Rules) -> dict[str, str]:
@@ -90,28 +103,50 @@ def following(state: Mapping[str, Any], entries: Sequence[Entry], components: Co
     return {name: wanted for name in components if before.get(name, OPERATIONAL) != wanted}
 
 
-def drafted(state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, now: float) -> str:
-    """The occasion on which customers should hear of it now and no draft waits; empty for none."""
+def drafted(state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, now: float) -> tuple[str, str] | None:
+    """The audience that should hear of it now, and on which occasion; None where none should, or a draft for it waits.
+
+    Customers hear of it first after a while, the others when somebody has begun to tell them. What a person drafted is left alone.
+    """
     if silent(state) or state["severity"] not in rules.drafts:
+        return None
+    for audience in (CUSTOMERS, *(each for each in AUDIENCES if each != CUSTOMERS)):
+        occasion = _occasion(audience, state, entries, rules, now)
+        if occasion:
+            return audience, occasion
+    return None
+
+
+def _occasion(audience: str, state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, now: float) -> str:
+    auto = audience == CUSTOMERS and state["severity"] in rules.auto
+    said, status = told(entries, audience), Status(state["status"])
+    pending = next((each for each in drafts(entries) if each.audience == audience and not (auto and each.actor)), None)
+    if pending and pending.actor:
         return ""
-    said = told(entries, CUSTOMERS)
-    status = Status(state["status"])
-    pending = [each for each in drafts(entries) if each.audience == CUSTOMERS]
     if status.is_over:
-        done = any(each.occasion == "resolved" for each in pending) or bool(said and said[-1].data.get("occasion") == "resolved")
-        return "resolved" if said and not done else ""
+        done = (pending and pending.occasion == "resolved") or bool(said and said[-1].data.get("occasion") == "resolved")
+        ill = status is Status.RESOLVED and not state["healthy"]
+        return "resolved" if said and not done and not ill and not _ended(entries) else ""
     mitigated = status is Status.MITIGATED
     if not said:
         late = now >= seconds(state["opened_at"]) + rules.after
-        return "first_notice" if late and not pending and not mitigated else ""
-    since = max((seconds(entries[each.position - 1].at) for each in pending), default=0.0)
+        return "first_notice" if audience == CUSTOMERS and late and not pending and not mitigated else ""
+    if mitigated and not _since_mitigation(entries, audience):
+        return "update"
     every = rules.every.get(state["severity"])
-    due = every is not None and now >= max(seconds(said[-1].at), since) + _LEAD * every
-    news = mitigated and not _since_mitigation(entries)
-    if not (due or news):
+    if not every or now < seconds(said[-1].at) + LEAD * every:
+        return ""
+    if pending and not notes(entries, entries[pending.position - 1].at):
         return ""
     limit = rules.resolve.get(state["severity"])
-    return "delay" if not mitigated and limit and now >= seconds(state["opened_at"]) + limit and not _occasions(entries, "delay") else "update"
+    late = not mitigated and bool(limit) and now >= seconds(state["opened_at"]) + (limit or 0)
+    return "delay" if late and not _has_drafted(entries, audience, "delay") else "update"
+
+
+def _ended(entries: Sequence[Entry]) -> bool:
+    """Whether the status page says already that it is over."""
+    post = status_page.post(record_of(entries))
+    return post is not None and post.is_over
 
 
 def drafts(entries: Sequence[Entry]) -> list[Draft]:
@@ -131,9 +166,10 @@ def draft_of(entry: Entry, position: int = 0) -> Draft | None:
     given = entry.data.get("draft")
     if entry.kind != "draft" or not isinstance(given, Mapping):
         return None
-    words = {name: str(given.get(name, "")) for name in ("id", "audience", "occasion", "subject", "text")}
+    words = {name: str(given.get(name, "")) for name in ("id", "audience", "occasion", "subject", "text", "next_due", "message", "stage")}
     post = given.get("post")
-    return Draft(**words, post=post if isinstance(post, Mapping) else {}, position=position)
+    post = post if isinstance(post, Mapping) else {}
+    return Draft(**words, post=post, position=position, actor=entry.actor)
 
 
 def told(entries: Sequence[Entry], audience: str) -> list[Entry]:
@@ -154,23 +190,40 @@ def draft_id(incident: str, position: int) -> str:
 
 def drafting(draft: Draft, *, at: str, actor: str, auto: bool) -> Entry:
     """The entry that makes a draft."""
-    data = {"id": draft.id, "audience": draft.audience, "occasion": draft.occasion, "subject": draft.subject, "text": draft.text, "post": draft.post}
+    data: dict[str, Any] = {"id": draft.id, "audience": draft.audience, "occasion": draft.occasion, "subject": draft.subject, "text": draft.text}
+    data |= {"post": dict(draft.post), "next_due": draft.next_due, "message": draft.message, "stage": draft.stage}
     how = "" if auto else f", to be published as {draft.id}"
     return Entry("draft", at, actor=actor, text=f"Draft for {draft.audience} ({words(draft.occasion)}){how}: {draft.subject}", data={"draft": data})
 
 
 def publishing(draft: Draft, *, at: str, actor: str, channel: str, mails: int, next_due: str) -> Entry:
-    """The entry that publishes it. `mails` is the number of addresses, 0 where nobody is written to."""
+    """The entry that publishes it. `mails` is the number of addresses, 0 where nobody is written to. The time that the draft promises becomes
+    the one that is promised now."""
+    draft = _promising(draft, next_due, at)
     places = [
         *(["the status page"] if draft.post else []),
         *([f"#{channel}"] if channel else []),
         *([f"mail to {mails} address{'es' if mails > 1 else ''}"] if mails else []),
     ]
     data: dict[str, Any] = {"draft": draft.id, "audience": draft.audience, "occasion": draft.occasion, "subject": draft.subject, "text": draft.text}
-    data |= {"channel": channel, "mail": bool(mails), "next_due": next_due}
+    data |= {"channel": channel, "mail": bool(mails), "next_due": next_due, "message": draft.message, "stage": draft.stage}
     data |= {"post": dict(draft.post)} if draft.post else {}
     text = f"Published for {draft.audience} ({words(draft.occasion)}), by {', '.join(places) or 'nothing but this timeline'}: {draft.subject}"
     return Entry("published", at, actor=actor, text=text, data=data)
+
+
+def _promising(draft: Draft, due: str, at: str) -> Draft:
+    if not (draft.next_due and due):
+        return draft
+    before, now = clock(draft.next_due, at), clock(due, at)
+    post = {**draft.post, "body": str(draft.post["body"]).replace(before, now)} if draft.post.get("body") else draft.post
+    return replace(draft, text=draft.text.replace(before, now), post=post)
+
+
+def clock(at: str, now: str) -> str:
+    """A time as people outside read it, with the day where that is another one."""
+    when = datetime.fromisoformat(at)
+    return when.strftime("%H:%M UTC") if at[:10] == now[:10] else f"{when.day} {when:%b, %H:%M UTC}"
 
 
 def setting(components: Mapping[str, str], *, at: str, policy: bool, actor: str = "") -> Entry:
@@ -184,7 +237,7 @@ def mails(entries: Sequence[Entry], now: float) -> Iterator[Mail]:
     for position, entry in enumerate(entries, start=1):
         if entry.kind != "published" or not entry.data.get("mail"):
             continue
-        tried = [each for each in entries if each.kind in {"sending", "sent"} and each.data.get("of") == position]
+        tried = [each for each in entries if each.kind in {"sending", "sent"} and each.data.get("of") == position and each.data.get("by") == MAIL]
         failed = [each for each in tried if each.state == "failed"]
         if tried:
             last = tried[-1]
@@ -218,13 +271,13 @@ def _by_policy(entries: Sequence[Entry]) -> dict[str, str]:
     return found
 
 
-def _since_mitigation(entries: Sequence[Entry]) -> bool:
-    """Whether customers were told, or are about to be, since the effect is gone."""
+def _since_mitigation(entries: Sequence[Entry], audience: str) -> bool:
+    """Whether the audience was told, or is about to be, since the effect is gone."""
     reached = max((number for number, each in enumerate(entries) if each.kind == "status" and each.data.get("to") == Status.MITIGATED), default=-1)
     later = entries[reached + 1 :]
-    made = [draft for draft in map(draft_of, later) if draft and draft.audience == CUSTOMERS]
-    return bool(made or told(later, CUSTOMERS))
+    made = [draft for draft in map(draft_of, later) if draft and draft.audience == audience]
+    return bool(made or told(later, audience))
 
 
-def _occasions(entries: Sequence[Entry], occasion: str) -> bool:
-    return any(draft.occasion == occasion for draft in map(draft_of, entries) if draft)
+def _has_drafted(entries: Sequence[Entry], audience: str, occasion: str) -> bool:
+    return any((draft.audience, draft.occasion) == (audience, occasion) for draft in map(draft_of, entries) if draft)

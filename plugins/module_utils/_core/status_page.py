@@ -40,7 +40,8 @@ class Update:
 class Post:
     """An incident, or a maintenance, as the public is told of it. `id` never changes, `name` is the one that people know it by;
     `names` are all that it ever had. `updates` are the oldest first, one at least; `components` what each affected one has now.
-    `starts` and `ends` are those of a maintenance, empty otherwise."""
+    `starts` is when it began, or is to begin; `ends` is a maintenance's, empty otherwise. `planned` has what a maintenance is to do to
+    components when it begins."""
 
     id: str
     name: str
@@ -51,6 +52,7 @@ class Post:
     names: tuple[str, ...] = ()
     starts: str = ""
     ends: str = ""
+    planned: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
@@ -129,15 +131,19 @@ def post(record: Record) -> Post | None:
     """What is said of it; None where only components were set."""
     title, impact, starts, ends = "", IMPACTS[0], "", ""
     components: dict[str, str] = {}
+    planned: dict[str, str] = {}
     updates = []
     for position, entry, said in _said(record):
         title, impact = str(said.get("title") or title), str(said["impact"] if said.get("impact") in IMPACTS else impact)
         starts, ends = str(said.get("starts") or starts), str(said.get("ends") or ends)
         components |= states_of(said)
+        planned |= states_of(said, "planned")
         if said.get("status") in (*INCIDENT_STATES, *MAINTENANCE_STATES):
             notify = bool(said.get("notify", True))
             updates.append(Update(position, entry.at, str(said["status"]), str(said.get("body", "")), states_of(said), notify))
-    return Post(record.id, record.name, title, impact, tuple(updates), components, record.names, starts, ends) if updates else None
+    if not updates:
+        return None
+    return Post(record.id, record.name, title, impact, tuple(updates), components, record.names, starts, ends, planned)
 
 
 def claims(record: Record) -> dict[str, str]:
@@ -150,13 +156,9 @@ def claims(record: Record) -> dict[str, str]:
 
 def histories(records: Iterable[Record]) -> dict[str, tuple[tuple[str, str], ...]]:
     """Each change of each component's state, oldest first: the worst of what all incidents ask for at that time."""
-    changes = sorted(
-        ((entry.at, position, record.id, states_of(said)) for record in records for position, entry, said in _said(record)),
-        key=lambda each: each[:2],
-    )
     asked: dict[str, dict[str, str]] = {}
     found: dict[str, list[tuple[str, str]]] = {}
-    for at, _position, incident, components in changes:
+    for at, incident, components in sorted((each for record in records for each in _changes(record)), key=lambda each: each[0]):
         for name, state in components.items():
             asked.setdefault(name, {})[incident] = state
             now, before = worst(asked[name].values()), found.setdefault(name, [])
@@ -165,14 +167,22 @@ def histories(records: Iterable[Record]) -> dict[str, tuple[tuple[str, str], ...
     return {name: tuple(before) for name, before in found.items()}
 
 
+def _changes(record: Record) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """In the order of the record, which counts: a clock that was set back makes no change older than the one before."""
+    latest = ""
+    for _position, entry, said in _said(record):
+        latest = max(latest, entry.at)
+        yield latest, record.id, states_of(said)
+
+
 def current(histories: Mapping[str, Sequence[tuple[str, str]]]) -> dict[str, str]:
     """The state that each component has now."""
     return {name: changes[-1][1] if changes else OPERATIONAL for name, changes in histories.items()}
 
 
-def states_of(said: Mapping[str, object]) -> dict[str, str]:
+def states_of(said: Mapping[str, object], key: str = "components") -> dict[str, str]:
     """The states of components in a published entry. What is no state says nothing."""
-    given = said.get("components")
+    given = said.get(key)
     return {str(name): str(state) for name, state in given.items() if state in COMPONENT_STATES} if isinstance(given, Mapping) else {}
 
 

@@ -25,7 +25,7 @@ except ImportError:
 
 from .._core.incident import utc
 from .._core.status_page import COMPONENT_STATES, OPERATIONAL, Component, Page, Post, worst
-from .._core.uptime import Day, days, instant, percentage
+from .._core.uptime import DAY, Day, days, instant, percentage
 from .._ports import StatusPageError
 from . import static_api
 from .static_bars import lasting, paths, tokens, told
@@ -111,11 +111,11 @@ def _between(begun: str, ended: str) -> str:
 
 
 def _begun(post: Post) -> str:
-    return (post.is_maintenance and post.starts) or post.updates[0].at
+    return post.starts or post.updates[0].at
 
 
 def _lasted(post: Post) -> str:
-    return _between(post.updates[0].at, post.updates[-1].at) if post.is_over else ""
+    return _between(_begun(post), post.updates[-1].at) if post.is_over else ""
 
 
 def _planned(post: Post) -> str:
@@ -218,8 +218,8 @@ def _shown(component: Component, now: float) -> _Shown:
 
 
 def _share(found: Sequence[Day]) -> str:
-    """Rounded down, so that only what was never away has 100 %."""
-    known = percentage(found)
+    """Rounded down, so that only what was never away has 100 %. Of less than a day it says nothing."""
+    known = percentage(found) if sum(day.known for day in found) >= DAY else None
     return "Uptime not known yet" if known is None else "100 % uptime" if known == 100 else f"{int(known * 100) / 100:.2f} % uptime"
 
 
@@ -237,7 +237,7 @@ class _Site:
             "id": static_api.post_id, "link": partial(static_api.link, page), "kind": lambda state: KINDS.get(state, "none"), "state": _states,
             "status": _states, "impact": _impact, "impact_kind": _impact_kind, "machine": _machine, "readable": _readable, "planned": _planned,
             "stamp": lambda at: _machine(at) or "1970-01-01T00:00:00Z", "rfc822": lambda at: formatdate(instant(at) or 0, usegmt=True),
-            "lasted": _lasted, "touched": _touched, "worst_first": _worst_first, "counted": _counted, "paragraphs": _paragraphs,
+            "begun": _begun, "lasted": _lasted, "touched": _touched, "worst_first": _worst_first, "counted": _counted, "paragraphs": _paragraphs,
         }  # fmt: skip
         site = _web(page.url).rstrip("/")
         support = page.support_url if _web(page.support_url) or page.support_url.startswith("mailto:") else ""

@@ -116,8 +116,8 @@ class _Shown:
         shown = {
             "id": made, "name": post.title, "status": post.status, "created_at": first.at, "updated_at": last.at,
             "monitoring_at": monitoring[0] if monitoring else None, "resolved_at": last.at if post.is_over else None,
-            "impact": "maintenance" if post.is_maintenance else post.impact, "shortlink": link(self._page, post), "started_at": first.at,
-            "page_id": _page_id(self._page), "incident_updates": self._updates(post, made),
+            "impact": "maintenance" if post.is_maintenance else post.impact, "shortlink": link(self._page, post),
+            "started_at": post.starts or first.at, "page_id": _page_id(self._page), "incident_updates": self._updates(post, made),
             "components": [self._components.get(name) or self._component(0, Component(name, state)) for name, state in post.components.items()],
         }  # fmt: skip
         return shown | ({"scheduled_for": post.starts or first.at, "scheduled_until": post.ends or last.at} if post.is_maintenance else {})

@@ -182,7 +182,9 @@ class Delivery:
         for row, outgoing in self._journal.waiting(incident):
             rid = projection.rid if not outgoing.channel else self._rid_of(outgoing.channel)
             problem = ""
-            if not rid:
+            if outgoing.outside and publication.silent(derive(incident, self._journal.entries(incident))):
+                problem = "nothing of it may go out any more"
+            elif not rid:
                 problem = f"there is no channel #{outgoing.channel}: make it, and invite the bot"
             else:
                 for name in outgoing.invite:  # who isn't in a room doesn't hear of being named there
@@ -362,8 +364,8 @@ class _Planner:
         """What the policy does to components is on the timeline, and no message; customers' words are also said where they are known."""
         if not entry.data.get("policy"):
             yield self._message("said", position, text=chat_text.said(entry))
-        if entry.data.get("channel") and entry.data.get("text"):
-            yield self._message("told", position, text=chat_text.told(entry), channel=str(entry.data["channel"]))
+        if entry.data.get("channel") and entry.data.get("text") and not publication.silent(self._state):
+            yield self._message("told", position, text=chat_text.told(entry), channel=str(entry.data["channel"]), outside=True)
 
     def _glass(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         """Everybody hears of an action that nobody approved: here, and where incidents are announced."""

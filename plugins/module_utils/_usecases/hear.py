@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._core import chat_command
+from .._core import chat_command, publication
 from .._core.approval import Said
 from .._core.chat_command import Command
 from .._core.incident import Entry, derive, transition, utc
@@ -35,7 +35,7 @@ class Heard:
 def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: bool) -> list[tuple[str, Entry]]:
     """What was asked for since the last time, by the incident's name. Raises ChatError."""
     found: list[tuple[str, Entry]] = []
-    for incident in journal.open_incidents()[:ROOMS]:
+    for incident in _rooms(journal, now)[:ROOMS]:
         projection = journal.projection(incident)
         if projection is None or not projection.rid:
             continue
@@ -48,6 +48,12 @@ def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: boo
             with journal.transaction():
                 journal.show(incident, "heard", said[-1].message)
     return found
+
+
+def _rooms(journal: Journal, now: float) -> list[str]:
+    """The open incidents, and those that are over and have a draft that waits."""
+    is_open = journal.open_incidents()
+    return [*is_open, *(each for each in tick.watched(journal, now) if each not in is_open and publication.drafts(journal.entries(each)))]
 
 
 def _said(journal: Journal, chat: Chat, incident: str, rid: str) -> list[Said]:
@@ -87,6 +93,8 @@ def _entries(
         return [replace(entry, text=f"{entry.text}: {words}" if words else entry.text)]
     if command.name == chat_command.PUBLISH:
         return [_publishing(journal, incident, state, said.user, words, given, at)]
+    if Status(state["status"]).is_over:
+        return []
     reason = words or "asked for in chat"
     try:
         called = tick.escalate(journal, incident, given.policy, reason=reason, target=None, at=at, actor=said.user)

@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core import publication, status_page
-from .._core.incident import Entry, derive, utc
+from .._core.incident import Entry, derive, seconds, utc
 from .._core.publication import CUSTOMERS, Draft, Rules
 from .._core.redact import redact
 from .._core.status import Status
-from .._core.status_page import OPERATIONAL, OVER
+from .._core.status_page import ALONE, OPERATIONAL, OVER
 from .._ports import Journal
+from . import lifecycle
 from .tick import watched
 
 IMPACT_OF = {"P0": "critical", "P1": "major", "P2": "minor", "P3": "none"}
 """How bad a severity is for those outside."""
+_ROUNDS = 8
+"""What is due for one incident at one moment: its components, and a draft for each audience."""
 
 
 class Refused(ValueError):
@@ -73,14 +76,22 @@ def look(journal: Journal, plan: Plan, *, clock: Callable[[], float], write: boo
     """All that the policy and the cadence ask for now, and the mails that are due: entries by the incident's name, and problems."""
     found: list[tuple[str, Entry]] = []
     problems: list[str] = []
-    for incident in watched(journal, clock()):
+    for incident in _concerned(journal, clock()):
         try:
             found += _advance(journal, incident, plan, clock, write=write)
+            if write:
+                found += mail(journal, incident, plan, clock=clock)
         except TemplateError as error:
             problems.append(f"{derive(incident, journal.entries(incident))['name']}: no draft could be written: {error}")
-        if write:
-            found += mail(journal, incident, plan, clock=clock)
+        except (ValueError, TypeError, KeyError) as error:  # one damaged record must not silence all others
+            problems.append(f"{incident}: nobody outside can be told of it, since its record is damaged: {error}")
     return found, problems
+
+
+def _concerned(journal: Journal, now: float) -> list[str]:
+    """The incidents that anybody looks at, and those of any age that still keep a component from being operational."""
+    ill = (record.id for record in journal.published() if any(state != OPERATIONAL for state in status_page.claims(record).values()))
+    return list(dict.fromkeys([*watched(journal, now), *(incident for incident in ill if not incident.startswith(ALONE))]))
 
 
 def draft(journal: Journal, incident: str, plan: Plan, asked: Asked, *, at: str) -> Draft:
@@ -89,10 +100,40 @@ def draft(journal: Journal, incident: str, plan: Plan, asked: Asked, *, at: str)
     state = derive(incident, entries)
     _refuse(state, asked)
     post = _post(state, entries, plan, asked) if asked.audience == CUSTOMERS and plan.shows else {}
-    subject, text = map(redact, plan.write(asked.audience, asked.occasion, _facts(state, entries, plan, asked, post, at)))
+    facts = _facts(state, entries, plan, asked, post, at)
+    subject, text = map(redact, plan.write(asked.audience, asked.occasion, facts))
     if post:
-        post = {**post, "body": text, **({"title": subject} if not _shown(entries) else {})}
-    return Draft(publication.draft_id(incident, len(entries) + 1), asked.audience, asked.occasion, subject, text, post)
+        first = {} if _shown(entries) else {"title": redact(plan.write(CUSTOMERS, "first_notice", facts)[0]), "starts": state["opened_at"]}
+        post = {**post, "body": text, **first}
+    name = publication.draft_id(incident, len(entries) + 1)
+    return Draft(
+        name, asked.audience, asked.occasion, subject, text, post, next_due=facts["next_update"], message=asked.message, stage=state["status"]
+    )
+
+
+def said_already(journal: Journal, incident: str, plan: Plan, wanted: Draft, *, now: float) -> bool:
+    """Whether the audience was told just this, and the next update isn't due: a task that is run again says nothing twice."""
+    entries = journal.entries(incident)
+    last = next(iter(reversed(publication.told(entries, wanted.audience))), None)
+    if last is None or (last.data.get("message"), last.data.get("stage")) != (wanted.message, wanted.stage):
+        return False
+    every = plan.rules.every.get(derive(incident, entries)["severity"])
+    return wanted.occasion == "resolved" or not every or now < seconds(last.at) + publication.LEAD * every
+
+
+def locate(journal: Journal, wanted: lifecycle.Wanted, audience: str) -> str:
+    """The incident that is meant: by its name, or by its service the open one, or the one that was over last and of which the audience waits to
+    hear that it is. Raises lifecycle.Refused."""
+    found = lifecycle.locate(journal, wanted) or ""
+    if wanted.incident or not found:
+        return found
+    entries = journal.entries(found)
+    said = publication.told(entries, audience)
+    waits = bool(said) and said[-1].data.get("occasion") != "resolved"
+    if Status(derive(found, entries)["status"]).is_over and not waits:
+        name = derive(found, entries)["name"]
+        raise Refused(f"{wanted.service} has no open incident. If {name}, which is over, is meant, name it: -e incident={name}")
+    return found
 
 
 def fitting(journal: Journal, incident: str, audience: str) -> str:
@@ -106,13 +147,20 @@ def fitting(journal: Journal, incident: str, audience: str) -> str:
 def publish(journal: Journal, incident: str, plan: Plan, chosen: Draft, *, at: str, actor: str) -> Entry:
     """The entry that publishes a draft. Raises Refused where nothing may go out. Inside a transaction; the caller appends it."""
     state = derive(incident, journal.entries(incident))
-    why = publication.silent(state)
-    if why:
-        raise Refused(f"nothing of {state['name']} goes out: {why}. Nothing was published. {_LIFT}")
+    forbid(state)
+    if Status(state["status"]).is_over and chosen.occasion != "resolved":
+        raise Refused(f"{state['name']} is {state['status']} by now, and the draft says otherwise: draft another one (occasion=resolved)")
+    if not _reaches(journal, incident, plan, chosen.audience):
+        who = f"communication.recipients.{chosen.audience} (with communication.mail)"
+        raise Refused(f"nobody would read it: there is neither chat nor anybody in {who}. Nothing was recorded.")
     every = plan.rules.every.get(state["severity"]) if chosen.occasion != "resolved" else None
     channel = plan.channel if chosen.audience == CUSTOMERS and journal.projection(incident) else ""
     mails = (plan.recipients or {}).get(chosen.audience, 0)
     return publication.publishing(chosen, at=at, actor=actor, channel=channel, mails=mails, next_due=publication.next_due(at, every))
+
+
+def _reaches(journal: Journal, incident: str, plan: Plan, audience: str) -> bool:
+    return bool((audience == CUSTOMERS and plan.shows) or (plan.recipients or {}).get(audience) or journal.projection(incident))
 
 
 def waiting(journal: Journal, incident: str, name: str) -> Draft:
@@ -134,16 +182,20 @@ def mail(journal: Journal, incident: str, plan: Plan, *, clock: Callable[[], flo
             due = _mail(journal, incident, clock())
             if due is None:
                 break
-            journal.append(incident, [Entry("sending", utc(clock()), text=f"Writing to {due.audience}", data={"of": due.position})])
+            journal.append(incident, [Entry("sending", utc(clock()), text=f"Writing to {due.audience}", data=_by_mail(due.position))])
         try:
-            entry = Entry("sent", utc(clock()), text=plan.send(due), state="ok", data={"of": due.position})
+            entry = Entry("sent", utc(clock()), text=plan.send(due), state="ok", data=_by_mail(due.position))
         except Undelivered as error:
-            data = {"of": due.position, "partly": error.partly}
+            data = _by_mail(due.position) | {"partly": error.partly}
             entry = Entry("sent", utc(clock()), text=f"The mail to {due.audience} was not taken on: {error}", state="failed", data=data)
         with journal.transaction():
             journal.append(incident, [entry])
         found.append((derive(incident, journal.entries(incident))["name"], entry))
     return found
+
+
+def _by_mail(position: int) -> dict[str, Any]:
+    return {"of": position, "by": publication.MAIL}
 
 
 def _mail(journal: Journal, incident: str, now: float) -> publication.Mail | None:
@@ -153,20 +205,29 @@ def _mail(journal: Journal, incident: str, now: float) -> publication.Mail | Non
     return None if due is None or publication.silent(derive(incident, entries)) else due
 
 
-_LIFT = "Whoever may, lifts the embargo: -e embargo=false with the playbook incident_update"
+def forbid(state: Mapping[str, Any]) -> None:
+    """Raises Refused where nothing of the incident may go out."""
+    why = publication.silent(state)
+    if why:
+        lift = f" Whoever may, lifts it: playbooks/incident/update.yml -e '{{\"incident\": \"{state['name']}\", \"embargo\": false}}'"
+        raise Refused(f"nothing of {state['name']} goes out: {why}. Nothing was recorded.{lift if state['embargo'] and not state['drill'] else ''}")
 
 
 def _refuse(state: Mapping[str, Any], asked: Asked) -> None:
-    why = publication.silent(state)
-    if why:
-        raise Refused(f"nothing of {state['name']} goes out: {why}. Nothing was recorded. {_LIFT if state['embargo'] else ''}".rstrip())
-    if asked.occasion == "resolved" and not Status(state["status"]).is_over:
+    forbid(state)
+    over = Status(state["status"]).is_over
+    if (asked.occasion == "resolved" or asked.status in OVER) and not over:
         raise Refused(f"{state['name']} is {state['status']}: resolve it before anybody is told that it is")
+    if over and (asked.occasion != "resolved" or asked.status not in {"", *OVER}):
+        raise Refused(f"{state['name']} is {state['status']}: what can be said of it now is that it is (occasion=resolved)")
 
 
 def _advance(journal: Journal, incident: str, plan: Plan, clock: Callable[[], float], *, write: bool) -> list[tuple[str, Entry]]:
     found: list[Entry] = []
-    while new := _due(journal, incident, plan, clock()):
+    for _round in range(_ROUNDS):
+        new = _due(journal, incident, plan, clock())
+        if not new:
+            break
         if write:
             with journal.transaction():
                 new = _due(journal, incident, plan, clock())
@@ -181,16 +242,21 @@ def _due(journal: Journal, incident: str, plan: Plan, now: float) -> list[Entry]
     """What is next; empty where there is nothing more."""
     entries = journal.entries(incident)
     state = derive(incident, entries)
+    if not state["opened_at"]:
+        return []
     changes = publication.following(state, entries, plan.components(state["service"]) if plan.shows else (), plan.rules)
     if changes:
         return [publication.setting(changes, at=utc(now), policy=True)]
-    occasion = publication.drafted(state, entries, plan.rules, now)
-    if not occasion:
+    wanted = publication.drafted(state, entries, plan.rules, now)
+    if wanted is None:
         return []
-    auto = state["severity"] in plan.rules.auto
-    said = publication.told(entries, CUSTOMERS)
-    known = [] if auto else publication.notes(entries, said[-1].at if said else "")
-    made = draft(journal, incident, plan, Asked(CUSTOMERS, occasion, "\n".join(known)), at=utc(now))
+    audience, occasion = wanted
+    if not _reaches(journal, incident, plan, audience):
+        return []
+    auto = audience == CUSTOMERS and state["severity"] in plan.rules.auto
+    said = publication.told(entries, audience)
+    known = publication.notes(entries, said[-1].at if said else "") if audience == CUSTOMERS and not auto else []
+    made = draft(journal, incident, plan, Asked(audience, occasion, "\n".join(known)), at=utc(now))
     drafting = publication.drafting(made, at=utc(now), actor="", auto=auto)
     return [drafting, publish(journal, incident, plan, made, at=utc(now), actor="")] if auto else [drafting]
 
@@ -223,7 +289,7 @@ def _facts(
     keys = ("name", "title", "service", "severity", "status", "opened_at", "mitigated_at", "resolved_at", "resolution", "url", "roles")
     return {
         **{key: state[key] for key in keys},
-        "components": list(plan.components(state["service"])) or ([state["service"]] if state["service"] else []),
+        "components": list(plan.components(state["service"])),
         "message": asked.message, "notes": publication.notes(entries, said[-1].at if said else ""),
         "public_status": post.get("status", ""), "at": at, "next_update": publication.next_due(at, every),
     }  # fmt: skip

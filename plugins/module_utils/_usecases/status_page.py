@@ -5,20 +5,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from .._core import publication, status_page
 from .._core.incident import Entry, derive, utc
+from .._core.status import Status
 from .._core.status_page import ALONE, IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES, OPERATIONAL, OVER, Post
 from .._ports import Journal
-from . import lifecycle
+from . import lifecycle, publish
 from .publish import IMPACT_OF, Refused
 
-COMPONENTS_ALONE = f"{ALONE}components"
+COMPONENTS_ALONE = f"{ALONE}:components"
 """The record of components that are set without an incident."""
+LONGEST_TITLE, LONGEST_TEXT = 200, 10_000
+"""In characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,26 @@ class Change:
     after: dict[str, Any]
 
 
-def plan(journal: Journal, wanted: Wanted, listed: Collection[str], *, at: str, actor: str) -> Change:
-    """Raises Refused for what makes no sense, before anything is recorded. `listed` are the page's components, empty where any may be named."""
+def plan(
+    journal: Journal, wanted: Wanted, listed: Collection[str], *, at: str, actor: str, held: Mapping[str, str] | None = None
+) -> Change:
+    """Raises Refused for what makes no sense, before anything is recorded.
+
+    `listed` are the page's components, empty where any may be named; `held` those of incidents of which nothing may go out, with their names.
+    """
     _known(wanted.components, listed)
-    record, name, silent = _record(journal, wanted)
-    if silent:
-        raise Refused(f"nothing of {name} goes out: {silent}. Nothing was published.")
+    for key, longest in (("title", LONGEST_TITLE), ("text", LONGEST_TEXT)):
+        if len(getattr(wanted, key)) > longest:
+            raise Refused(f"the {'message' if key == 'text' else key} is too long: {longest} characters at most. Nothing was published.")
+    record, name = _record(journal, wanted)
+    if record.startswith(ALONE):
+        for component in wanted.components:
+            if held and component in held:
+                raise Refused(f"nothing of {held[component]} goes out, so {component} stays as it is. Nothing was published.")
     entries = tuple((number, each) for number, each in enumerate(journal.entries(record), start=1) if each.kind == "published")
     before = status_page.post(status_page.Record(record, name, (), entries))
     claimed = status_page.claims(status_page.Record(record, name, (), entries))
-    said = _said(journal, record, wanted, before, claimed)
+    said = _said(journal, record, wanted, before, claimed, at)
     after = status_page.Record(record, name, (), (*entries, (0, Entry("published", at, data={"post": said}))))
     changed = bool(said)
     entry = Entry("published", at, actor=actor, text=_text(wanted, said), data={"post": said, "audience": publication.CUSTOMERS}) if changed else None
@@ -77,26 +90,45 @@ def _known(components: Mapping[str, str], listed: Collection[str]) -> None:
             raise Refused(f"{name} can't be {state}: its state is one of {', '.join(status_page.COMPONENT_STATES)}. Nothing was published.")
 
 
-def _record(journal: Journal, wanted: Wanted) -> tuple[str, str, str]:
-    """The record's id, its name, and why nothing may go out of it."""
+def known(journal: Journal) -> set[str]:
+    """What has been a component so far, or is a service in trouble: what a name can be, where the configuration has no list."""
+    services = {str(derive(each, journal.entries(each))["service"]) for each in journal.open_incidents()}
+    return {*status_page.histories(journal.published()), *services} - {""}
+
+
+def held(journal: Journal, components: Callable[[str], Sequence[str]]) -> dict[str, str]:
+    """The components of the services of open incidents under embargo, with the incident's name."""
+    states = [derive(each, journal.entries(each)) for each in journal.open_incidents()]
+    return {name: state["name"] for state in states if state["embargo"] and not state["drill"] for name in components(state["service"])}
+
+
+def _record(journal: Journal, wanted: Wanted) -> tuple[str, str]:
+    """The record's id, and its name."""
     found = journal.find(wanted.incident) if wanted.incident else None
     if wanted.state in MAINTENANCE_STATES and found is None:
         if not wanted.incident:
             raise Refused("give the maintenance a name by `incident`, such as maintenance-2026-12-01-db: by it the next task finds it")
-        return f"{ALONE}{wanted.incident}", wanted.incident, ""
+        return f"{ALONE}{wanted.incident}", wanted.incident
+    if not wanted.state and not wanted.components:
+        raise Refused("say what is to be shown: a `state` with a `message`, or `components`")
     if not wanted.state and not wanted.incident and not wanted.service:
-        if not wanted.components:
-            raise Refused("say what is to be shown: a `state` with a `message`, or `components`")
-        return COMPONENTS_ALONE, "components", ""
-    if found is None:
-        found = lifecycle.locate(journal, lifecycle.Wanted(None, incident=wanted.incident, service=wanted.service))
-    if found is None:
-        raise Refused("which incident? Name it by `incident` or `service`")
+        return COMPONENTS_ALONE, "components"
+    if wanted.incident and found is None and journal.entries(f"{ALONE}{wanted.incident}"):
+        if wanted.state:
+            raise Refused(f"{wanted.incident} is maintenance: its state is one of {', '.join(MAINTENANCE_STATES)}")
+        return f"{ALONE}{wanted.incident}", wanted.incident
+    asked = lifecycle.Wanted(None, incident=wanted.incident, service=wanted.service)
+    found = publish.locate(journal, asked, publication.CUSTOMERS)
     state = derive(found, journal.entries(found))
-    return found, state["name"], publication.silent(state)
+    publish.forbid(state)
+    if Status(state["status"]).is_over and wanted.state not in {"", *OVER}:
+        raise Refused(f"{state['name']} is {state['status']}: open another one if it came back (playbooks/incident/open.yml)")
+    return found, state["name"]
 
 
-def _said(journal: Journal, record: str, wanted: Wanted, before: Post | None, claimed: Mapping[str, str]) -> dict[str, Any]:
+def _said(
+    journal: Journal, record: str, wanted: Wanted, before: Post | None, claimed: Mapping[str, str], at: str
+) -> dict[str, Any]:
     """The fields that change, empty where all is shown already."""
     components = {name: state for name, state in wanted.components.items() if claimed.get(name, OPERATIONAL) != state or name not in claimed}
     if not wanted.state:
@@ -108,13 +140,20 @@ def _said(journal: Journal, record: str, wanted: Wanted, before: Post | None, cl
         raise Refused("say something with a `message`: those who read the page want to know more than the state")
     if before and before.is_maintenance != (wanted.state in MAINTENANCE_STATES):
         raise Refused(f"{before.name} is {'maintenance' if before.is_maintenance else 'an incident'} on the page, which can't become {wanted.state}")
-    times = _times(wanted, before)
+    times = _times(wanted, before, at)
     if wanted.state in OVER:
         components = {name: OPERATIONAL for name, state in claimed.items() if state != OPERATIONAL and name not in wanted.components} | components
+    if wanted.state == "scheduled":  # what it does to components, it does when it begins
+        planned, components = dict(wanted.components), {name: OPERATIONAL for name in wanted.components if name not in claimed}
+    else:
+        planned = {}
+        if wanted.state == "in_progress" and before and before.status == "scheduled":
+            components = {**{name: state for name, state in before.planned.items() if claimed.get(name) != state}, **components}
     severity = str(derive(record, journal.entries(record))["severity"]) if not record.startswith(ALONE) else ""
     impact = wanted.impact or ("" if before else IMPACT_OF.get(severity, IMPACTS[0]))
     title = wanted.title or ("" if before else _title({**claimed, **components}, wanted))
-    fresh: dict[str, Any] = {"title": title, "impact": impact, **times}
+    opened = "" if before or record.startswith(ALONE) else str(derive(record, journal.entries(record))["opened_at"])
+    fresh: dict[str, Any] = {"title": title, "impact": impact, "starts": opened, **times, "planned": planned}
     same = before is not None and (before.status, before.updates[-1].body) == (wanted.state, wanted.text)
     said = {key: value for key, value in fresh.items() if value and (before is None or getattr(before, key) != value)}
     if same and not components and not said:
@@ -123,7 +162,7 @@ def _said(journal: Journal, record: str, wanted: Wanted, before: Post | None, cl
     return {**said, "components": components} if components else said
 
 
-def _times(wanted: Wanted, before: Post | None) -> dict[str, str]:
+def _times(wanted: Wanted, before: Post | None, at: str) -> dict[str, str]:
     """When maintenance starts and ends, in UTC."""
     found = {}
     for key, text in (("starts", wanted.starts), ("ends", wanted.ends)):
@@ -133,13 +172,18 @@ def _times(wanted: Wanted, before: Post | None) -> dict[str, str]:
             raise Refused(f"`{key}` is for maintenance; an incident has begun")
         try:
             when = datetime.fromisoformat(text)
-        except ValueError:
+            found[key] = utc((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+        except (ValueError, OverflowError):
             raise Refused(f"{key}={text} is no time such as 2026-12-01T22:00:00Z") from None
-        found[key] = utc((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
     both = {**({"starts": before.starts, "ends": before.ends} if before else {}), **found}
-    if wanted.state == "scheduled" and not (both.get("starts") and both.get("ends")):
-        raise Refused("say when the maintenance `starts` and `ends`, as 2026-12-01T22:00:00Z")
-    if both.get("starts") and both.get("ends") and both["ends"] <= both["starts"]:
+    if wanted.state not in MAINTENANCE_STATES:
+        return found
+    if not (both.get("starts") and both.get("ends")):
+        new = "" if before else f" (the page knows no maintenance {wanted.incident} yet)"
+        raise Refused(f"say when the maintenance `starts` and `ends`, as 2026-12-01T22:00:00Z{new}")
+    if wanted.state == "scheduled" and before is None and both["ends"] <= at:
+        raise Refused(f"the maintenance would be over by now: it ends {both['ends']}")
+    if both["ends"] <= both["starts"]:
         raise Refused(f"the maintenance would end ({both['ends']}) before it starts ({both['starts']})")
     return found
 

@@ -218,7 +218,7 @@ def test_the_courier_tells_a_provider_what_the_policy_says_and_the_tick_what_it_
         ({"provider": "statuspage", "page": "p2", "url": "{url}"}, TOKEN, "does not know what was asked for (404)"),
         ({"provider": "statuspage", "url": "{url}"}, TOKEN, "set status_page.page"),
         ({"provider": "statuspag", "url": "{url}"}, TOKEN, "status_page.provider must be one of none, static, cachet"),
-        ({"provider": "/nowhere/page.py", "url": "{url}"}, TOKEN, "/nowhere/page.py can't be used: FileNotFoundError"),
+        ({"provider": "/nowhere/page.py", "url": "{url}"}, TOKEN, "status_page.provider: there is no file /nowhere/page.py"),
     ],
 )
 def test_a_provider_that_cannot_be_used_says_what_to_set(site: Site, section: dict[str, str], token: str, says: str) -> None:
@@ -284,7 +284,7 @@ def test_a_text_is_drafted_shown_approved_and_sent_to_everybody(site: Site, tmp_
         assert kinds(site, "draft") == []
         code, output = site.run("-e", '{"service": "api", "message": "Some requests <b>fail</b>."}', playbook=playbook)
         assert code == 0, output
-        (draft,) = re.findall(r"-e approve=(\w+)", output)
+        (draft,) = re.findall(r"approve=(\w+)", output)
         assert kinds(site, "published")[1:] == []
         assert server.mails == []
         code, output = site.run("-e", f"service=api approve={draft}", playbook=playbook)
@@ -358,17 +358,129 @@ def test_templates_are_overridden_file_by_file_and_a_bad_one_records_nothing(sit
     assert does(site, "incident_communicate", {"service": "api", "occasion": "first_notice"})["subject"] == "Problems with api"
 
 
-def test_every_template_of_every_audience_can_be_written(site: Site) -> None:
-    opened(site, commander="ada")
-    for audience in ("internal", "customers", "executives"):
-        for occasion in ("first_notice", "update", "delay", "resolved"):
-            if occasion == "resolved":
-                does(site, "rocketchat_incident", {"service": "api", "state": "resolved", "force": True, "root_cause": "Pool", "next": "Review"})
-            name = site.incidents()[0]["name"]
+@pytest.mark.parametrize("roles", [{}, {"commander": "ada", "communications": "joan"}])
+def test_every_template_of_every_audience_can_be_written(site: Site, roles: dict[str, str]) -> None:
+    opened(site, **roles)
+    name = site.incidents()[0]["name"]
+
+    def written(occasion: str) -> None:
+        for audience in ("internal", "customers", "executives"):
             asked = {"incident": name, "audience": audience, "occasion": occasion, "message": "In words"}
-            result = does(site, "incident_communicate", asked, "--check")
-            assert "In words" in result["text"], result
-            assert "  " not in result["text"].replace("\n", "") and "\n\n\n" not in result["text"], result["text"]
+            text = does(site, "incident_communicate", asked, "--check").get("text", "")
+            assert "In words" in text
+            assert "  " not in text.replace("\n", "")
+            assert "\n\n\n" not in text
+
+    for occasion in ("first_notice", "update", "delay"):
+        written(occasion)
+    does(site, "rocketchat_incident", {"service": "api", "state": "resolved", "force": True, "root_cause": "Pool", "next": "Review"})
+    written("resolved")
+
+
+# What people get wrong
+
+
+def test_after_a_drill_nothing_is_said_of_an_older_incident(site: Site) -> None:
+    opened(site, severity="P2")
+    does(site, "rocketchat_incident", {"service": "api", "state": "closed"})
+    name = site.incidents()[0]["name"]
+    assert site.run("-e", "service=api host=prod-api-01 drill=true")[0] == 0
+    for module, arguments in (
+        ("incident_communicate", {"service": "api", "state": "published"}),
+        ("status_page", {"service": "api", "state": "investigating", "message": "x"}),
+    ):
+        assert f"api has no open incident. If {name}, which is over, is meant, name it" in does(site, module, arguments)["msg"]
+    assert not [entry for each in site.incidents() for entry in each["entries"] if entry["text"].startswith("Published")]
+
+
+def test_what_is_said_fits_the_stage(site: Site) -> None:
+    opened(site)
+    name = {"incident": site.incidents()[0]["name"], "message": "x"}
+    assert "resolve it before" in does(site, "incident_communicate", {**name, "page_state": "resolved"})["msg"]
+    draft = does(site, "incident_communicate", name)["draft"]
+    code, output = site.run("-e", json.dumps({**name, "force": True}), playbook="playbooks/incident/resolve.yml")
+    assert code == 0, output
+    assert "(occasion=resolved)" in does(site, "incident_communicate", {**name, "occasion": "update", "state": "published"})["msg"]
+    late = {"incident": name["incident"], "draft": draft, "state": "published"}
+    assert "the draft says otherwise" in does(site, "incident_communicate", late)["msg"]
+    assert "open another one if it came back" in does(site, "status_page", {**name, "state": "investigating"})["msg"]
+
+
+def test_who_still_reads_of_an_incident_that_is_over_is_said(site: Site) -> None:
+    opened(site)
+    assert not does(site, "incident_communicate", {"service": "api", "state": "published"})["failed"]
+    code, output = site.run("-e", '{"service": "api", "force": true, "message": "Gone"}', playbook="playbooks/incident/resolve.yml")
+    assert code == 0, output
+    assert "customers still read “Investigating”" in " ".join(output.split())
+    name = site.incidents()[0]["name"]
+    code, output = site.run("-e", f"incident={name} publish=true", playbook="incident.response.incident_communicate")
+    assert code == 0, output
+    assert json.loads((site.state / "page/api/v2/incidents.json").read_text())["incidents"][0]["status"] == "resolved"
+
+
+def test_the_same_twice_is_said_once(site: Site) -> None:
+    opened(site)
+    asked = {"service": "api", "state": "published", "message": "Some requests fail"}
+    assert [does(site, "incident_communicate", asked)["changed"] for dummy in range(2)] == [True, False]
+    assert does(site, "incident_communicate", {**asked, "message": "Fewer fail"})["changed"]
+    drafted = [does(site, "incident_communicate", {"service": "api", "message": "None fail"}) for dummy in range(2)]
+    assert [each["changed"] for each in drafted] == [True, False]
+    assert drafted[0]["draft"] == drafted[1]["draft"]
+
+
+def test_maintenance_touches_components_when_it_begins(site: Site) -> None:
+    opened(site)
+    assert eventually(lambda: states(site) == {"api": "degraded_performance"}), site.courier_log()
+    asked = {"incident": "maintenance-api", "starts": "2036-12-01T22:00:00Z", "ends": "2036-12-01T23:00:00Z", "message": "New disks"}
+    does(site, "rocketchat_incident", {"service": "api", "state": "resolved", "force": True})
+    assert eventually(lambda: states(site) == {"api": "operational"}), site.courier_log()
+    for state, expected in (("scheduled", "operational"), ("in_progress", "under_maintenance"), ("completed", "operational")):
+        more = {"components": {"api": "under_maintenance"}} if state == "scheduled" else {}
+        assert not does(site, "status_page", {**asked, "state": state, **more})["failed"]
+        assert states(site) == {"api": expected}
+
+
+@pytest.mark.parametrize(
+    ("playbook", "variables", "says"),
+    [
+        ("playbooks/status_page.yml", "service=api state=monitoring message=We add capacity.", "words that belong to nothing: 'add capacity.'"),
+        ("playbooks/incident/update.yml", "service=api message=We are", "words that belong to nothing: 'are'"),
+        ("playbooks/incident/communicate.yml", "service=api publish=true message=Some fail", "words that belong to nothing: 'fail'"),
+        ("playbooks/status_page.yml", "service=api", "say what is to be shown"),
+        ("playbooks/status_page.yml", '{"components": {"apii": "major_outage"}}', "did you mean api?"),
+        ("playbooks/status_page.yml", '{"incident": "db-move", "state": "in_progress", "message": "x"}', "knows no maintenance db-move yet"),
+        ("playbooks/incident/communicate.yml", "service=api audience=executives publish=true", "nobody would read it"),
+    ],
+)
+def test_half_a_text_and_what_means_nothing_is_refused(site: Site, playbook: str, variables: str, says: str) -> None:
+    opened(site)
+    assert eventually(lambda: bool(kinds(site, "published"))), site.courier_log()
+    code, output = site.run("-e", variables, playbook=playbook)
+    assert code != 0
+    assert says in " ".join(output.split()).replace("\\'", "'")
+    assert len(kinds(site, "published")) == 1
+
+
+def test_a_service_that_is_not_on_the_page_is_not_named_there(site: Site) -> None:
+    configured(site, status_page={"components": ["Web site"]}, communication={"auto_publish": ["P0"], "after": "0s"})
+    assert not does(site, "rocketchat_incident", {"state": "open", "service": "db-prod-77.internal", "severity": "P0"})["failed"]
+    assert eventually(lambda: bool(summary(site)["incidents"])), site.courier_log()
+    assert summary(site)["incidents"][0]["name"] == "Problems with our service"
+    for path in (site.state / "page").rglob("*"):
+        assert not path.is_file() or b"db-prod-77" not in path.read_bytes(), path
+
+
+def test_a_provider_of_ones_own_that_breaks_stops_nothing_else(site: Site) -> None:
+    own = site.folder / "my_page.py"
+    broken = "    def find(self, post): raise RuntimeError('boom')\n    set_component = find\n"
+    own.write_text(f"class Page:\n{broken}def provider(account): return Page()\n")
+    configured(site, status_page={"provider": str(own), "components": ["api"]})
+    opened(site)
+    result = does(site, "status_page", {"service": "api", "state": "identified", "message": "x"})
+    assert "the provider is broken: RuntimeError: boom" in result["msg"]
+    assert "It is recorded" in result["msg"]
+    code, output = site.run(playbook="playbooks/tick.yml")
+    assert code == 0, output
 
 
 def test_the_courier_dies_in_the_middle_and_the_tick_goes_on(site: Site, tmp_path: Path) -> None:

@@ -49,5 +49,5 @@ class ActionModule(ControllerAction):
         state, post = derive(incident, entries), status_page.post(publication.record_of(entries))
         if Status(state["status"]).is_over and post and not post.is_over:
             how = f"ansible-playbook incident.response.incident_communicate -e 'incident={state['name']} publish=true'"
-            text = f"customers still read “{publication.words(post.status).capitalize()}” of {state['name']}. Tell them that it is over: {how}"
+            text = f"customers still read {publication.words(post.status).capitalize()!r} of {state['name']}. Tell them that it is over: {how}"
             self._display.warning(f"incident.response: {text}")

@@ -411,7 +411,7 @@ def test_who_still_reads_of_an_incident_that_is_over_is_said(site: Site) -> None
     assert not does(site, "incident_communicate", {"service": "api", "state": "published"})["failed"]
     code, output = site.run("-e", '{"service": "api", "force": true, "message": "Gone"}', playbook="playbooks/incident/resolve.yml")
     assert code == 0, output
-    assert "customers still read “Investigating”" in " ".join(output.split())
+    assert "customers still read 'Investigating'" in " ".join(output.split())
     name = site.incidents()[0]["name"]
     code, output = site.run("-e", f"incident={name} publish=true", playbook="incident.response.incident_communicate")
     assert code == 0, output

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core import publication
@@ -90,6 +91,7 @@ class ActionModule(ControllerAction):
                 new = [] if same else [publication.drafting(chosen, at=at, actor=actor, auto=params["state"] == "published")]
             if params["state"] == "published":
                 new.append(publish.publish(journal, incident, plan, chosen, at=at, actor=actor))
+                chosen = replace(chosen, text=new[-1].data["text"])  # which promises the next one from now on
             if new and not self.check:
                 journal.append(incident, new)
         return chosen, bool(new)

@@ -17,7 +17,9 @@ from ansible_collections.incident.response.plugins.module_utils._core.publicatio
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
-from ansible_collections.incident.response.plugins.module_utils._usecases import publish
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatDown, Message, Room
+from ansible_collections.incident.response.plugins.module_utils._usecases import hear, publish
+from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Delivery, Settings
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
 from ansible_collections.incident.response.plugins.plugin_utils._publishing import Templates
 
@@ -357,3 +359,52 @@ def test_damaged_entries_say_nothing_and_stop_nothing(journal: SqliteJournal) ->
             adds(journal, incident, 1, kind, **data)
     look(journal, plan(post=Post()), 400)
     assert status_page.histories(journal.published())
+
+
+def test_a_draft_of_what_is_over_is_heard_in_chat_as_long_as_it_waits(journal: SqliteJournal) -> None:
+    incident, given = opened(journal), plan()
+    publishes(journal, incident, given, "first_notice", 1)
+    goes(journal, incident, "resolved", 60)
+    assert hear._rooms(journal, OPENED + 60) == []
+    look(journal, given, 60)
+    assert hear._rooms(journal, OPENED + 60) == [incident]
+    publishes(journal, incident, given, "resolved", 120)
+    assert hear._rooms(journal, OPENED + 120) == []
+
+
+def test_customers_in_chat_hear_nothing_once_there_is_an_embargo(journal: SqliteJournal) -> None:
+    """Neither what is planned by then, nor what was planned before and could not be posted."""
+    incident, given = opened(journal), plan()
+    with journal.transaction():
+        journal.want_chat(incident)
+    publishes(journal, incident, given, "first_notice", 1)
+    posted: list[str] = []
+
+    class Chat:
+        """A room for everything; the channel of customer success can't be reached at first."""
+
+        down = True
+
+        def create_room(self, name: str, fields: dict[str, Any]) -> Room | None:
+            return Room(name, name)
+
+        def room(self, name: str) -> Room | None:
+            return Room(name, name)
+
+        def post(self, message: Message) -> None:
+            if message.rid == "customer-success" and self.down:
+                raise ChatDown("it is down")
+            posted.append(message.rid)
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda *arguments: []
+
+    chat: Any = Chat()
+    delivery = Delivery(journal, chat, Settings(), lambda: 0.0)
+    with pytest.raises(ChatDown):
+        delivery.step(all_now=True)
+    adds(journal, incident, 2, "changed", concerns=["security"])
+    chat.down = False
+    delivery.step(all_now=True)
+    assert "customer-success" not in posted
+    assert "security" in posted

@@ -218,7 +218,7 @@ def draft(made: Draft, people: Sequence[str]) -> str:
 
 
 def told(entry: Entry) -> str:
-    """What customers are told, for those who speak with them."""
+    """The words that are published."""
     return f"📣 *{quoted(entry.data['subject'])}*\n{(fenced(str(entry.data['text']).splitlines()) or [''])[0]}"
 
 

@@ -196,19 +196,20 @@ def drafting(draft: Draft, *, at: str, actor: str, auto: bool) -> Entry:
     return Entry("draft", at, actor=actor, text=f"Draft for {draft.audience} ({words(draft.occasion)}){how}: {draft.subject}", data={"draft": data})
 
 
-def publishing(draft: Draft, *, at: str, actor: str, channel: str, mails: int, next_due: str) -> Entry:
-    """The entry that publishes it. `mails` is the number of addresses, 0 where nobody is written to. The time that the draft promises becomes
-    the one that is promised now."""
+def publishing(draft: Draft, *, at: str, actor: str, room: bool, channel: str, mails: int, next_due: str) -> Entry:
+    """The entry that publishes it. `room`: whether the incident has one in chat; `mails` is the number of addresses, 0 where nobody is written
+    to. The time that the draft promises becomes the one that is promised now."""
     draft = _promising(draft, next_due, at)
     places = [
         *(["the status page"] if draft.post else []),
         *([f"#{channel}"] if channel else []),
+        *(["its channel"] if room and draft.audience != CUSTOMERS else []),
         *([f"mail to {mails} address{'es' if mails > 1 else ''}"] if mails else []),
     ]
     data: dict[str, Any] = {"draft": draft.id, "audience": draft.audience, "occasion": draft.occasion, "subject": draft.subject, "text": draft.text}
     data |= {"channel": channel, "mail": bool(mails), "next_due": next_due, "message": draft.message, "stage": draft.stage}
     data |= {"post": dict(draft.post)} if draft.post else {}
-    text = f"Published for {draft.audience} ({words(draft.occasion)}), by {', '.join(places) or 'nothing but this timeline'}: {draft.subject}"
+    text = f"Published for {draft.audience} ({words(draft.occasion)}), by {', '.join(places)}: {draft.subject}"
     return Entry("published", at, actor=actor, text=text, data=data)
 
 

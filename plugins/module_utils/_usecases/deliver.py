@@ -363,7 +363,8 @@ class _Planner:
     def _published(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         """What the policy does to components is on the timeline, and no message; customers' words are also said where they are known."""
         if not entry.data.get("policy"):
-            yield self._message("said", position, text=chat_text.said(entry))
+            words = f"\n{chat_text.told(entry)}" if entry.data.get("text") else ""
+            yield self._message("said", position, text=f"{chat_text.said(entry)}{words}")
         if entry.data.get("channel") and entry.data.get("text") and not publication.silent(self._state):
             yield self._message("told", position, text=chat_text.told(entry), channel=str(entry.data["channel"]), outside=True)
 

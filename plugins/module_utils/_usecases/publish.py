@@ -154,13 +154,15 @@ def publish(journal: Journal, incident: str, plan: Plan, chosen: Draft, *, at: s
         who = f"communication.recipients.{chosen.audience} (with communication.mail)"
         raise Refused(f"nobody would read it: there is neither chat nor anybody in {who}. Nothing was recorded.")
     every = plan.rules.every.get(state["severity"]) if chosen.occasion != "resolved" else None
-    channel = plan.channel if chosen.audience == CUSTOMERS and journal.projection(incident) else ""
-    mails = (plan.recipients or {}).get(chosen.audience, 0)
-    return publication.publishing(chosen, at=at, actor=actor, channel=channel, mails=mails, next_due=publication.next_due(at, every))
+    room = journal.projection(incident) is not None
+    channel = plan.channel if chosen.audience == CUSTOMERS and room else ""
+    mails, due = (plan.recipients or {}).get(chosen.audience, 0), publication.next_due(at, every)
+    return publication.publishing(chosen, at=at, actor=actor, room=room, channel=channel, mails=mails, next_due=due)
 
 
 def _reaches(journal: Journal, incident: str, plan: Plan, audience: str) -> bool:
-    return bool((audience == CUSTOMERS and plan.shows) or (plan.recipients or {}).get(audience) or journal.projection(incident))
+    shown = audience == CUSTOMERS and plan.shows
+    return bool(shown or (plan.recipients or {}).get(audience) or journal.projection(incident))
 
 
 def waiting(journal: Journal, incident: str, name: str) -> Draft:

@@ -213,7 +213,8 @@ def draft(made: Draft, people: Sequence[str]) -> str:
     """A draft, for whoever speaks for the incident: the words, and how they go out."""
     called = "".join(f"@{person} " for person in people)
     block = fenced([made.subject, "", *made.text.splitlines()])
-    how = f"read it, since it may hold what was said here; then publish it with `!publish {made.id}`, or with `-e approve={made.id}` and the playbook incident_communicate"
+    how = "read it, since it may hold what was said here"
+    how += f"; then publish it with `!publish {made.id}`, or with `-e approve={made.id}` and the playbook incident_communicate"
     return f"{called}✍️ *Draft* for {quoted(made.audience)} ({quoted(words(made.occasion))}) · {how}\n{block[0] if block else ''}"
 
 

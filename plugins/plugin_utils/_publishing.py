@@ -8,6 +8,7 @@ import fcntl
 import importlib
 import importlib.util
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -104,7 +105,8 @@ def _components(services: Mapping[str, str], listed: set[str], embedded: bool, s
 
 def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, again: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
     """Write the embedded page. Of two who do, the one that comes later has read the later state."""
-    if not again and (pages / "index.html").exists() and mirror.is_rendered(journal, frame, str(pages), utc(time.time())):
+    where = f"{socket.gethostname()}:{pages}"  # machines that share a journal have a page each
+    if not again and (pages / "index.html").exists() and mirror.is_rendered(journal, frame, where, utc(time.time())):
         return [], []
     try:
         with (folder / "page.lock").open("w") as lock:
@@ -114,7 +116,7 @@ def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, ag
             records = mirror.allowed(journal, mirror.STATIC)
             page = mirror.page(journal, frame, records, at=utc(now), write=True)
             static.write(static.render(page, now, TEMPLATES / "status_page"), pages)
-            mirror.rendered(journal, frame, records, str(pages), utc(now))
+            mirror.rendered(journal, frame, records, where, utc(now))
     except OSError as error:
         return [], [f"the status page in {pages} can't be written: {error.strerror or error}"]
     except (jinja2.TemplateError, StatusPageError) as error:

@@ -100,8 +100,12 @@ class Site:
         finally:
             journal.close()
 
+    def entries(self) -> list[dict[str, Any]]:
+        """The timeline, but for what the courier publishes beside it, at a time of its own."""
+        return [entry for entry in self.incidents()[0]["entries"] if entry["kind"] != "published"]
+
     def kinds(self) -> list[str]:
-        return [entry["kind"] for entry in self.incidents()[0]["entries"]]
+        return [entry["kind"] for entry in self.entries()]
 
     def courier_log(self) -> str:
         log = self.state / "courier.log"

@@ -164,8 +164,9 @@ def test_two_who_write_at_once_lose_no_update(site: Site) -> None:
 @pytest.mark.parametrize("folder", ["a file is in its place", "its folder is not ours"])
 def test_a_page_that_cannot_be_written_fails_and_is_written_later(site: Site, folder: str) -> None:
     pages = site.folder / "pages"
-    configured(site, status_page={"severities": SILENT, "folder": str(pages)})
     opened(site)
+    assert eventually(lambda: not site.couriers())  # none of them writes there
+    configured(site, status_page={"severities": SILENT, "folder": str(pages)})
     if folder.startswith("a file"):
         pages.write_text("something else")
     else:

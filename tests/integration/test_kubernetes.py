@@ -35,10 +35,10 @@ class Shop(Site):
     def __init__(self, folder: Path, cluster: Cluster) -> None:
         super().__init__(folder)
         self.cluster, self.store = cluster, cluster.api.store
-        (folder / "tmp").mkdir()
+        (folder / "t").mkdir()  # a name as short as can be: Ansible starts with no longer path for its sockets
         self.environment |= {
             "ANSIBLE_COLLECTIONS_PATH": f"{ROOT / 'collections'}:{collections()}", "INCIDENT_CONFIG": str(folder / "config.yml"),
-            "TMPDIR": str(folder / "tmp"),
+            "TMPDIR": str(folder / "t"),
         }  # fmt: skip
         self.kubernetes: dict[str, Any] = {"kubeconfig": str(cluster.kubeconfig), "timeout": 20}
         self.hosts, self.python = ["prod-api-01"], sys.executable

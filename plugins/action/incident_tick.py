@@ -48,9 +48,10 @@ class ActionModule(ControllerAction):
         try:
             folder = self.folder()
             with self.journal(folder) as journal:
-                found = self._heard(journal, config, policy, folder) + tick.look(journal, policy, now=time.time(), write=not self.check)
+                publishing = _publishing.publishing(config, folder)
+                found = self._heard(journal, config, policy, publishing.plan) + tick.look(journal, policy, now=time.time(), write=not self.check)
                 paged = self._paged(journal, config, folder)
-                published = self._published(journal, config, folder)
+                published = self._published(journal, publishing)
                 for name, entry in [*found, *paged, *published]:
                     show = self._display.warning if entry.state == "failed" else partial(self._display.display, stderr=True)
                     show(f"incident.response: {name}: {entry.text}")
@@ -60,7 +61,7 @@ class ActionModule(ControllerAction):
             raise Refused(f"Nobody could be reminded: {error}") from None
         return found, paged, published
 
-    def _heard(self, journal: SqliteJournal, config: dict[str, Any], policy: tick.Policy, folder: Path) -> Found:
+    def _heard(self, journal: SqliteJournal, config: dict[str, Any], policy: tick.Policy, plan: publish.Plan) -> Found:
         """What people ask for in chat. A chat that can't be asked costs a warning: the clocks run without it."""
         connection = _options.connection(self.options)
         if not connection:
@@ -68,7 +69,7 @@ class ActionModule(ControllerAction):
         try:
             chat = RocketChat.of(connection, timeout=5)
             try:
-                given = hear.Heard(policy, _publishing.publishing(config, folder).plan, config["safety"]["approval"]["approvers"])
+                given = hear.Heard(policy, plan, config["safety"]["approval"]["approvers"])
                 return hear.listen(journal, chat, given, now=time.time(), write=not self.check)
             finally:
                 chat.close()
@@ -80,9 +81,8 @@ class ActionModule(ControllerAction):
         plan = _paging.plan(config, folder, self.options)
         return page.look(journal, plan, clock=time.time, write=not self.check) if plan else []
 
-    def _published(self, journal: SqliteJournal, config: dict[str, Any], folder: Path) -> Found:
+    def _published(self, journal: SqliteJournal, publishing: _publishing.Publishing) -> Found:
         """What can't be written or brought there costs a warning, and is tried again."""
-        publishing = _publishing.publishing(config, folder)
         found, problems = publish.look(journal, publishing.plan, clock=time.time, write=not self.check)
         if not self.check:
             shown, more = publishing.show(journal, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ansible_collections.incident.response.plugins.module_utils._core import publication, status_page
+from ansible_collections.incident.response.plugins.module_utils._core import publication
 from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
@@ -46,7 +46,7 @@ class ActionModule(ControllerAction):
     def _still_told(self, journal: SqliteJournal, incident: str) -> None:
         """An incident that is over, and that customers still read of, is worth a warning: nobody else would tell them."""
         entries = journal.entries(incident)
-        state, post = derive(incident, entries), status_page.post(publication.record_of(entries))
+        state, post = derive(incident, entries), publication.post_of(entries)
         if Status(state["status"]).is_over and post and not post.is_over:
             how = f"ansible-playbook incident.response.incident_communicate -e 'incident={state['name']} publish=true'"
             text = f"customers still read {publication.words(post.status).capitalize()!r} of {state['name']}. Tell them that it is over: {how}"

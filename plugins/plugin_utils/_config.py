@@ -207,7 +207,7 @@ def _unlisted(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...],
     """A status page that nobody publishes, and components that it has twice, or doesn't have."""
     section = given.get("status_page", {})
     provider = section.get("provider", "static")
-    if not provider.endswith(".py") and provider not in providers():
+    if provider != "static" and not provider.endswith(".py") and provider not in providers():
         yield ("status_page", "provider"), f"status_page.provider must be one of {', '.join(providers())}, or the path of a Python file"
     if provider.endswith(".py") and not Path(provider).expanduser().is_file():
         yield ("status_page", "provider"), f"status_page.provider: there is no file {provider}"

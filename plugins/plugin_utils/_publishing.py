@@ -33,7 +33,7 @@ from markupsafe import Markup, escape
 TEMPLATES = Path(__file__).absolute().parents[2] / "templates"
 _PACKAGE = static.__name__.rpartition(".")[0]
 _PROVIDERS = Path(static.__file__).parent
-STATIC, NONE = "static", "none"
+NONE = "none"
 _PATIENCE = 30.0
 """Seconds to wait for somebody else who brings the page up to date."""
 _Answer = TypeVar("_Answer")
@@ -60,15 +60,15 @@ def publishing(config: Mapping[str, Any], folder: Path) -> Publishing:
     shows = section["provider"] != NONE
     plan = publish.Plan(
         rules=_rules(config),
-        components=partial(_components, services, {each.name for each in listed}, section["provider"] == STATIC),
-        write=Templates(words.get("templates", ""), section["url"] if section["provider"] == STATIC else "").write,
+        components=partial(_components, services, {each.name for each in listed}, section["provider"] == mirror.STATIC),
+        write=_templates(config).write,
         channel=config["channels"]["customer_success"],
         recipients={audience: len(found) for audience, found in words["recipients"].items() if words.get("mail")},
         send=partial(_send, config) if words.get("mail") else None,
         shows=shows,
     )
     names = tuple(each.name for each in listed)
-    if section["provider"] == STATIC:
+    if section["provider"] == mirror.STATIC:
         pages = Path(section["folder"]).expanduser() if "folder" in section else folder / "page"
         used = sorted(set(services.values())) if services and not listed else ()
         frame = mirror.Frame(section["title"], section["url"], section["support_url"], listed, tuple(used))
@@ -159,28 +159,29 @@ class Guarded:
         self._there = there
 
     def find(self, post: Post) -> Shown | None:
-        return self._try(self._there.find, post)
+        return _unbroken(self._there.find, post)
 
     def create(self, post: Post, update: Update) -> str:
-        return self._try(self._there.create, post, update)
+        return _unbroken(self._there.create, post, update)
 
     def update(self, ref: str, post: Post, update: Update) -> None:
-        self._try(self._there.update, ref, post, update)
+        _unbroken(self._there.update, ref, post, update)
 
     def components(self) -> Mapping[str, str]:
-        return self._try(self._there.components)
+        return _unbroken(self._there.components)
 
     def set_component(self, name: str, state: str) -> None:
-        self._try(self._there.set_component, name, state)
+        _unbroken(self._there.set_component, name, state)
 
-    @staticmethod
-    def _try(call: Callable[..., _Answer], *arguments: object) -> _Answer:
-        try:
-            return call(*arguments)
-        except StatusPageError:
-            raise
-        except Exception as error:
-            raise StatusPageError(f"the provider is broken: {type(error).__name__}: {cut(redact(str(error)), 200)}", lasting=True) from error
+
+def _unbroken(call: Callable[..., _Answer], *arguments: object) -> _Answer:
+    """What the call answers. It may be somebody's own code: whatever goes wrong in it is a StatusPageError."""
+    try:
+        return call(*arguments)
+    except StatusPageError:
+        raise
+    except Exception as error:
+        raise StatusPageError(f"the provider is broken: {type(error).__name__}: {cut(redact(str(error)), 200)}", lasting=True) from error
 
 
 def provider(section: Mapping[str, Any]) -> StatusPage:
@@ -195,12 +196,8 @@ def provider(section: Mapping[str, Any]) -> StatusPage:
     token = os.environ.get(variable, "").strip()
     if variable and not token:
         raise StatusPageError(f"the environment has no {variable}, which is to hold the token (status_page.token_env)", lasting=True)
-    try:
-        found: StatusPage = make(Account(section.get("page", ""), section["url"], token, section.get("user", ""), components))
-    except StatusPageError:
-        raise
-    except Exception as error:  # it may be somebody's own code
-        raise StatusPageError(f"the provider is broken: {type(error).__name__}: {cut(redact(str(error)), 200)}", lasting=True) from error
+    account = Account(section.get("page", ""), section["url"], token, section.get("user", ""), components)
+    found: StatusPage = _unbroken(make, account)
     return found
 
 
@@ -218,6 +215,11 @@ def _loaded(name: str) -> ModuleType | None:
     except Exception as error:  # it is somebody's own code
         raise StatusPageError(f"status_page.provider: {path} can't be used: {type(error).__name__}: {error}", lasting=True) from None
     return module
+
+
+def _templates(config: Mapping[str, Any]) -> Templates:
+    section = config["status_page"]
+    return Templates(config["communication"].get("templates", ""), section["url"] if section["provider"] == mirror.STATIC else "")
 
 
 class Templates:
@@ -261,13 +263,13 @@ class Templates:
 
 def _send(config: Mapping[str, Any], mail: publication.Mail) -> str:
     """What is said of it on the timeline. Raises publish.Undelivered."""
-    words, section = config["communication"], config["status_page"]
+    words = config["communication"]
     given, to = words["mail"], words["recipients"][mail.audience]
     password = os.environ.get(given.get("password_env", ""), "").strip()
     if "user" in given and not password:
         raise publish.Undelivered(f"the environment has no {given['password_env']}")
     mailer = Mailer(given["host"], given["from"], given.get("port", 0), given.get("security", "starttls"), given.get("user", ""), password)
-    templates = Templates(words.get("templates", ""), section["url"] if section["provider"] == STATIC else "")
+    templates = _templates(config)
     try:
         mailer.send(to, mail.subject, f"{mail.text}\n", templates.html(mail.subject, mail.text), hidden=True)
     except publish.TemplateError as error:

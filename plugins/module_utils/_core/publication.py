@@ -33,8 +33,9 @@ MAIL = "mail"
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The policy. `components` are those of the incident's service, `states` what a severity does to them; `drafts` the severities of which
-    customers are told, `after` so many seconds without mitigation; `auto` those whose texts go out unseen."""
+    """The policy. `states`: what a severity does to the components of the incident's service; `drafts`: the severities of which customers are
+    told, `after` so many seconds without mitigation; `auto`: those whose texts go out unseen. `every` and `resolve` are a severity's seconds
+    between two updates, and until its resolution."""
 
     states: Mapping[str, str] = field(default_factory=dict)
     drafts: Collection[str] = ()
@@ -126,7 +127,8 @@ def _occasion(audience: str, state: Mapping[str, Any], entries: Sequence[Entry],
     if status.is_over:
         done = (pending and pending.occasion == "resolved") or bool(said and said[-1].data.get("occasion") == "resolved")
         ill = status is Status.RESOLVED and not state["healthy"]
-        return "resolved" if said and not done and not ill and not _ended(entries) else ""
+        post = post_of(entries)
+        return "resolved" if said and not done and not ill and not (post and post.is_over) else ""
     mitigated = status is Status.MITIGATED
     if not said:
         late = now >= seconds(state["opened_at"]) + rules.after
@@ -141,12 +143,6 @@ def _occasion(audience: str, state: Mapping[str, Any], entries: Sequence[Entry],
     limit = rules.resolve.get(state["severity"])
     late = not mitigated and bool(limit) and now >= seconds(state["opened_at"]) + (limit or 0)
     return "delay" if late and not _has_drafted(entries, audience, "delay") else "update"
-
-
-def _ended(entries: Sequence[Entry]) -> bool:
-    """Whether the status page says already that it is over."""
-    post = status_page.post(record_of(entries))
-    return post is not None and post.is_over
 
 
 def drafts(entries: Sequence[Entry]) -> list[Draft]:
@@ -262,6 +258,11 @@ def words(state: str) -> str:
 def record_of(entries: Sequence[Entry]) -> Record:
     """The published ones among the entries of one incident."""
     return Record("", "", (), tuple((number, each) for number, each in enumerate(entries, start=1) if each.kind == "published"))
+
+
+def post_of(entries: Sequence[Entry]) -> status_page.Post | None:
+    """What the status page says of one incident, once it says anything."""
+    return status_page.post(record_of(entries))
 
 
 def _by_policy(entries: Sequence[Entry]) -> dict[str, str]:

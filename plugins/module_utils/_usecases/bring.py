@@ -49,10 +49,10 @@ class _Run:
         self.problems: list[StatusPageError] = []
 
     def known(self, record: str, key: str) -> str:
-        return self._journal.shown(record, f"{key} {self._outlet}")
+        return self._journal.shown(record, mirror.kept(key, self._outlet))
 
     def _keep(self, record: str, key: str, text: str) -> None:
-        self._journal.show(record, f"{key} {self._outlet}", text)
+        self._journal.show(record, mirror.kept(key, self._outlet), text)
 
     def begin(self) -> None:
         """A page that is new gets nothing of what was over long before."""
@@ -66,7 +66,7 @@ class _Run:
             self._keep(PAGE, "begun", utc(self._clock()))
 
     def records(self) -> None:
-        seen = self._journal.shown_by(mirror.seen_key(self._outlet))
+        seen = self._journal.shown_by(mirror.kept("seen", self._outlet))
         for record in mirror.allowed(self._journal, self._outlet):
             for position, post, update in _missing(record, int(seen.get(record.id) or 0)):
                 try:
@@ -189,11 +189,11 @@ class _Run:
 
     def _components(self) -> None:
         """Set the components whose state isn't what it was when it was set last. What somebody else sets there stays."""
-        for name in mirror.states(self._journal, self._outlet):
-            for _round in range(_ROUNDS):  # it may change while it is being set
-                state = mirror.states(self._journal, self._outlet).get(name, OPERATIONAL)
+        for name, state in mirror.states(self._journal, self._outlet).items():
+            for _round in range(_ROUNDS):
                 if (self.known(PAGE, f"state {name}") or OPERATIONAL) == state or not self._set(name, state):
                     break
+                state = mirror.states(self._journal, self._outlet).get(name, OPERATIONAL)  # it may have changed while it was being set
 
     def _set(self, name: str, state: str) -> bool:
         if self.known(PAGE, f"refused {name}") == state and not self._again:
@@ -215,6 +215,8 @@ class _Run:
 
 def _missing(record: Record, seen: int) -> list[tuple[int, Post | None, Update | None]]:
     """What isn't there yet, by its place; neither post nor update for what says nothing but the states of components."""
+    if not record.entries or record.entries[-1][0] <= seen:
+        return []
     post = status_page.post(record)
     updates = {each.seq: each for each in post.updates} if post else {}
     return [(position, post, updates.get(position)) for position, _entry in record.entries if position > seen]

@@ -40,14 +40,14 @@ class Frame:
     services: tuple[str, ...] = ()
 
 
-def seen_key(outlet: str) -> str:
-    """Under which it is kept how far a record is shown: each page has its own."""
-    return f"seen {outlet}"
+def kept(what: str, outlet: str) -> str:
+    """The key under which something is kept of a page: each has its own. `seen` is how far a record is shown."""
+    return f"{what} {outlet}"
 
 
 def allowed(journal: Journal, outlet: str) -> list[Record]:
     """The records without what may not go out, or not any more."""
-    seen = journal.shown_by(seen_key(outlet))
+    seen = journal.shown_by(kept("seen", outlet))
     return [_cut(journal, record, int(seen.get(record.id) or 0)) for record in journal.published()]
 
 
@@ -59,7 +59,7 @@ def states(journal: Journal, outlet: str) -> dict[str, str]:
 def page(journal: Journal, frame: Frame, records: Sequence[Record], *, at: str, write: bool) -> Page:
     """The page as it is to be. A component is listed since it was seen on a page for the first time."""
     histories = status_page.histories(records)
-    listed = frame.listed or tuple(Listed(name) for name in dict.fromkeys((*sorted({*histories, *frame.services}),)))
+    listed = frame.listed or tuple(map(Listed, sorted({*histories, *frame.services})))
     since = {each.name: journal.shown(PAGE, f"since {each.name}") for each in listed}
     if write and not all(since.values()):
         with journal.transaction():
@@ -83,7 +83,7 @@ def _version(journal: Journal, frame: Frame, at: str) -> str:
 
 def rendered(journal: Journal, frame: Frame, records: Sequence[Record], where: str, at: str) -> None:
     """Note that all of these are shown on a page that shows everything at once. What an embargo holds back may follow at any time."""
-    seen = journal.shown_by(seen_key(STATIC))
+    seen = journal.shown_by(kept("seen", STATIC))
     shown = sum(len(record.entries) for record in records)
     with journal.transaction():
         version = _version(journal, frame, at)
@@ -93,7 +93,7 @@ def rendered(journal: Journal, frame: Frame, records: Sequence[Record], where: s
     if fresh:
         with journal.transaction():
             for record, end in fresh.items():
-                journal.show(record, seen_key(STATIC), end)
+                journal.show(record, kept("seen", STATIC), end)
 
 
 def _cut(journal: Journal, record: Record, seen: int) -> Record:

@@ -278,7 +278,7 @@ def _post(state: Mapping[str, Any], entries: Sequence[Entry], plan: Plan, asked:
 
 def _shown(entries: Sequence[Entry]) -> str:
     """The state of its post on the status page; empty where it has none."""
-    made = status_page.post(publication.record_of(entries))
+    made = publication.post_of(entries)
     return made.status if made else ""
 
 

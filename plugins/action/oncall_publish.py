@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
-from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
+from ansible_collections.incident.response.plugins.module_utils._core.incident import derive, utc
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatForbidden, ChatRejected, Message, OncallError, Room
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import deliver, oncall
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _oncall, _options
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+
+_LAST_OWNER = "last-owner-can-not-be-removed"
 
 
 class ActionModule(ControllerAction):
@@ -75,15 +78,25 @@ class ActionModule(ControllerAction):
             joined, left = [name for name, person in ids.items() if person], [name for name in members if name in others]
             if not self.check:
                 chat.add_members(team, [person for person in ids.values() if person])
-                for name in left:
-                    chat.remove_member(team, members[name])
+                left = [name for name in left if self._leaves(chat, team, name, members[name])]
         except (ChatRejected, ChatForbidden) as error:
             needs = "there must be a team of this name, and the bot needs the permissions view-all-teams and edit-team-member"
             raise OncallError(f"the team {team} can't be changed: {error} ({needs}; with team='' it is left alone)") from None
         return joined, left
 
+    def _leaves(self, chat: RocketChat, team: str, name: str, person: str) -> bool:
+        """Whether one has left the team. Raises ChatForbidden; any other no is told, and keeps nobody else in."""
+        try:
+            chat.remove_member(team, person)
+        except ChatRejected as error:
+            hint = ": make somebody else its owner, too" if error.code == _LAST_OWNER or _LAST_OWNER in str(error) else ""
+            self._display.warning(f"incident.response: {name}, who is not on call, stays in the team {team}{hint} ({error})")
+            return False
+        return True
+
     def _say(self, chat: RocketChat, room: Room, names: list[str], first: dict[str, Any]) -> None:
         with self.journal(self.folder()) as journal:
             still_open = [derive(each, journal.entries(each)) for each in journal.open_incidents()]
+        # where the source doesn't say since when, the day tells one hand-over to the same people from the next
         text = chat_text.handover(names, first["until"], [each for each in still_open if not each["drill"]])
-        chat.post(Message(deliver.message_id("on call", room.rid, first["from"], *names), room.rid, text))
+        chat.post(Message(deliver.message_id("on call", room.rid, first["from"] or utc(time.time())[:10], *names), room.rid, text))

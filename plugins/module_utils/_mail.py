@@ -20,6 +20,10 @@ _TIMEOUT, _LONGEST = 10.0, 60.0
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
+_Refusals = dict[str, tuple[int, bytes]]
+"""Addresses with a code and words, as a server refuses them."""
+
+
 class MailError(Exception):
     """It was not taken on for somebody, and why. `partly`: the others have it."""
 
@@ -42,22 +46,16 @@ class Mailer:
     def send(self, recipients: Sequence[str], subject: str, text: str, html: str = "", *, hidden: bool = False) -> None:
         """One message to all, who see each other's addresses unless they are `hidden`. Raises MailError, which names those whom the server
         refused; the others have it then."""
-        message = EmailMessage()
-        try:
-            message["From"], message["Subject"] = self.sender, " ".join(subject.split())
-            message["To"] = "undisclosed-recipients:;" if hidden else ", ".join(recipients)
-            message["Date"], message["Message-ID"] = formatdate(usegmt=True), make_msgid(domain="incident.response")
-            message.set_content(text)
-            if html:
-                message.add_alternative(html, subtype="html")
-        except (ValueError, IndexError) as error:
-            raise MailError(f"the message can't be written: {error}") from None
-        handed = list[bool]()
+        handed, unable = list[bool](), _Refusals()
         try:
             with self._connected(handed) as server:
-                refused = server.send_message(message, to_addrs=list(recipients))
+                to, unable = _writable(recipients, international=server.international())
+                if not to:
+                    raise MailError(f"{self.host} takes no mail for {_reasons(unable)}")
+                message = self._message(["undisclosed-recipients:;"] if hidden else to, subject, text, html)
+                refused = unable | server.send_message(message, to_addrs=to)
         except smtplib.SMTPRecipientsRefused as error:
-            raise MailError(f"{self.host} takes no mail for {_reasons(error.recipients)}") from None
+            raise MailError(f"{self.host} takes no mail for {_reasons(unable | error.recipients)}") from None
         except smtplib.SMTPAuthenticationError:
             raise MailError(f"{self.host} does not accept the user {self.user} with this password") from None
         except smtplib.SMTPNotSupportedError as error:
@@ -68,6 +66,21 @@ class Mailer:
             raise MailError(f"{self.host} could not be given the mail: {error}") from None
         if refused:
             raise MailError(f"{self.host} takes no mail for {_reasons(refused)}; the others have it", partly=True)
+
+    def _message(self, to: Sequence[str], subject: str, text: str, html: str) -> EmailMessage:
+        """Raises MailError."""
+        message = EmailMessage()
+        try:
+            message["From"], message["Subject"] = self.sender, " ".join(subject.split())
+            message["To"] = ", ".join(to)
+            message["Date"], message["Message-ID"] = formatdate(usegmt=True), make_msgid(domain="incident.response")
+            message["Auto-Submitted"] = "auto-generated"  # RFC 3834: so that no absent person's program answers
+            message.set_content(text)
+            if html:
+                message.add_alternative(html, subtype="html")
+        except (ValueError, IndexError) as error:
+            raise MailError(f"the message can't be written: {error}") from None
+        return message
 
     def _connected(self, handed: list[bool]) -> _Bounded:
         """`handed` gets something when the whole mail is with the server, whether it says that it has it or not."""
@@ -105,6 +118,11 @@ class _Bounded(smtplib.SMTP):
         if isinstance(s, bytes) and s.endswith(b"\r\n.\r\n"):
             self.handed.append(True)
 
+    def international(self) -> bool:
+        """Whether it takes addresses that aren't ASCII (RFC 6531)."""
+        self.ehlo_or_helo_if_needed()
+        return bool(self.has_extn("smtputf8"))
+
     def close(self) -> None:
         self._guard.cancel()
         super().close()
@@ -119,5 +137,23 @@ class _Secure(_Bounded, smtplib.SMTP_SSL):
     """Encrypted from the beginning."""
 
 
-def _reasons(refused: dict[str, tuple[int, bytes]]) -> str:
+def _writable(recipients: Sequence[str], *, international: bool) -> tuple[list[str], _Refusals]:
+    """The addresses as a server takes them, and those that none or this one takes. A domain has a form in ASCII, a name before the @ has none."""
+    to, unable = list[str](), _Refusals()
+    for address in recipients:
+        name, dummy, domain = address.strip().rpartition("@")
+        try:
+            plain = f"{name}@{domain if international else domain.encode('idna').decode()}"
+        except UnicodeError:
+            plain = ""
+        if not name or not domain or not plain or not plain.isprintable() or set(" <>,;") & set(plain):
+            unable[address] = 553, b"this is no mail address"
+        elif not (international or name.isascii()):
+            unable[address] = 553, b"the server takes no address that isn't ASCII: it has no SMTPUTF8"
+        else:
+            to.append(plain)
+    return to, unable
+
+
+def _reasons(refused: _Refusals) -> str:
     return ", ".join(f"{address} ({code} {said.decode(errors='replace')[:100]})" for address, (code, said) in refused.items())

@@ -77,6 +77,7 @@ def test_it_says_who_until_when_and_who_follows(ask: Any) -> None:
         ("at=tomorrow", ONCALL, "at=tomorrow is no time such as"),
         ("at=2026-01-05T07:59:59Z", ONCALL, "it begins at 2026-01-05T08:00:00Z"),
         ("", ONCALL.replace("[ada, grace]", "[ada, joan]"), "is nobody of oncall.people: joan"),
+        ("", ONCALL.replace("grace@example.com", "grace(at)example.com"), "oncall.people.grace.email must be a mail address such as ada@example.com"),
         ("", ONCALL.replace("Europe/Berlin", "Europe/Bonn"), "must be a time zone such as Europe/Berlin"),
         ("", ONCALL + "  sources: [{type: pagerduty}]\n", "oncall.sources[0] needs escalation_policy"),
         ("", ONCALL + "  sources: [{type: pager}]\n", "oncall.sources[0].type must be one of schedule, ical"),
@@ -90,6 +91,15 @@ def test_what_can_not_be_answered_fails_and_says_why(ask: Any, arguments: str, c
     assert code != 0
     assert said in output
     assert "Traceback" not in output
+
+
+def test_a_calendar_with_a_byte_order_mark_says_who(ask: Any, tmp_path: Path) -> None:
+    event = "UID:1\nDTSTAMP:20260101T000000Z\nSUMMARY:Ada\nDTSTART:20261123T080000Z\nDTEND:20261130T080000Z"
+    lines = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//y//EN\nBEGIN:VEVENT\n{event}\nEND:VEVENT\nEND:VCALENDAR\n"
+    (tmp_path / "oncall.ics").write_text(lines, encoding="utf-8-sig", newline="\r\n")
+    code, output = ask("at=2026-11-27T10:00:00Z", f"{ONCALL}  sources: [{{type: ical, calendars: ['{tmp_path}/oncall.ics']}}]\n")
+    assert code == 0, output
+    assert [(each["name"], each["until"], each["source"]) for each in answer(output)] == [("Ada", "2026-11-30T08:00:00.000Z", "ical")]
 
 
 CHAIN = (
@@ -204,8 +214,15 @@ def test_the_team_has_who_is_on_call_and_keeps_whom_the_configuration_does_not_k
     assert '"changed": false' in publish("alice")
     assert "chat knows no user stranger" in " ".join(publish("stranger").split())
     assert members() == {"carol", "dora"}
-    chat.control(forbid=["teams.addMembers"])
-    path.write_text(TEAM.replace("PERSON", "robert"))
+    publish("robert")
+    chat.control(last_owner="bob")
+    client.add_members("oncall", ["alice-id"])
+    output = publish("stranger")  # bob may not leave, which keeps alice from nothing
+    assert members() == {"bob", "carol", "dora"}
+    assert '"left": ["alice"]' in output
+    assert "bob, who is not on call, stays in the team oncall: make somebody else its owner, too" in " ".join(output.split())
+    chat.control(forbid=["teams.addMembers"], last_owner="")
+    path.write_text(TEAM.replace("PERSON", "alice"))
     code, output = site.run("-e", "channel=duty", playbook="playbooks/oncall_publish.yml")
     assert code != 0
     assert "the bot needs the permissions view-all-teams and edit-team-member" in " ".join(output.split())

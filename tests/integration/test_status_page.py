@@ -275,7 +275,7 @@ def test_nothing_of_a_drill_goes_out(site: Site) -> None:
 def test_a_text_is_drafted_shown_approved_and_sent_to_everybody(site: Site, tmp_path: Path, chat: RocketChat) -> None:
     with MailServer(tmp_path, security="starttls", user="bot", password=SECRET) as server:
         mail = {"host": "localhost", "port": server.port, "user": "bot", "password_env": "MAIL_PASSWORD", "from": "status@example.com"}
-        to = ["ada@customer.example", "gone@refused.example", "joan@customer.example"]
+        to = ["ada@customer.example", "gone@refused.example", "jürgen@customer.example", "joan@customer.example"]
         configured(site, communication={"mail": mail, "recipients": {"customers": to}}, status_page={"url": "https://status.example.com"})
         site.environment |= {"SSL_CERT_FILE": str(server.certificate), "MAIL_PASSWORD": SECRET, **chat.environment()}
         opened(site)
@@ -290,6 +290,7 @@ def test_a_text_is_drafted_shown_approved_and_sent_to_everybody(site: Site, tmp_
         assert server.mails == []
         code, output = site.run("-e", f"service=api approve={draft}", playbook=playbook)
         assert "gone@refused.example (550 no such mailbox)" in " ".join(output.split()), output
+        assert "jürgen@customer.example (553 the server takes no address that isn't ASCII" in " ".join(output.split()), output
         code, output = site.run("-e", f"service=api approve={draft}", playbook=playbook)
         assert code != 0
         assert f"there is no draft {draft} that waits" in output

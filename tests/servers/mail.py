@@ -1,6 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A real SMTP server on loopback, with a certificate of its own. It takes no mail for `refused.example`."""
+"""A real SMTP server on loopback, with a certificate of its own. It takes no mail for `refused.example`, and none
+for addresses that are not ASCII."""
 
 from __future__ import annotations
 
@@ -48,7 +49,7 @@ class MailServer:
         self._known = user.encode(), password.encode()
         with socket.create_server(("127.0.0.1", 0)) as free:  # it can't be asked to choose one itself
             self.port = free.getsockname()[1]
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, **given)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=False, **given)
 
     def _check(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         return AuthResult(success=(data.login, data.password) == self._known, handled=False)

@@ -57,6 +57,7 @@ class Settings:
     die_after_store: int = 0  # at the n-th room or message from now: store it and die unanswered
     drop_after_store: int = 0  # at the n-th message from now: store it and close the connection unanswered, once
     see_teams: bool = True  # the bot was given `view-all-teams`: by default only admins have it
+    last_owner: str = ""  # the user who is the only owner of all teams
     slugify: bool = False  # UI_Allow_room_names_with_special_chars
 
 
@@ -497,6 +498,8 @@ class Server:
             raise Failure("invalid-user")
         if USERS[params["userId"]] not in team:
             raise Failure("user-not-found-in-team", "user-not-found-in-team")
+        if USERS[params["userId"]] == self.settings.last_owner:  # a plain Error there, so an answer without a code
+            raise Failure("last-owner-can-not-be-removed")
         team.remove(USERS[params["userId"]])
         return {}
 

@@ -20,6 +20,8 @@ from servers.loopback import Loopback
 from servers.status_pages import Trouble
 
 USER, SLUG = "bot", "status"
+_LOOK, _NEVER = 0.2, 3.0
+"""Seconds that a server which was idle looks into its database, and after which nobody waits for an answer here any more."""
 
 
 class _Quiet(WSGIRequestHandler):
@@ -49,17 +51,34 @@ class KumaServer(Loopback):
     def __init__(self, password: str, *, many: bool = True) -> None:
         self.page, self.many, self.troubles = Page(), many, deque[Trouble]()
         self.asked: list[tuple[str, str]] = []
+        self.lost: list[str] = []
+        """Events that came before there was a handler: nobody answers them."""
         self._password, self._logged, self._cache = password, set[str](), dict[str, bytes]()
+        self._ready = set[str]()
         sio = socketio.Server(async_mode="threading", allow_upgrades=False, ping_interval=5)
         handlers: dict[str, Callable[..., Any]] = {
             "login": self._login, "postIncident": self._post, "unpinIncident": self._unpin, "resolveIncident": self._resolve,
         }  # fmt: skip
         for name, handler in handlers.items():
             sio.on(name, self._guarded(name, handler))
+
+        def connect(sid: str, _environ: Any) -> None:
+            sio.start_background_task(begin, sid)
+
+        def begin(sid: str) -> None:
+            """server.js, "connection": it looks into its database, sends its `info`, and has no handler before."""
+            time.sleep(_LOOK)
+            self._ready.add(sid)
+            sio.emit("info", {"primaryBaseURL": None, "serverTimezone": "UTC"}, to=sid)
+
+        sio.on("connect", connect)
         super().__init__(make_server("127.0.0.1", 0, socketio.WSGIApp(sio, self._http), server_class=_Server, handler_class=_Quiet))
 
     def _guarded(self, name: str, handler: Callable[..., Any]) -> Callable[..., Any]:
         def answer(sid: str, *said: Any) -> Any:
+            if sid not in self._ready:
+                self.lost.append(name)
+                time.sleep(_NEVER)
             self.page.events.append((name, said[-1] if said else None))
             trouble = self.troubles.popleft() if self.troubles and self.troubles[0].method == name else Trouble()
             if trouble.code:

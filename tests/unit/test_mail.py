@@ -74,3 +74,87 @@ def test_a_server_that_drips_is_left_in_time(monkeypatch: pytest.MonkeyPatch, sa
         begun = time.monotonic()
         assert not send(port).partly
     assert time.monotonic() - begun < 10
+
+
+# Addresses
+
+BAD = "jürgen@customer.example"
+
+
+class Receiving:
+    """A server that keeps what it gets; `features` are what it says that it can."""
+
+    def __init__(self, *features: str) -> None:
+        self.recipients, self.message, self._features = list[str](), b"", features
+
+    def __call__(self, connection: socket.socket) -> None:
+        connection.sendall(b"220 here\r\n")
+        lines = connection.makefile("rb")
+        for line in lines:
+            word = line[:4].upper()
+            if word == b"EHLO":
+                names = ["here", *self._features]
+                connection.sendall("".join(f"250{'-' if name != names[-1] else ' '}{name}\r\n" for name in names).encode())
+            elif word == b"RCPT" and b"gone@" in line:
+                connection.sendall(b"550 no such mailbox\r\n")
+            elif word == b"QUIT":
+                connection.sendall(b"221 bye\r\n")
+            elif word == b"DATA":
+                connection.sendall(b"354 go on\r\n")
+                while not self.message.endswith(b"\r\n.\r\n"):
+                    self.message += lines.readline()
+                connection.sendall(b"250 taken\r\n")
+            else:
+                self.recipients += [line.decode().partition("<")[2].partition(">")[0]] if word == b"RCPT" else []
+                connection.sendall(b"250 fine\r\n")
+
+
+def send_to(server: Receiving, *to: str, hidden: bool = False) -> str:
+    with served(server) as port:
+        try:
+            Mailer("127.0.0.1", "bot@example.com", port, "none").send(to, "Slow", "It is slow", hidden=hidden)
+        except MailError as error:
+            return f"{'partly: ' if error.partly else ''}{error}"
+    return ""
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_one_address_that_the_server_can_not_take_costs_the_others_nothing(hidden: bool) -> None:
+    server = Receiving("8BITMIME")
+    said = send_to(server, "ada@customer.example", BAD, "gone@customer.example", "grace@customer.example", hidden=hidden)
+    assert server.recipients == ["ada@customer.example", "grace@customer.example"]
+    assert said.startswith("partly: 127.0.0.1 takes no mail for jürgen@customer.example (553 the server takes no address that isn't ASCII")
+    assert "gone@customer.example (550 no such mailbox); the others have it" in said
+
+
+def test_a_server_that_takes_any_address_gets_all() -> None:
+    server = Receiving("8BITMIME", "SMTPUTF8")
+    assert send_to(server, "ada@customer.example", BAD) == ""
+    assert server.recipients == ["ada@customer.example", BAD]
+
+
+def test_a_domain_has_a_form_that_each_server_takes() -> None:
+    server = Receiving("8BITMIME")
+    assert send_to(server, "ada@bücher.example") == ""
+    assert server.recipients == ["ada@xn--bcher-kva.example"]
+
+
+@pytest.mark.parametrize(
+    "address", ["ada", "ada example.com", "@example.com", "ada@", "a,b@example.com", "ada@example.com\r\nRCPT TO:<x@example.com>"]
+)
+def test_what_is_no_address_is_named_and_costs_the_others_nothing(address: str) -> None:
+    server = Receiving("SMTPUTF8")
+    assert "this is no mail address" in send_to(server, address, "grace@customer.example")
+    assert server.recipients == ["grace@customer.example"]
+
+
+def test_where_nobody_can_be_written_to_nothing_is_sent() -> None:
+    server = Receiving("8BITMIME")
+    assert send_to(server, BAD).startswith("127.0.0.1 takes no mail for jürgen@")
+    assert server.message == b""
+
+
+def test_no_absent_persons_program_answers_it() -> None:
+    server = Receiving()
+    send_to(server, "ada@customer.example")
+    assert b"\r\nAuto-Submitted: auto-generated\r\n" in server.message

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -77,7 +78,7 @@ INCIDENT_IO = Contract(
 )  # fmt: skip
 # grafana.com/docs/oncall, "OnCall API reference, Schedules": final_shifts, days, pages; Authorization holds the bare token
 GRAFANA = Contract(
-    "GET", "/api/v1/schedules/SBM/final_shifts", {"start_date": "2026-11-24", "end_date": "2026-12-09", "page": None}, {"authorization": TOKEN},
+    "GET", "/api/v1/schedules/SBM/final_shifts", {"start_date": "2026-11-11", "end_date": "2026-12-09", "page": None}, {"authorization": TOKEN},
     [{"count": 3, "next": "http://elsewhere/?page=2", "previous": None, "results": [
         grafana_shift("Ada", STAMPS["since"], "2026-11-26T09:00:00Z"), grafana_shift("Ada", "2026-11-26T09:00:00Z", STAMPS["until"]),
     ]}, {"count": 3, "next": None, "previous": None, "results": [
@@ -92,7 +93,7 @@ GOALERT = Contract(
         {"user": {"name": "Grace", "email": "grace@example.com"}, "start": STAMPS["until"], "end": STAMPS["after"]},
     ]}}}],
     body={"operationName": "OnCall", "query": goalert.QUERY, "variables": {
-        "id": "e1", "start": "2026-11-25T03:00:00+00:00", "end": "2026-12-09T03:00:00+00:00"}},
+        "id": "e1", "start": "2026-11-11T03:00:00+00:00", "end": "2026-12-09T03:00:00+00:00"}},
 )  # fmt: skip
 # developer.atlassian.com, Jira Service Management ops, "Schedule on-calls": List on-call responders; basic authentication with an API token
 JSM = Contract(
@@ -136,6 +137,21 @@ def test_each_provider_is_asked_as_it_documents_it(name: str, contract: Contract
         assert len(provider.asked) == requests
     assert found == expected
     assert known(PEOPLE, expected[0].person) == Named("Ada Example", "ADA@example.com", "ada", "+49 30 1")
+
+
+@pytest.mark.parametrize(
+    ("name", "contract", "shift"),
+    [
+        ("grafana", GRAFANA, {"count": 1, "next": None, "results": [grafana_shift("Ada", "2026-11-11T00:00:00Z", "2026-12-09T00:00:00Z")]}),
+        ("goalert", GOALERT, {"data": {"schedule": {"shifts": [
+            {"user": {"name": "Ada", "email": "ada@example.com"}, "start": "2026-11-11T03:00:00Z", "end": "2026-12-09T03:00:00Z"}]}}}),
+    ],
+    ids=["grafana", "goalert"],
+)  # fmt: skip
+def test_where_a_provider_cut_a_shift_no_bound_is_claimed(name: str, contract: Contract, shift: dict[str, Any]) -> None:
+    with Provider(replace(contract, answers=[shift])) as provider:
+        (duty,) = MAKE[name](provider.url).on_call(NOW)
+    assert (duty.person, duty.start, duty.end) == (ADA, None, None)
 
 
 def answering(code: int, body: bytes, **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:
@@ -281,6 +297,81 @@ def test_events_of_all_kinds_say_who(tmp_path: Path, events: str, names: list[st
 def test_a_calendar_that_says_nothing_now_is_told(tmp_path: Path, events: str, said: str) -> None:
     with pytest.raises(OncallError, match=said):
         calendar(tmp_path, events).on_call(NOW)
+
+
+GOOD = event("DTSTART:20261123T080000Z\nDTEND:20261130T080000Z", "ada")
+NOW_ON = "DTSTART:20261123T080000Z\nDTEND:20261130T080000Z"
+INVITED = "ATTENDEE;CN={0};PARTSTAT={1}:mailto:{0}@example.com"
+
+
+def written(folder: Path, content: bytes) -> list[Duty]:
+    (folder / "ops.ics").write_bytes(content)
+    return Calendars("ical", {"calendars": [str(folder / "ops.ics")]}, PEOPLE, "UTC").on_call(NOW)
+
+
+def whole(events: str) -> str:
+    return HEAD + events.replace("\n", "\r\n") + "END:VCALENDAR\r\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + whole(GOOD).encode(),
+        whole(GOOD).encode("utf-16"),
+        whole("").encode() + whole(GOOD).encode(),
+        b"\xef\xbb\xbf" + whole("").encode() + b"\xef\xbb\xbf" + whole(GOOD).encode(),
+        whole(GOOD).replace("\r\n", "\n").encode(),
+    ],
+    ids=["a byte order mark", "UTF-16", "two calendars", "two files put together", "line feeds alone"],
+)
+def test_a_calendar_is_read_as_programs_export_it(tmp_path: Path, content: bytes) -> None:
+    (duty,) = written(tmp_path, content)
+    assert (duty.person, duty.end) == (Named("ada"), datetime(2026, 11, 30, 8, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "BEGIN:VEVENT\nUID:b\nSUMMARY:no start\nEND:VEVENT\n",
+        event("DTSTART:2026-11-23\nDTEND:20261130T080000Z", "no date"),
+        event("DTSTART:20261123T080000Z\nDTSTART:20261123T090000Z\nDTEND:20261130T080000Z", "two starts"),
+        event("DTSTART:20261123T080000Z\nRRULE:FREQ=SOMETIMES", "no rule"),
+        event("DTSTART:20261123T080000Z\nDURATION:P", "no duration"),
+        event("DTSTART:20261101T080000Z\nDTEND:20261101T090000Z\nRRULE:FREQ=DAILY\nEXDATE:foo", "no exception"),
+        "BEGIN:VEVENT\nUID:b\nSUMMARY:no end\nDTSTART:20261123T080000Z\n",
+        "END:VEVENT\n",
+    ],
+)
+def test_an_event_that_makes_no_sense_costs_only_itself(tmp_path: Path, bad: str) -> None:
+    for events in (bad + GOOD, GOOD + bad):
+        assert [duty.person for duty in written(tmp_path, whole(events).encode())] == [Named("ada")]
+
+
+def test_events_that_can_not_be_read_are_named_where_nobody_is_on_call(tmp_path: Path) -> None:
+    bad = event("DTSTART:2026-11-23\nDTEND:20261130T080000Z", "Ada on call") + "BEGIN:VEVENT\nUID:b\nSUMMARY:no end\n"
+    with pytest.raises(OncallError, match="nobody is on call .*; 2 events can't be read: no end; Ada on call"):
+        written(tmp_path, whole(bad).encode())
+
+
+@pytest.mark.parametrize(
+    ("summary", "attendees", "names"),
+    [
+        ("On call", [INVITED.format("joan", "DECLINED"), INVITED.format("lin", "ACCEPTED")], ["lin"]),
+        ("On call", [INVITED.format("joan", "DELEGATED"), INVITED.format("lin", "NEEDS-ACTION")], ["lin"]),
+        ("On call", ["ATTENDEE;CUTYPE=ROOM;CN=War room:mailto:room@example.com", INVITED.format("lin", "ACCEPTED")], ["lin"]),
+        ("On call", ["ATTENDEE;CUTYPE=RESOURCE;CN=Phone:mailto:phone@example.com"], ["On call"]),
+        ("On call", [INVITED.format("joan", "DECLINED")], []),
+        ("On call: ada", [INVITED.format("ada", "DECLINED"), INVITED.format("lin", "TENTATIVE")], ["lin"]),
+        ("On call: ada", [INVITED.format("ada", "ACCEPTED")], ["ada"]),
+    ],
+)
+def test_who_has_declined_and_what_is_no_person_is_never_called(tmp_path: Path, summary: str, attendees: list[str], names: list[str]) -> None:
+    content = whole(event("\n".join([NOW_ON, *attendees]), summary)).encode()
+    if not names:
+        with pytest.raises(OncallError, match="nobody is on call"):
+            written(tmp_path, content)
+        return
+    assert [duty.person.name for duty in written(tmp_path, content)] == names
 
 
 def test_a_calendar_that_is_too_large_or_not_there_is_told(tmp_path: Path) -> None:

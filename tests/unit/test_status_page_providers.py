@@ -881,3 +881,26 @@ def test_the_example_of_a_provider_of_your_own_works(tmp_path: Path) -> None:
         assert not refused(page.components).lasting
         assert refused(lambda: module.provider(Account(url=server.url, token="wrong")).components()).lasting  # noqa: S106
     assert not refused(page.components).lasting
+
+
+def test_uptime_kuma_is_told_nothing_before_it_listens() -> None:
+    """Found on the real server: a login right after the connection was lost when it had been idle for a minute."""
+    with running("uptime_kuma") as it:
+        publish(it.page, "investigating", "resolved")
+        assert it.server.lost == []
+        assert len(it.public()) == 1
+
+
+@pytest.mark.parametrize("stage", ["create", "update"])
+def test_a_text_that_is_too_long_is_refused_before_it_is_sent(stage: str) -> None:
+    with running("incidentio") as it:
+        (first,) = says("investigating")
+        ref = it.page.create(post(first), first) if stage == "update" else ""
+        asked = len(it.server.asked)
+        long = replace(first, body="x" * 4097)
+        error = refused(lambda: it.page.update(ref, post(long), long) if stage == "update" else it.page.create(post(long), long))
+        assert error.lasting
+        assert "takes texts of 4,096 characters, and this one has 4,097" in str(error)
+        assert len(it.server.asked) == asked
+        fitting = replace(first, body="x" * 4096)
+        assert it.page.create(post(fitting, ident="other"), fitting)

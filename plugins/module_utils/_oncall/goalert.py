@@ -10,7 +10,7 @@ from typing import Any
 
 from .._core.oncall import Duty, Named, Shift
 from .._http import Api, HttpError
-from .shifts import AHEAD, instant, of_schedules
+from .shifts import AHEAD, BACK, instant, of_schedules, uncut
 
 QUERY = (
     "query OnCall($id: ID!, $start: ISOTimestamp!, $end: ISOTimestamp!) "
@@ -30,7 +30,8 @@ class GoAlert:
         return of_schedules(self._schedules, when, lambda schedule: self._shifts(schedule, when))
 
     def _shifts(self, schedule: str, when: datetime) -> Iterator[Shift]:
-        asked = {"id": schedule, "start": when.isoformat(), "end": (when + AHEAD).isoformat()}
+        begin, end = when - BACK, when + AHEAD
+        asked = {"id": schedule, "start": begin.isoformat(), "end": end.isoformat()}
         answer = self._api.post("/api/graphql", {"operationName": "OnCall", "query": QUERY, "variables": asked})
         if answer.get("errors"):
             raise HttpError(f"it answers: {answer['errors'][0]['message']}")
@@ -38,4 +39,5 @@ class GoAlert:
             raise HttpError(f"it has no schedule {schedule}")
         for each in answer["data"]["schedule"]["shifts"]:
             user = each.get("user") or {}
-            yield Shift(Named(user.get("name", ""), user.get("email", "")), instant(each["start"]), instant(each["end"]))
+            shift = Shift(Named(user.get("name", ""), user.get("email", "")), instant(each["start"]), instant(each["end"]))
+            yield uncut(shift, begin, end)

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import quote
 
 from .._core.oncall import Duty, Named, Shift
 from .._http import Api
-from .shifts import AHEAD, instant, of_schedules
+from .shifts import AHEAD, BACK, instant, of_schedules, uncut
 
 _PAGES = 10
 
@@ -28,12 +28,13 @@ class Grafana:
         return of_schedules(self._schedules, when, lambda schedule: self._shifts(schedule, when.astimezone(UTC)))
 
     def _shifts(self, schedule: str, when: datetime) -> Iterator[Shift]:
-        # it answers for whole days: a shift of yesterday may last until now
-        days = {"start_date": (when - timedelta(days=1)).date().isoformat(), "end_date": (when + AHEAD).date().isoformat()}
+        # it answers for whole days, and cuts each shift at their ends
+        begin, end = (datetime.combine(day.date(), time(), UTC) for day in (when - BACK, when + AHEAD))
+        days = {"start_date": begin.date().isoformat(), "end_date": end.date().isoformat()}
         for page in range(1, _PAGES + 1):
             answer = self._api.get(f"/api/v1/schedules/{quote(schedule, safe='')}/final_shifts", {**days, "page": page})
             for each in answer["results"]:
                 person = Named(each.get("user_username") or each["user_pk"], each.get("user_email") or "")
-                yield Shift(person, instant(each["shift_start"]), instant(each["shift_end"]))
+                yield uncut(Shift(person, instant(each["shift_start"]), instant(each["shift_end"])), begin, end)
             if not answer.get("next"):
                 return

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -22,6 +23,10 @@ from .._http import LARGEST, Api, HttpError
 from .._ports import OncallError
 from .shifts import AHEAD, of_schedules
 
+_THINGS = {"ROOM", "RESOURCE"}
+_AWAY = {"DECLINED", "DELEGATED"}
+"""Who is not there in spite of being invited. Whom somebody has delegated to is invited, too (RFC 5545, 3.2.12)."""
+
 
 class Calendars:
     """`settings`: calendars, paths and addresses. `people` is `oncall.people`: whom an event's summary names is looked for among them.
@@ -31,36 +36,115 @@ class Calendars:
 
     def __init__(self, name: str, settings: Mapping[str, Any], people: Mapping[str, Mapping[str, Any]], zone: str) -> None:
         self.name, self._calendars, self._zone = name, settings["calendars"], ZoneInfo(zone)
+        self._unread: list[str] = []
+        self._addresses = {short: str(about.get("email", "")).casefold() for short, about in people.items()}
         names = {called: short for short, about in people.items() for called in (short, about.get("name"), about.get("email")) if called}
         self._names = dict(sorted(names.items(), key=lambda each: -len(each[0])))
 
     def on_call(self, when: datetime) -> list[Duty]:
         if icalendar is None:
             raise OncallError("Python libraries are missing where Ansible runs: pip install icalendar recurring-ical-events")
-        return of_schedules(self._calendars, when, lambda calendar: self._shifts(_text(calendar), when))
+        self._unread = []
+        try:
+            return of_schedules(self._calendars, when, lambda calendar: self._shifts(_text(calendar), when))
+        except OncallError as error:
+            raise OncallError(f"{error}{_unread(self._unread)}") from None
 
     def _shifts(self, text: str, when: datetime) -> Iterator[Shift]:
-        calendar = icalendar.Calendar.from_ical(text)
-        for event in recurring_ical_events.of(calendar, skip_bad_series=True).between(when, when + AHEAD):
-            if str(event.get("STATUS", "")).upper() == "CANCELLED":
-                continue
-            yield Shift(self._person(event), self._instant(event["DTSTART"].dt), self._instant(event["DTEND"].dt))
+        """Those of all calendars in the text. An event that makes no sense costs only itself."""
+        events, self._unread = _whole(text)
+        calendars = icalendar.Calendar.from_ical(events, multiple=True)
+        if not calendars:
+            raise HttpError("there is no calendar in it (no BEGIN:VCALENDAR with its END:VCALENDAR)")
+        for calendar in calendars:
+            for name, series in _series(calendar):
+                try:
+                    yield from [shift for event in _between(calendar, series, when) for shift in self._of_event(event)]
+                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                    self._unread.append(f"{name} ({type(error).__name__}: {error})")
 
-    def _person(self, event: Any) -> Named:
-        """Whom the summary names; else the one that is invited; else the summary as it is."""
+    def _of_event(self, event: Any) -> list[Shift]:
+        """The shift that an event says; none where it is called off, or where everybody who is meant has declined."""
+        person = None if str(event.get("STATUS", "")).upper() == "CANCELLED" else self._person(event)
+        return [Shift(person, self._instant(event["DTSTART"].dt), self._instant(event["DTEND"].dt))] if person else []
+
+    def _person(self, event: Any) -> Named | None:
+        """Whom the summary names; else the first who is invited; else the summary as it is. Never a room, or who has declined."""
         summary = str(event.get("SUMMARY", "")).strip()
-        for called, short in self._names.items():
-            if re.search(rf"(?<!\w){re.escape(called)}(?!\w)", summary, re.IGNORECASE):
-                return Named(short)
         invited = event.get("ATTENDEE", [])
-        for each in invited if isinstance(invited, list) else [invited]:
-            return Named(str(each.params.get("CN", "")), str(each).removeprefix("mailto:").removeprefix("MAILTO:"))
-        return Named(summary)
+        people = [each for each in (invited if isinstance(invited, list) else [invited]) if _parameter(each, "CUTYPE") not in _THINGS]
+        coming = [each for each in people if _parameter(each, "PARTSTAT") not in _AWAY]
+        away = {_address(each).casefold() for each in people if each not in coming}
+        for called, short in self._names.items():
+            if re.search(rf"(?<!\w){re.escape(called)}(?!\w)", summary, re.IGNORECASE) and self._addresses[short] not in away:
+                return Named(short)
+        for each in coming:
+            return Named(str(each.params.get("CN", "")), _address(each))
+        return None if people else Named(summary)
 
     def _instant(self, when: date) -> datetime:
         """A day begins at midnight."""
         found = when if isinstance(when, datetime) else datetime(when.year, when.month, when.day)
         return found if found.tzinfo else found.replace(tzinfo=self._zone)
+
+
+def _parameter(attendee: Any, name: str) -> str:
+    return str(attendee.params.get(name, "")).upper()
+
+
+def _address(attendee: Any) -> str:
+    return re.sub("^mailto:", "", str(attendee), flags=re.IGNORECASE)
+
+
+def _whole(text: str) -> tuple[str, list[str]]:
+    """The text without events that have no end, or that can't be read by themselves, and what these are called."""
+    kept, unread = [], []
+    event: list[str] = []
+    for line in [*text.replace("\ufeff", "").splitlines(), ""]:  # a mark at the beginning of each file that was put together
+        word = line.strip().upper()
+        if event and (word in {"BEGIN:VEVENT", "END:VCALENDAR", ""}):
+            unread.append(_called(event))
+            event = []
+        if event or word == "BEGIN:VEVENT":
+            event.append(line)
+        elif word == "END:VEVENT":
+            continue  # of nothing that began
+        elif line.strip():
+            kept.append(line)
+        if event and word == "END:VEVENT":
+            try:
+                icalendar.Event.from_ical("\r\n".join(event))
+                kept += event
+            except ValueError:
+                unread.append(_called(event))
+            event = []
+    return "\r\n".join(kept) + "\r\n", unread
+
+
+def _called(event: list[str]) -> str:
+    known = {name.upper(): value for name, dummy, value in (line.partition(":") for line in event)}
+    return known.get("SUMMARY") or known.get("UID") or "an event"
+
+
+def _series(calendar: Any) -> Iterator[tuple[str, list[Any]]]:
+    """The events that belong together, what is repeated and what stands for one of its times, and what people call them."""
+    found: dict[str, list[Any]] = {}
+    for number, event in enumerate(calendar.walk("VEVENT")):
+        found.setdefault(str(event.get("UID") or number), []).append(event)
+    for events in found.values():
+        yield str(events[0].get("SUMMARY") or events[0].get("UID") or "an event"), events
+
+
+def _between(calendar: Any, events: list[Any], when: datetime) -> list[Any]:
+    """The occurrences of a series from `when` on, for as long as is asked for."""
+    alone = icalendar.Calendar(calendar)
+    alone.subcomponents = [*calendar.walk("VTIMEZONE"), *events]
+    found: list[Any] = recurring_ical_events.of(alone).between(when, when + AHEAD)
+    return found
+
+
+def _unread(names: list[str]) -> str:
+    return f"; {len(names)} events can't be read: {'; '.join(names[:3])}{' …' if len(names) > 3 else ''}" if names else ""
 
 
 def _text(calendar: str) -> str:
@@ -71,6 +155,7 @@ def _text(calendar: str) -> str:
     try:
         if path.stat().st_size > LARGEST:
             raise HttpError(f"{path} has more than {LARGEST // 1_000_000} MB")
-        return path.read_text(encoding="utf-8", errors="replace")
+        content = path.read_bytes()
     except OSError as error:
         raise HttpError(f"{path} can't be read: {error.strerror}") from None
+    return content.decode("utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8", errors="replace")

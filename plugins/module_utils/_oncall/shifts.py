@@ -14,6 +14,8 @@ from .._ports import OncallError
 
 AHEAD = timedelta(days=14)
 """How far ahead is asked for who follows."""
+BACK = timedelta(days=14)
+"""How far back a source is asked that cuts shifts at the ends of what it is asked for. With `AHEAD` it is 28 days, and GoAlert lists a month."""
 
 
 def of_schedules(schedules: Sequence[str], when: datetime, ask: Callable[[str], Iterator[Shift]]) -> list[Duty]:
@@ -22,6 +24,12 @@ def of_schedules(schedules: Sequence[str], when: datetime, ask: Callable[[str], 
     for level, schedule in enumerate(schedules, start=1):
         found += duties(level, schedule, answered(lambda schedule=schedule: list(ask(schedule))), when)  # type: ignore[misc]
     return covered(found, when)
+
+
+def uncut(shift: Shift, begin: datetime, end: datetime) -> Shift:
+    """The shift as it is known from what lies between `begin` and `end`: a bound that is theirs may be none of its own."""
+    start = shift.start if shift.start and shift.start > begin else None
+    return Shift(shift.person, start, shift.end if shift.end and shift.end < end else None)
 
 
 def answered(ask: Callable[[], Any]) -> Any:

@@ -25,6 +25,8 @@ TOKEN = "INCIDENT_IO_API_KEY"  # noqa: S105 - the variable's name
 URL = "https://api.incident.io"
 _WHAT = "incident.io"
 _TITLE = 200
+_LONGEST = 4096
+"""Characters of an update."""
 _STATES = {state: state for state in ("investigating", "identified", "monitoring", "resolved")}
 _STAGES = {
     "scheduled": "maintenance_scheduled", "in_progress": "maintenance_in_progress", "verifying": "maintenance_in_progress",
@@ -83,6 +85,8 @@ class IncidentIo:
         raise lasting(f"{_WHAT} changes the state of a component only with words: publish an update that has {name} as {state}")
 
     def _said(self, kind: str, post: Post, update: Update) -> dict[str, Any]:
+        if len(update.body) > _LONGEST:
+            raise lasting(f"{_WHAT} takes texts of {_LONGEST:,} characters, and this one has {len(update.body):,}: publish a shorter one")
         theirs = _MAINTAINED if post.is_maintenance else _COMPONENTS
         said: dict[str, Any] = {f"{kind}_status": word(update.status, _words(post), _WHAT), "message": update.body}
         said["notify_subscribers"] = update.notify

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -100,7 +101,8 @@ class UptimeKuma:
             socketio = importlib.import_module("socketio")
         except ImportError:
             raise lasting(f"the Python library that {_WHAT} needs is missing where Ansible runs: pip install 'python-socketio[client]'") from None
-        client = socketio.Client(reconnection=False, request_timeout=self._timeout)
+        client, ready = socketio.Client(reconnection=False, request_timeout=self._timeout), threading.Event()
+        client.on("info", lambda *_said: ready.set())
 
         def call(event: str, *said: Any) -> Any:
             try:
@@ -118,6 +120,7 @@ class UptimeKuma:
         except (LookupError, TypeError, ValueError):  # an answer of something else that it takes for a beginning
             raise _unreached(f"{self._url} can't be reached: Unexpected response from server") from None
         try:
+            ready.wait(self._timeout)  # its handlers come after its `info` (server.js, "connection"): what comes before them is lost
             call("login", {"username": self._user, "password": self._password, "token": ""})
             yield call
         finally:

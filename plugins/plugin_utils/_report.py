@@ -1,0 +1,30 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The block that people read at the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.incident.response.plugins.plugin_utils._recording import Ended
+
+
+def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
+    """What became of a run. `answer` is what the courier says of it."""
+    if not answer.get("carried"):
+        name = "is not known yet: the courier is still carrying this run's entries to the journal"
+    elif not answer.get("incident"):
+        name = "none: a plan opens none"
+    else:
+        name = f"{answer['incident']} ({answer.get('status')})"
+    told = [f"incident.response: incident {name}", f"  {ended.outcome}, {ended.seconds:.1f} s, {ended.recorded} entries recorded"]
+    if ended.undoable:
+        told.append(f"  to undo it, with the same inventory: ansible-playbook incident.response.undo -e action={ended.run.name}")
+    if answer.get("url"):
+        told.append(f"  {answer['url']}")
+    if answer.get("pending"):
+        held = f" ({answer['chat_problem']})" if answer.get("chat_problem") else ""
+        told.append(f"  {answer['pending']} entries are not in chat yet{held}: the courier goes on; else the next run, or")
+        told.append("  ansible-playbook incident.response.deliver, brings them there")
+    return told

@@ -9,12 +9,15 @@ short_description: Take servers out of nginx's upstream, and put them there
 version_added: 0.2.0
 description:
   - Marks servers C(down), adds or removes them, in the upstream blocks of a file, checks the configuration with C(nginx -t), and reloads nginx.
-    What C(nginx -t) refuses, or nginx doesn't take over, is put back.
+    What C(nginx -t) refuses, or nginx doesn't take over, is put back. A file that nginx doesn't read is refused.
   - C(nginx -s reload) ends before anything has changed, and ends well where nginx then goes on with the old configuration.
     So this waits until the workers that have the old one take no more requests; for V(drained) and V(absent), until they have ended theirs.
   - Where the file is right already, but nginx has not read it since it was written, since a run was killed in between, nginx is made to.
-  - The file is the same to the byte after the server is put back.
-  - The last server that an upstream has left is not taken out, since nobody could answer then.
+  - The file is read by nginx's rules for words, quotes, comments and blocks, and is the same to the byte after the server is put back.
+    Servers that an upstream includes from another file, and Lua, are refused. Give the included file itself as O(path).
+  - The last server of an upstream that serves is not taken out, unless another one answers, since nobody could answer then.
+    One that is C(down), and one that takes no TCP connection from nginx's host, can't answer.
+    Where no server at all takes one, as with UDP, all that are not C(down) count.
 author: Contributors to incident.response (@incident-response)
 options:
   path:
@@ -22,7 +25,7 @@ options:
     type: path
     required: true
   servers:
-    description: The servers as they stand there, such as V(10.0.0.11:8080).
+    description: The servers, such as V(10.0.0.11:8080) or V([fd00::11]:8080). Other spellings of the same address are the same.
     type: list
     elements: str
     required: true
@@ -38,6 +41,13 @@ options:
     type: str
     choices: [serving, drained, present, absent]
     required: true
+  alone:
+    description:
+      - What is done where no other server could answer. V(refuse) fails, and changes nothing. V(keep) leaves the server in, and says so.
+      - V(only) keeps it where the upstream lists no other server at all, and refuses where others are out or don't answer.
+    type: str
+    choices: [refuse, only, keep]
+    default: refuse
   wait:
     description: Seconds, at most, for the requests under way to a server that is taken out.
     type: float
@@ -60,99 +70,68 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 alone:
-  description: The servers that were left in since no other serves.
+  description: The servers that were left in since no other could answer. Where nothing else was to be done, the task counts as skipped.
   type: list
   elements: str
+  returned: success
+upstreams:
+  description: >-
+    The upstreams that have one of the servers, as they were found: C(name), and C(servers), each with C(address), C(asked), its spelling
+    in O(servers), C(state), which is V(serving), V(drained) by this module or V(down) by a person, C(backup), and C(answers).
+  type: list
+  elements: dict
   returned: success
 """
 
 import os
 import re
+import socket
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.incident.response.plugins.module_utils import _nginx
 
-_BLOCK = re.compile(r"\bupstream\s+(?P<name>\S+)\s*\{[^}]*\}")
-_SERVER = re.compile(r"(?m)(?P<start>(?:^|(?<=[{;]))\s*server\s+)(?P<address>[^\s;]+)(?P<rest>[^;]*);")
-_DOWN = re.compile(r"\s+down\b")
 _PID = re.compile(r"(?m)^\s*pid\s+([^\s;]+)\s*;")
 _PID_PATH = re.compile(r"--pid-path=(\S+)")
-_OURS = " # taken out by incident.response\n    down"
-"""What takes a server out: the comment, inside the directive, tells it from a `down` of a person, which is left alone."""
+_FILE = re.compile(r"(?m)^# configuration file (.+):$")
+_NOTHING = "Nothing was touched."
+_CONNECT = 1.0
+"""Seconds that a server has to take a connection."""
 
 
-def changed_text(text: str, servers: Sequence[str], state: str, upstream: str = "") -> tuple[str, list[str], list[str]]:
-    """The file's new text, the servers that are in none of its upstreams, and those that were left in since no other serves."""
-    missing, alone = [], []
-    for server in servers:
-        found = False
-
-        def in_block(block: re.Match[str], server: str = server) -> str:
-            nonlocal found
-            if upstream and block["name"] != upstream:
-                return block[0]
-            there = any(each["address"] == server for each in _SERVER.finditer(block[0]))
-            found |= there or state in {"present", "absent"}
-            if state == "present":
-                return _marked(block[0], server, down=False) if there else _added(block[0], server)
-            if not there:
-                return block[0]
-            if state == "absent":
-                return _removed(block[0], server)
-            if state == "drained" and not _others(block[0], server):
-                alone.append(server)
-                return block[0]
-            return _marked(block[0], server, down=state == "drained")
-
-        text = _BLOCK.sub(in_block, text)
-        if not found:
-            missing.append(server)
-    return text, missing, alone
+def _connected(address: str) -> str:
+    """The address, if it takes a connection."""
+    try:
+        if address.startswith("unix:"):
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(_CONNECT)
+                connection.connect(address[5:])
+            return address
+        host, _colon, port = address.rpartition(":")
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT):
+            return address
+    except (OSError, ValueError):
+        return ""
 
 
-def _others(block: str, server: str) -> bool:
-    """Whether another server gets requests."""
-    return any(
-        each["address"] != server and not _DOWN.search(each["rest"]) and "backup" not in each["rest"] for each in _SERVER.finditer(block)
-    )
-
-
-def _marked(block: str, server: str, *, down: bool) -> str:
-    def one(match: re.Match[str]) -> str:
-        if match["address"] != server or (down and _DOWN.search(match["rest"])):
-            return match[0]
-        rest = match["rest"] + _OURS if down else match["rest"].replace(_OURS, "")
-        return f"{match['start']}{match['address']}{rest};"
-
-    return _SERVER.sub(one, block)
-
-
-def _added(block: str, server: str) -> str:
-    """A line more, after the last server's, or in a block of one line, a directive more."""
-    *_rest, last = _SERVER.finditer(block)
-    end = block.find("\n", last.end())
-    indent = re.search(r"[ \t]*(?=server)", last["start"])
-    if end < 0 or "}" in block[last.end() : end]:
-        return f"{block[: last.end()]} server {server};{block[last.end() :]}"
-    return f"{block[:end]}\n{indent[0] if indent else ''}server {server};{block[end:]}"
-
-
-def _removed(block: str, server: str) -> str:
-    for match in _SERVER.finditer(block):
-        if match["address"] == server:
-            start = match.start() - 1 if block[match.start() - 1] == "\n" else match.start()
-            return block[:start] + block[match.end() :]
-    return block
+def answering(found: list[_nginx.Upstream]) -> set[str]:
+    """The servers that take a connection; all where none does, since that tells nothing."""
+    asked = sorted({server.address for upstream in found for server in upstream.servers})
+    with ThreadPoolExecutor(max(1, min(32, len(asked)))) as several:
+        took = set(several.map(_connected, asked)) - {""}
+    return took or set(asked)
 
 
 def replace(module: AnsibleModule, path: Path, text: str) -> None:
     """In one step, with the owner and mode that the file has."""
     handle, draft = tempfile.mkstemp(dir=module.tmpdir)
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
+    with os.fdopen(handle, "wb") as file:
+        file.write(text.encode("latin-1"))
     module.atomic_move(draft, str(path.resolve()))
 
 
@@ -194,19 +173,29 @@ def started(pid: int) -> float:
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
 
 
-def is_unread(module: AnsibleModule, path: Path) -> bool:
+def is_unread(module: AnsibleModule, path: Path, config: str) -> bool:
     """Whether workers that take requests are older than the file: who wrote it was killed before nginx was told."""
     written = path.stat().st_mtime
-    process = master(module, module.run_command(["nginx", "-T"])[1])
+    process = master(module, config)
     try:
         return any(started(pid) + 0.1 < written < time.time() for pid, takes in workers(process).items() if takes) if process else False
     except (OSError, IndexError):
         return False  # a worker ended meanwhile: nginx is being told now
 
 
-def trouble_with(module: AnsibleModule, *, drain: bool) -> str:
-    """Makes nginx take over what is in its files. What went wrong; empty where nothing did."""
+def read_config(module: AnsibleModule, path: Path) -> str:
+    """What nginx reads now. Fails where that has mistakes, or `path` is no part of it: what is changed there would change nothing."""
     code, config, err = module.run_command(["nginx", "-T"])
+    if code:
+        module.fail_json(msg=f"nginx refuses the configuration that it has: {err.strip()}. {_NOTHING}")
+    if not any(os.path.realpath(name) == os.path.realpath(path) for name in _FILE.findall(config)):
+        module.fail_json(msg=f"{path} is not read by nginx: it is in none of its includes. {_NOTHING}")
+    return str(config)
+
+
+def trouble_with(module: AnsibleModule, config: str, *, drain: bool) -> str:
+    """Makes nginx take over what is in its files. What went wrong; empty where nothing did."""
+    code, _out, err = module.run_command(["nginx", "-t"])
     if code:
         return f"refuses it: {err.strip()}"
     process = master(module, config)
@@ -229,36 +218,94 @@ def trouble_with(module: AnsibleModule, *, drain: bool) -> str:
     return ""
 
 
+def read(module: AnsibleModule, path: Path) -> str:
+    try:
+        return path.read_bytes().decode("latin-1")
+    except OSError as error:
+        module.fail_json(msg=f"{path} can't be read: {error}. {_NOTHING}")
+    return ""
+
+
+def found_in(text: str, servers: list[str], answers: set[str]) -> list[dict[str, Any]]:
+    """The upstreams that have one of the servers, for people and for a plan."""
+    asked = {_nginx.address(server): server for server in servers}
+    return [
+        {
+            "name": upstream.name,
+            "servers": [
+                {"address": each.address, "asked": asked.get(each.address, ""), "state": each.state, "backup": each.backup,
+                 "answers": each.address in answers}
+                for each in upstream.servers
+            ],
+        }
+        for upstream in _nginx.upstreams(text) if any(server.address in asked for server in upstream.servers)
+    ]  # fmt: skip
+
+
+def changed(module: AnsibleModule, path: Path, text: str) -> tuple[_nginx.Changed, set[str]]:
+    """The file as it is to be, and the servers that answer. Fails where it is not to be."""
+    servers, state, name = (module.params[option] for option in ("servers", "state", "upstream"))
+    answers = set[str]()
+    try:
+        if state in {"drained", "absent"}:
+            wanted = {_nginx.address(server) for server in servers}
+            answers = answering([each for each in _nginx.upstreams(text) if any(server.address in wanted for server in each.servers)])
+        result = _nginx.changed(text, servers, state, name, answers.__contains__)
+    except _nginx.Unclear as error:
+        module.fail_json(msg=f"{path} is not understood: {error}. {_NOTHING}")
+    if result.missing:
+        there = sorted({server.address for each in _nginx.upstreams(text) if name in {"", each.name} for server in each.servers})
+        listed = f" It has {', '.join(there[:10])}." if there else ""
+        module.fail_json(msg=f"{path} has no upstream {name}{' ' if name else ''}with the server {', '.join(result.missing)}.{listed} {_NOTHING}")
+    for server, upstream in result.alone:
+        others = [each for each in upstream.servers if each.address != _nginx.address(server)]
+        if module.params["alone"] == "refuse" or (module.params["alone"] == "only" and others):
+            module.fail_json(msg=f"{server} is the only server of upstream {upstream.name} that serves{_why(others)}. {_NOTHING}")
+    return result, answers
+
+
+def _why(others: list[_nginx.Server]) -> str:
+    words = {"drained": "was taken out by an earlier run and never put back", "down": "is down by somebody's hand", "serving": "does not answer"}
+    return ": " + "; ".join(f"{each.address} {words[each.state]}" for each in others) if others else ""
+
+
 def main() -> None:
     spec = {
         "path": {"type": "path", "required": True},
         "servers": {"type": "list", "elements": "str", "required": True},
         "upstream": {"type": "str", "default": ""},
         "state": {"type": "str", "choices": ["serving", "drained", "present", "absent"], "required": True},
+        "alone": {"type": "str", "choices": ["refuse", "only", "keep"], "default": "refuse"},
         "wait": {"type": "float", "default": 5},
         "reload_timeout": {"type": "float", "default": 30},
     }
     module = AnsibleModule(argument_spec=spec, required_if=[["state", "present", ["upstream"]]], supports_check_mode=True)
-    path, name = Path(module.params["path"]), module.params["upstream"]
-    try:
-        before = path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        module.fail_json(msg=f"{path} can't be read: {error}. Nothing was touched.")
-    after, missing, alone = changed_text(before, module.params["servers"], module.params["state"], name)
-    if missing:
-        module.fail_json(msg=f"{path} has no upstream {name}{' ' if name else ''}with the server {', '.join(missing)}. Nothing was touched.")
-    unread = after == before and is_unread(module, path)
-    if (after != before or unread) and not module.check_mode:
-        if not unread:
-            replace(module, path, after)
-        trouble = trouble_with(module, drain=module.params["state"] in {"drained", "absent"})
-        if trouble and unread:
-            module.fail_json(msg=f"{path} is right, but was never taken over, and nginx {trouble}")
-        if trouble:
-            replace(module, path, before)
-            module.run_command(["nginx", "-s", "reload"])
-            module.fail_json(msg=f"The change of {path} was put back, since nginx {trouble}")
-    module.exit_json(changed=after != before or unread, alone=alone, diff={"before": before, "after": after})
+    path = Path(module.params["path"])
+    before = read(module, path)
+    result, answers = changed(module, path, before)
+    config = read_config(module, path)
+    unread = result.text == before and is_unread(module, path, config)
+    is_changed = result.text != before or unread
+    if is_changed and not module.check_mode:
+        take_over(module, path, before, result.text, config)
+    alone = sorted({server for server, _upstream in result.alone})
+    said = {"skipped": True, "msg": f"{', '.join(alone)} stays in: no other server could answer"} if alone and not is_changed else {}
+    diff = {when: text.encode("latin-1").decode("utf-8", "replace") for when, text in (("before", before), ("after", result.text))}
+    upstreams = found_in(before, module.params["servers"], answers)
+    module.exit_json(changed=is_changed, alone=alone, upstreams=upstreams, diff=diff, **said)
+
+
+def take_over(module: AnsibleModule, path: Path, before: str, after: str, config: str) -> None:
+    """Have nginx work by the new text, or put the old one back and fail."""
+    if after != before:
+        replace(module, path, after)
+    trouble = trouble_with(module, config, drain=module.params["state"] in {"drained", "absent"})
+    if trouble and after == before:
+        module.fail_json(msg=f"{path} is right, but was never taken over, and nginx {trouble}")
+    if trouble:
+        replace(module, path, before)
+        module.run_command(["nginx", "-s", "reload"])
+        module.fail_json(msg=f"The change of {path} was put back, since nginx {trouble}")
 
 
 if __name__ == "__main__":

@@ -39,11 +39,12 @@ class ActionModule(ControllerAction):
             answer = oncall.ask(_oncall.sources(section, self.options), section["people"], when, memory, level=level)
         except (OncallError, OSError) as error:
             raise Refused(f"Nobody can say who is on call. {error}.") from None
-        for problem in answer.problems:
+        for problem in [*answer.problems, *answer.uncovered]:
             self._display.warning(f"incident.response: {problem}")
         if answer.as_of:
             self._display.warning(f"incident.response: NO SOURCE ANSWERS: this is who was on call at {answer.as_of}")
-        return {"oncall": answer.oncall, "problems": answer.problems, "stale": bool(answer.as_of), "as_of": answer.as_of}
+        stale = {"stale": bool(answer.as_of), "as_of": answer.as_of}
+        return {"oncall": answer.oncall, "problems": answer.problems, "uncovered": answer.uncovered, **stale}
 
 
 def _instant(text: str | None) -> datetime:

@@ -28,7 +28,8 @@ class ActionModule(ControllerAction):
         config = _catalogue.configuration(self.options["config"])
         channel = params["channel"] or config["channels"]["devops"]
         try:
-            people = self._people(config["oncall"])
+            answer = self._answer(config["oncall"])
+            people = answer.oncall
             connection = _options.connection(self.options)
             if not connection or not channel:
                 raise Refused("There is nowhere to say who is on call: configure Rocket.Chat, and channels.devops.")
@@ -37,21 +38,22 @@ class ActionModule(ControllerAction):
                 published = self._publish(chat, channel, people)
                 team = config["oncall"]["team"] if params["team"] is None else params["team"]
                 joined, left = self._team(chat, team, people, config["oncall"]["people"]) if team else ([], [])
-                return published | {"changed": published["changed"] or bool(joined or left), "joined": joined, "left": left}
+                changed = published["changed"] or bool(joined or left)
+                return published | {"changed": changed, "uncovered": answer.uncovered, "joined": joined, "left": left}
             finally:
                 chat.close()
         except (OncallError, ChatError, OSError, sqlite3.Error, ValueError) as error:
             raise Refused(f"It can't be said who is on call: {error}") from None
 
-    def _people(self, section: dict[str, Any]) -> list[dict[str, Any]]:
+    def _answer(self, section: dict[str, Any]) -> oncall.Answer:
         answer = oncall.ask(
             _oncall.sources(section, self.options), section["people"], datetime.now(UTC), _oncall.memory(section, self.folder())
         )
         if answer.as_of:
             raise OncallError("; ".join(answer.problems))
-        for problem in answer.problems:
+        for problem in [*answer.problems, *answer.uncovered]:
             self._display.warning(f"incident.response: {problem}")
-        return answer.oncall
+        return answer
 
     def _publish(self, chat: RocketChat, channel: str, people: list[dict[str, Any]]) -> dict[str, Any]:
         room = chat.room(channel)

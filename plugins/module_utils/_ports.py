@@ -122,6 +122,15 @@ class LevelSource(OncallSource, Protocol):
     def of_level(self, when: datetime, level: int) -> list[Duty]: ...
 
 
+@runtime_checkable
+class PartialSource(OncallSource, Protocol):
+    """Knows which levels there are, so that one without anybody is said beside the others' answer."""
+
+    # uncovered: in words, for each level that `found`, its answer of that time, has nobody of.
+
+    def uncovered(self, found: Sequence[Duty], when: datetime) -> list[str]: ...
+
+
 class PageError(Exception):
     """Nobody was reached this way, and why."""
 

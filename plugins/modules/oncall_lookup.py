@@ -60,6 +60,11 @@ problems:
   type: list
   elements: str
   returned: success
+uncovered:
+  description: The levels that nobody is on call in at that time, in words. Those of O(level) alone are not looked for.
+  type: list
+  elements: str
+  returned: success
 stale:
   description: Whether no source said, and this is what one said before.
   type: bool

@@ -37,6 +37,11 @@ topic:
   description: The topic of the channel.
   type: str
   returned: success
+uncovered:
+  description: The levels that nobody is on call in now, in words. The topic has the others.
+  type: list
+  elements: str
+  returned: success
 joined:
   description: Who has come into the team.
   type: list

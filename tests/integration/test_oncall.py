@@ -180,6 +180,44 @@ def test_the_topic_and_a_message_say_who_is_on_call_and_what_is_open(ask: Any, s
     assert "there is no channel #nowhere" in output
 
 
+BACKUP = """oncall:
+  people:
+    ada: {name: Ada, email: ada@example.com, phone: "+49 30 1"}
+    lin: {name: Lin, email: lin@example.com}
+  schedule:
+    time_zone: UTC
+    layers:
+      - {name: primary, people: [ada], start: "2026-10-01T08:00", every: 1w}
+      - {name: daytime backup, people: [lin], start: "2026-10-01T08:00", every: 1w, hours: "08:00-16:00"}
+"""
+
+
+def test_at_night_a_backup_of_office_hours_leaves_who_is_on_call_alone(ask: Any) -> None:
+    code, output = ask("at=2026-11-27T03:00:00Z", BACKUP)
+    assert code == 0, output
+    assert [(each["level"], each["name"]) for each in answer(output)] == [(1, "Ada")]
+    assert "nobody is on call in the layer daytime backup at 2026-11-27T03:00:00Z: it begins at 2026-11-27T08:00:00Z" in output
+    code, output = ask("at=2026-11-27T10:00:00Z", BACKUP)
+    assert [(each["level"], each["name"]) for each in answer(output)] == [(1, "Ada"), (2, "Lin")]
+    assert "nobody is on call" not in output
+
+
+def test_the_topic_names_nobody_whose_hours_are_over(site: Site, chat: RocketChat, tmp_path: Path) -> None:
+    path, now = tmp_path / "backup.yml", datetime.now(UTC)
+    site.environment |= {**chat.environment(), "INCIDENT_CONFIG": str(path)}
+    client = Client(chat.url, "bot-id", "bot-token")
+    assert client.create_room("duty", {})
+    for begins, ends, topic in ((-1, 2, "On call: @ada · @lin"), (2, 4, "On call: @ada")):
+        hours = "-".join((now + timedelta(hours=each)).strftime("%H:%M") for each in (begins, ends))
+        path.write_text(BACKUP.replace("08:00-16:00", hours))
+        code, output = site.run("-e", "channel=duty team=", playbook="playbooks/oncall_publish.yml")
+        assert code == 0, output
+        room = client.room("duty")
+        assert room
+        assert room.topic == topic
+    assert "nobody is on call in the layer daytime backup" in " ".join(output.split())
+
+
 TEAM = """oncall:
   people: {alice: {}, robert: {username: bob}, carol: {}, stranger: {}}
   schedule:

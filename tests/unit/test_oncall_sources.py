@@ -24,6 +24,7 @@ from ansible_collections.incident.response.plugins.module_utils._oncall.ical imp
 from ansible_collections.incident.response.plugins.module_utils._oncall.incidentio import IncidentIo
 from ansible_collections.incident.response.plugins.module_utils._oncall.jsm import Jsm, Opsgenie
 from ansible_collections.incident.response.plugins.module_utils._oncall.pagerduty import PagerDuty
+from ansible_collections.incident.response.plugins.module_utils._oncall.schedule import Schedule
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatDown, OncallError, OncallSource, Room
 from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
 from ansible_collections.incident.response.plugins.plugin_utils._oncall import LastAnswer
@@ -484,6 +485,48 @@ def test_a_source_without_the_level_is_no_answer() -> None:
     assert answer.problems == ["one: nobody in level 2; it has 1"]
     with pytest.raises(OncallError, match="nobody in level 3"):
         oncall.ask([ONE, two], PEOPLE, NOW, None, level=3)
+
+
+OFFICE_HOURS: dict[str, Any] = {
+    "people": PEOPLE,
+    "schedule": {
+        "layers": [
+            {"name": "primary", "people": ["ada"], "start": "2026-10-01T08:00"},
+            {"name": "daytime backup", "people": ["grace"], "start": "2026-10-01T08:00", "hours": "08:00-16:00"},
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("hour", "names", "begins"), [(3, ["ada"], ["25T08"]), (8, ["ada", "grace.h"], []), (15, ["ada", "grace.h"], []), (16, ["ada"], ["26T08"])]
+)
+def test_a_level_without_cover_at_this_hour_leaves_the_answer_of_the_others_alone(hour: int, names: list[str], begins: list[str]) -> None:
+    answer = oncall.ask([*BROKEN[:1], Schedule("schedule", OFFICE_HOURS)], PEOPLE, NOW.replace(hour=hour), None)
+    assert [each["username"] for each in answer.oncall] == names
+    assert answer.problems == ["a: 401"]
+    where = f"nobody is on call in the layer daytime backup at 2026-11-25T{hour:02}:00:00Z"
+    assert [gap.partition(". Add")[0] for gap in answer.uncovered] == [f"{where}: it begins at 2026-11-{each}:00:00Z" for each in begins]
+
+
+def test_a_rotation_without_anybody_says_so_of_each_level() -> None:
+    with pytest.raises(OncallError, match=r"in the layer primary at .* in the layer daytime backup at"):
+        oncall.ask([Schedule("schedule", OFFICE_HOURS)], PEOPLE, NOW.replace(month=9), None)
+    with pytest.raises(OncallError, match="in the layer daytime backup at"):
+        oncall.ask([Schedule("schedule", OFFICE_HOURS)], PEOPLE, NOW, None, level=2)
+
+
+def test_a_calendar_of_a_level_that_has_nobody_now_is_said_by_its_number(tmp_path: Path) -> None:
+    paths = []
+    for number, day in enumerate(("20261125", "20261201")):
+        lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", "BEGIN:VEVENT", f"UID:{number}", "DTSTAMP:20260101T000000Z", "SUMMARY:ada"]
+        lines += [f"DTSTART;VALUE=DATE:{day}", "END:VEVENT", "END:VCALENDAR", ""]
+        paths.append(tmp_path / f"{number}.ics")
+        paths[-1].write_text("\r\n".join(lines))
+    source = Calendars("ical", {"calendars": [str(each) for each in paths]}, PEOPLE, "UTC")
+    answer = oncall.ask([source], PEOPLE, NOW, None)
+    assert [each["level"] for each in answer.oncall] == [1]
+    assert answer.uncovered == ["nobody is on call in level 2 at 2026-11-25T03:00:00+00:00"]
 
 
 def test_three_broken_sources_and_a_stale_answer_still_say_whom_to_call(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._core.oncall import Duty, Named, Shift
 from .._http import Api, HttpError
-from .shifts import AHEAD, BACK, instant, of_schedules, uncut
+from .shifts import AHEAD, BACK, Scheduled, instant, of_schedules, uncut
 
 QUERY = (
     "query OnCall($id: ID!, $start: ISOTimestamp!, $end: ISOTimestamp!) "
@@ -19,7 +19,7 @@ QUERY = (
 """An API key of GoAlert is good for one query: this has to be the one that it was made with."""
 
 
-class GoAlert:
+class GoAlert(Scheduled):
     """`settings`: url of the server, schedules, their ids."""
 
     def __init__(self, name: str, settings: Mapping[str, Any], token: str) -> None:

@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 from .._core.oncall import Duty, Named, Shift
 from .._http import Api
-from .shifts import AHEAD, BACK, instant, of_schedules, uncut
+from .shifts import AHEAD, BACK, Scheduled, instant, of_schedules, uncut
 
 _PAGES = 10
 
 
-class Grafana:
+class Grafana(Scheduled):
     """`settings`: url of the API, schedules, their ids; stack_url where the token is one of a service account."""
 
     def __init__(self, name: str, settings: Mapping[str, Any], token: str) -> None:

@@ -21,21 +21,21 @@ except ImportError:
 from .._core.oncall import Duty, Named, Shift
 from .._http import LARGEST, Api, HttpError
 from .._ports import OncallError
-from .shifts import AHEAD, of_schedules
+from .shifts import AHEAD, Scheduled, of_schedules
 
 _THINGS = {"ROOM", "RESOURCE"}
 _AWAY = {"DECLINED", "DELEGATED"}
 """Who is not there in spite of being invited. Whom somebody has delegated to is invited, too (RFC 5545, 3.2.12)."""
 
 
-class Calendars:
+class Calendars(Scheduled):
     """`settings`: calendars, paths and addresses. `people` is `oncall.people`: whom an event's summary names is looked for among them.
 
     A time without a zone is one of `zone`.
     """
 
     def __init__(self, name: str, settings: Mapping[str, Any], people: Mapping[str, Mapping[str, Any]], zone: str) -> None:
-        self.name, self._calendars, self._zone = name, settings["calendars"], ZoneInfo(zone)
+        self.name, self._schedules, self._zone = name, settings["calendars"], ZoneInfo(zone)
         self._unread: list[str] = []
         self._addresses = {short: str(about.get("email", "")).casefold() for short, about in people.items()}
         names = {called: short for short, about in people.items() for called in (short, about.get("name"), about.get("email")) if called}
@@ -46,13 +46,14 @@ class Calendars:
             raise OncallError("Python libraries are missing where Ansible runs: pip install icalendar recurring-ical-events")
         self._unread = []
         try:
-            return of_schedules(self._calendars, when, lambda calendar: self._shifts(_text(calendar), when))
+            return of_schedules(self._schedules, when, lambda calendar: self._shifts(_text(calendar), when))
         except OncallError as error:
             raise OncallError(f"{error}{_unread(self._unread)}") from None
 
     def _shifts(self, text: str, when: datetime) -> Iterator[Shift]:
         """Those of all calendars in the text. An event that makes no sense costs only itself."""
-        events, self._unread = _whole(text)
+        events, unread = _whole(text)
+        self._unread += unread
         calendars = icalendar.Calendar.from_ical(events, multiple=True)
         if not calendars:
             raise HttpError("there is no calendar in it (no BEGIN:VCALENDAR with its END:VCALENDAR)")

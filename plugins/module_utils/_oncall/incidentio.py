@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from .._core.oncall import Duty, Named, Shift
 from .._http import Api
-from .shifts import AHEAD, instant, of_schedules
+from .shifts import AHEAD, Scheduled, instant, of_schedules
 
 URL = "https://api.incident.io"
 _PAGES = 10
 
 
-class IncidentIo:
+class IncidentIo(Scheduled):
     """`settings`: schedules, their ids; url where it isn't the usual one."""
 
     def __init__(self, name: str, settings: Mapping[str, Any], token: str) -> None:

@@ -14,13 +14,13 @@ from urllib.parse import quote
 
 from .._core.oncall import Duty, Named
 from .._http import Api
-from .shifts import answered, covered
+from .shifts import Scheduled, answered, covered
 
 URL = "https://api.atlassian.com"
 OPSGENIE_URL = "https://api.opsgenie.com"
 
 
-class Jsm:
+class Jsm(Scheduled):
     """`settings`: cloud_id, user (its address) and schedules, their ids. People are known by their account ids: `oncall.people.NAME.ids`."""
 
     def __init__(self, name: str, settings: Mapping[str, Any], token: str) -> None:
@@ -41,7 +41,7 @@ class Jsm:
             yield Named(each["id"])
 
 
-class Opsgenie:
+class Opsgenie(Scheduled):
     """`settings`: schedules, their names; url for the one in the EU."""
 
     def __init__(self, name: str, settings: Mapping[str, Any], token: str) -> None:

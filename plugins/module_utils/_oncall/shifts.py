@@ -32,6 +32,18 @@ def uncut(shift: Shift, begin: datetime, end: datetime) -> Shift:
     return Shift(shift.person, start, shift.end if shift.end and shift.end < end else None)
 
 
+class Scheduled:
+    """A source that has one schedule for each level."""
+
+    _schedules: Sequence[str]
+
+    def uncovered(self, found: Sequence[Duty], when: datetime) -> list[str]:
+        """By the number: a schedule's name may be an address with a secret in it."""
+        there = {each.level for each in found}
+        at = when.isoformat(timespec="seconds")
+        return [f"nobody is on call in level {level} at {at}" for level in range(1, len(self._schedules) + 1) if level not in there]
+
+
 def answered(ask: Callable[[], Any]) -> Any:
     """What it answers. Raises OncallError where it doesn't, or with another shape than its documentation says."""
     try:

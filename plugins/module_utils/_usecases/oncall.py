@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from .._core.oncall import of_levels, result
-from .._ports import LevelSource, OncallError, OncallSource
+from .._ports import LevelSource, OncallError, OncallSource, PartialSource
 
 
 class Memory(Protocol):
@@ -24,11 +24,15 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who is on call; why sources before the one that spoke did not; and, where none did, when the answer was given that is repeated here."""
+    """Who is on call; why sources before the one that spoke did not; and, where none did, when the answer was given that is repeated here.
+
+    `uncovered`: in words, the levels that nobody is on call in at that time.
+    """
 
     oncall: list[dict[str, Any]]
     problems: list[str] = field(default_factory=list)
     as_of: str = ""
+    uncovered: list[str] = field(default_factory=list)
 
 
 def ask(
@@ -47,7 +51,8 @@ def ask(
             memory.keep([result(each, source.name, people) for each in everyone])
         found = of_levels(everyone, level)
         if found:
-            return Answer([result(each, source.name, people) for each in found], problems)
+            gaps = source.uncovered(found, when) if level is None and isinstance(source, PartialSource) else []
+            return Answer([result(each, source.name, people) for each in found], problems, uncovered=gaps)
         levels = sorted({each.level for each in everyone})
         problems.append(f"{source.name}: nobody in level {level}; it has {', '.join(map(str, levels))}")
     before = memory.recall() if memory else None

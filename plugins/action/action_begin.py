@@ -31,7 +31,7 @@ class ActionModule(ControllerAction):
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         service = params["service"]
         kind = self.drill(variables)
-        expires = _config.seconds(_catalogue.configuration(self.options["config"])["safety"]["lock_expires"])
+        expires = _config.seconds(_catalogue.for_action()["safety"]["lock_expires"])
         recorded = _run.current() is not None
         try:
             folder = self.folder()
@@ -86,7 +86,7 @@ class ActionModule(ControllerAction):
         about = _run.start(
             run, self.origin(variables), variables, action=str(variables.get("incident_action", "action")), service=service,
             known=secret_values(variables), recorder="task", check=self.check, chat=chat, incident=self.options["incident"],
-            drill=str(kind),
+            drill=str(kind), **_options.facts(),
         )  # fmt: skip
         if _spool.append_shared(folder, run.name, "run_started", first=True, **about):
             _spool.start_courier(folder, run.name, _options.environment(self.options))

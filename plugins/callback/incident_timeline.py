@@ -33,11 +33,20 @@ options:
     env: [{name: INCIDENT_JOURNAL_KEY_FILE}]
     ini: [{section: incident_response, key: journal_key_file}]
   config:
-    description: The configuration file, C(incident-response.yml).
+    description:
+      - The configuration file. Without it C(incident-response.yml) is looked for beside the playbook, beside the inventory, beside
+        C(ansible.cfg), in the working directory, in C($XDG_CONFIG_HOME/incident-response) and in C(/etc/incident-response).
+      - C(/dev/null) for none.
     type: str
     default: ""
     env: [{name: INCIDENT_CONFIG}]
     ini: [{section: incident_response, key: config}]
+  require_config:
+    description: Whether an action is refused where no configuration is found.
+    type: str
+    default: ""
+    env: [{name: INCIDENT_REQUIRE_CONFIG}]
+    ini: [{section: incident_response, key: require_config}]
   rocketchat_url:
     description: Address of the Rocket.Chat server. Nothing is sent to chat where it is empty.
     type: str
@@ -223,12 +232,14 @@ class CallbackModule(CallbackBase):
         about = _run.start(
             run, came, variables, action=action, service=service, known=secret_values(variables), recorder="callback", check=check,
             chat=self._chat_is_configured(), incident=self._settings["incident"], drill=str(kind),
+            **_options.facts(),
         )  # fmt: skip
         self._run.spool.append("run_started", sync=True, **about)
         shown = cut(redact(service), 200) or "no service"
         if kind:
             self._display.display(f"incident.response: THIS IS A DRILL{': nothing is changed' if kind is Drill.DRY else ''}", stderr=True)
         self._display.display(f"incident.response: recording {action} of {shown} (run {run.name})", stderr=True)
+        _options.say()
         try:
             start_courier(folder, run.name, _options.environment(self._settings))
         except OSError as error:

@@ -32,11 +32,9 @@ options:
     type: bool
     default: false
   config:
-    description: The configuration file.
+    description: The configuration file, if not the one that the run goes by.
     type: str
     default: ""
-    env: [{name: INCIDENT_CONFIG}]
-    ini: [{section: incident_response, key: config}]
 """
 EXAMPLES = r"""
 - name: Act on exactly the host that was named
@@ -56,7 +54,7 @@ from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.module_utils._core import drill
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options
 
 
 class LookupModule(LookupBase):
@@ -65,7 +63,8 @@ class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
         variables = variables or {}
-        config = _catalogue.configuration(self.get_option("config"))
+        _options.say()
+        config = _catalogue.for_action(self.get_option("config"))
         try:
             drill.parse(variables.get("drill", ""))
         except ValueError as error:

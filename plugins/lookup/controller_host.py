@@ -34,12 +34,13 @@ _raw:
 from typing import Any
 
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options
 
 
 class LookupModule(LookupBase):
     """Looks at the limit of the run."""
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+        _options.say()
         _catalogue.refuse_limit(variables or {}, [_catalogue.CONTROLLER])
         return [_catalogue.CONTROLLER]

@@ -52,9 +52,11 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
+        _options.say()
         variables, options = variables or {}, _options.settings()
         service = str(self.get_option("service")).strip() or _journal.service_of(str(terms[0]).strip() or options["incident"], options)
         config = _catalogue.configuration(options["config"])
+        config = _catalogue.filled(config, service, variables, self._loader, options["config"]) if service else config
         settings = _catalogue.service_settings(config, service) if service in _catalogue.names(config) else {}
         checks = {key: settings["checks"][key] for key in _CHECKS if settings["checks"][key]} if settings else {}
         inventory = _catalogue.inventory(variables.get("groups", {}))

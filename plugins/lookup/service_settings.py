@@ -16,11 +16,9 @@ options:
     description: The service's name.
     required: true
   config:
-    description: The configuration file.
+    description: The configuration file, if not the one that the run goes by.
     type: str
     default: ""
-    env: [{name: INCIDENT_CONFIG}]
-    ini: [{section: incident_response, key: config}]
 """
 EXAMPLES = r"""
 - name: Show the unit of api
@@ -37,7 +35,7 @@ _raw:
 from typing import Any
 
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options
 
 
 class LookupModule(LookupBase):
@@ -45,5 +43,7 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
-        config = _catalogue.configuration(self.get_option("config"))
-        return [_catalogue.service_settings(config, str(term)) for term in terms]
+        path, variables = self.get_option("config") or _options.settings()["config"], variables or {}
+        config = _catalogue.configuration(path)
+        filled = (_catalogue.filled(config, str(term), variables, self._loader, path) for term in terms)
+        return [_catalogue.service_settings(each, str(term)) for each, term in zip(filled, terms, strict=True)]

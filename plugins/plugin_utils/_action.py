@@ -55,6 +55,8 @@ class ControllerAction(ActionBase):
                 self._task.args.setdefault(name, self._task.args.pop(other))
         dummy, params = self.validate_argument_spec(argument_spec=self.SPEC, **self.RULES)
         self.options = _options.settings()
+        _options.warn()
+        result["config"] = _options.facts()["config"]
         try:
             return result | {"changed": False} | self.act(params, task_vars or {})
         except Refused as error:
@@ -99,10 +101,11 @@ class ControllerAction(ActionBase):
             return False
 
     def _publishes(self) -> bool:
-        """Whether anybody outside is told anything. A configuration with mistakes tells nobody, and has been complained of."""
+        """Whether anybody outside is told anything."""
         try:
             config = _config.load(_config.find(self.options["config"]))
-        except _config.ConfigError:
+        except _config.ConfigError as error:
+            self._display.warning(f"incident.response: nobody outside is told, since the configuration has mistakes: {error}")
             return False
         return config["status_page"]["provider"] != "none" or "mail" in config["communication"]
 
@@ -110,7 +113,8 @@ class ControllerAction(ActionBase):
         """The one name of a service that the catalogue may know by others. A configuration with mistakes keeps nothing from being written."""
         try:
             return str(_config.service(_config.load(_config.find(self.options["config"])), called)["name"]) if called else called
-        except _config.ConfigError:
+        except _config.ConfigError as error:
+            self._display.warning(f"incident.response: the names of services are not known, since the configuration has mistakes: {error}")
             return called
 
     def refuse_loose_words(self, variables: Mapping[str, Any]) -> None:

@@ -4,22 +4,64 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import yaml
+from ansible import template
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.incident.response.plugins.plugin_utils import _config
+from ansible.template import Templar
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _config_template, _options
+from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE
+from ansible_collections.incident.response.plugins.plugin_utils._config_text import Where, dotted
 
 CONTROLLER = "localhost"
+_trusted = getattr(template, "trust_as_template", str)
+"""From ansible-core 2.19 on only what is marked so is filled in."""
 _SERVICE = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@_.:-]{0,127}")
 
 
-def configuration(explicit: str = "") -> dict[str, Any]:
-    """The configuration. Raises AnsibleError."""
+def for_action(explicit: str = "") -> dict[str, Any]:
+    """The configuration as an action needs it. Raises AnsibleError, also where there must be one, and is none."""
+    if explicit:
+        return configuration(explicit)
+    options, found = _options.settings(), _options.location()
+    config = configuration(options["config"])
+    given = str(options["require_config"] or "").strip()
+    try:
+        who = "INCIDENT_REQUIRE_CONFIG" if given and boolean(given) else ""
+    except TypeError:
+        raise AnsibleError(f"INCIDENT_REQUIRE_CONFIG must be true or false, not {given[:40]!r}. Nothing was touched.") from None
+    if found.path != NONE:
+        return config
+    if not who and found.left and _requires(found.left):
+        who = f"safety.require_config in {found.left}"
+    if who:
+        raise AnsibleError(
+            f"There is no configuration, and {who} asks for one. Nothing was touched. Name it: INCIDENT_CONFIG=/path/of/incident-response.yml. "
+            f"Looked in: {', '.join(found.looked)}."
+        )
+    return config
+
+
+def _requires(left: Path) -> bool:
+    """Whether the file that is left out says that it may not be."""
+    try:
+        return bool(_config.load(left)["safety"]["require_config"])
+    except _config.ConfigError:
+        return False
+
+
+def configuration(explicit: str) -> dict[str, Any]:
+    """The configuration that the settings name. Raises AnsibleError."""
     try:
         return _config.load(_config.find(explicit))
     except _config.ConfigError as error:
@@ -27,6 +69,48 @@ def configuration(explicit: str = "") -> dict[str, Any]:
         raise AnsibleError(
             f"The configuration has mistakes. Nothing was touched.\n{problems}\nCorrect them, or act without it: INCIDENT_CONFIG=/dev/null"
         ) from None
+
+
+def filled(config: dict[str, Any], called: str, variables: dict[str, Any], loader: DataLoader | None, path: str) -> dict[str, Any]:
+    """The configuration with the values that the service has on the host of the `variables`. Raises AnsibleError.
+
+    Where these are of no host, what only a host can say stays as it is.
+    """
+    name = _config.service(config, called)["name"]
+    entry = config["services"].get(name, {})
+    places = dict(_config_template.templates({key: entry[key] for key in _config_template.FILLED if key in entry}))
+    host = variables.get("inventory_hostname")
+    if not places or not host:
+        return config
+    templar, there = Templar(loader=loader, variables=variables), copy.deepcopy(entry)
+    try:
+        for where, text in places.items():
+            _put(name, there, where, templar.template(_trusted(text)))
+    except AnsibleError as error:
+        below = ("services", name, *where)
+        raise AnsibleError(_unfilled(path, below, f"{dotted(below)}: {text} can't be filled in for {host}: {error}")) from None
+    for where, words in _config.faults(name, there):
+        raise AnsibleError(_unfilled(path, where, f"{words} on {host}"))
+    return {**config, "services": {**config["services"], name: there}}
+
+
+def _put(name: str, entry: dict[str, Any], where: Where, value: Any) -> None:
+    """Set what is there. Older cores make text of all that they fill in: where the schema wants something else, it is that."""
+    holder: Any = entry
+    for part in where[:-1]:
+        holder = holder[part]
+    holder[where[-1]] = value
+    if isinstance(value, str) and any(place[2:] == where for place, dummy in _config.faults(name, entry)):
+        with suppress(yaml.YAMLError):
+            holder[where[-1]] = yaml.safe_load(value)
+
+
+def _unfilled(path: str, where: Where, words: str) -> str:
+    try:
+        line = f":{_config.line(Path(path), where)}"
+    except _config.ConfigError:
+        line = ""
+    return f"{path}{line}: {words}. Nothing was touched. Set the variable in the inventory, or write the value itself."
 
 
 def service_settings(config: dict[str, Any], name: str) -> dict[str, Any]:

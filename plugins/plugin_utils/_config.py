@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The configuration file `incident-response.yml`: found, read, checked against the schema, and completed with its defaults."""
+"""The configuration file `incident-response.yml`: read, checked against the schema, and completed with its defaults."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from ansible_collections.incident.response.plugins.module_utils._core import rotation
+from ansible_collections.incident.response.plugins.plugin_utils import _config_file, _config_template, _config_text
+from ansible_collections.incident.response.plugins.plugin_utils._config_file import contents
+from ansible_collections.incident.response.plugins.plugin_utils._config_text import Where, dotted
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
-NAME = "incident-response.yml"
+ConfigError = _config_file.ConfigError
 _SCHEMA = Path(__file__).absolute().parents[2] / "meta" / "incident-response.schema.json"
 _PROVIDERS = Path(__file__).absolute().parents[1] / "module_utils" / "_statuspage"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_refused: dict[Path, str] = {}
 _CONTAINERS = {"compose", "swarm", "kubernetes"}
 _KINDS = {
     "object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
@@ -31,29 +34,26 @@ _KINDS = {
 }  # fmt: skip
 
 
-class ConfigError(ValueError):
-    """The configuration can't be used. `problems` names each: file, line, path in it, what was expected."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
-
-
 def find(explicit: str = "", environ: Mapping[str, str] | None = None) -> Path | None:
-    """The file to use: the one named, INCIDENT_CONFIG, the working directory's, the user's; None where there is none.
+    """The file that was named, or that INCIDENT_CONFIG names; None where neither does. Nothing is looked for here: a run does that once
+    (`_options.settings`), and names it to whatever works for it.
 
-    Raises ConfigError where one was named that isn't there.
+    Raises ConfigError where it isn't there, or may not be used.
     """
-    environ = os.environ if environ is None else environ
-    named = explicit or environ.get("INCIDENT_CONFIG", "")
-    if named:
-        path = Path(named).expanduser().absolute()
-        if not path.exists():
-            raise ConfigError([f"{path}: there is no such file (INCIDENT_CONFIG)"])
-        return path
-    home = environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    places = (Path.cwd() / NAME, Path(home) / "incident-response" / NAME)
-    return next((path for path in places if path.is_file()), None)
+    named = explicit or (os.environ if environ is None else environ).get("INCIDENT_CONFIG", "")
+    if not named:
+        return None
+    path = Path(named).expanduser().absolute()
+    if path in _refused:
+        raise ConfigError([_refused[path]])
+    if not os.path.lexists(path):
+        raise ConfigError([f"{path}: there is no such file (INCIDENT_CONFIG)"])
+    return path
+
+
+def refuse(path: Path, problem: str) -> None:
+    """Let nobody in this process use the file that was found there."""
+    _refused[path] = problem
 
 
 def load(path: Path | None) -> dict[str, Any]:
@@ -65,8 +65,8 @@ def load(path: Path | None) -> dict[str, Any]:
         return _completed({})
     try:
         changed = path.stat().st_mtime_ns
-    except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror}"]) from None
+    except OSError:
+        changed = 0  # why, reading it says
     return _read(path, changed)
 
 
@@ -118,68 +118,43 @@ def schema() -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: can't be read: {error}"]) from None
-    lines: dict[tuple[str | int, ...], int] = {}
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        if node is None:
-            return _completed({})
-        twice = list(_look(node, (), lines))
-        given = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError([f"{path}{line}: this is no YAML: {error.problem}"]) from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError([f"{path}: this is no YAML: {error}"]) from None
-    problems = [f"{path}:{line}: {_dotted(where)} is there twice" for where, line in twice]
-    if given is None:
-        given = {}
-    problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _problems(given)]
-    problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _ambiguous(given if not problems else {})]
-    problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _uncovered(given if not problems else {})]
-    problems += [f"{path}:{_line(lines, where)}: {text}" for where, text in _unlisted(given if not problems else {})]
+    text = _config_text.parsed(path, contents(path))
+    given = text.given
+
+    def told(found: Iterator[tuple[Where, str]]) -> list[str]:
+        return [f"{path}:{text.line(where)}: {words}" for where, words in found]
+
+    problems = [f"{path}:{line}: {dotted(where)} is there twice" for where, line in text.twice] + told(_config_template.refused(given))
+    problems += told(each for each in _problems(given) if not _filled_in(given, each[0]))
+    for look in (_ambiguous, _uncovered, _unlisted):
+        problems += told(look({} if problems else given))
     if problems:
         raise ConfigError(problems)
     completed = _completed(given)
     safety = completed["safety"]
     within, expires = safety["approval"]["within"], safety["lock_expires"]
     if seconds(within) >= seconds(expires):
-        where = _line(lines, ("safety", "approval", "within"))
-        raise ConfigError([f"{path}:{where}: safety.approval.within must be below safety.lock_expires ({expires}), not {within}"])
+        line = text.line(("safety", "approval", "within"))
+        raise ConfigError([f"{path}:{line}: safety.approval.within must be below safety.lock_expires ({expires}), not {within}"])
     return completed
 
 
-def _look(node: yaml.Node, where: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]) -> Iterator[tuple[tuple[str | int, ...], int]]:
-    """Note the line of each path below `node`; yields the keys that are there twice."""
-    lines.setdefault(where, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        seen = set[str]()
-        for key, value in node.value:
-            below = (*where, str(key.value))
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                yield below, key.start_mark.line + 1
-            seen.add(str(key.value))
-            lines[below] = key.start_mark.line + 1
-            yield from _look(value, below, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield from _look(value, (*where, index), lines)
+def _filled_in(given: Any, where: Where) -> bool:
+    """Whether the value there is known only on a host: it is checked then."""
+    return _config_template.may_stand(where) and _config_template.is_template(reduce(lambda value, part: value[part], where, given))
 
 
-def _line(lines: Mapping[tuple[str | int, ...], int], where: tuple[str | int, ...]) -> int:
-    while where and where not in lines:
-        where = where[:-1]
-    return lines.get(where, 1)
+def faults(name: str, entry: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
+    """What the schema says against a service's entry: paths in the configuration, and words that begin with them."""
+    return _problems({"services": {name: entry}})
 
 
-def _dotted(where: tuple[str | int, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).lstrip(".")
+def line(path: Path, where: Where) -> int:
+    """The line of what is there in the file."""
+    return _config_text.parsed(path, contents(path)).line(where)
 
 
-def _problems(given: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _problems(given: Any) -> Iterator[tuple[Where, str]]:
     from jsonschema import Draft202012Validator
 
     found = Draft202012Validator(schema()).iter_errors(given)
@@ -187,7 +162,7 @@ def _problems(given: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
         yield from _worded(error)
 
 
-def _ambiguous(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _ambiguous(given: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
     """Aliases that name more than one service."""
     services = given.get("services", {})
     meant = {name: name for name in services}
@@ -203,7 +178,7 @@ def providers() -> list[str]:
     return ["none", "static", *sorted(own)]
 
 
-def _unlisted(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _unlisted(given: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
     """A status page that nobody publishes, and components that it has twice, or doesn't have."""
     section = given.get("status_page", {})
     provider = section.get("provider", "static")
@@ -227,26 +202,26 @@ def _unlisted(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...],
             yield ("services", service, "component"), f"services.{service}.component: status_page.components has no {entry['component']}: {hint}"
 
 
-def _uncovered(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _uncovered(given: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
     """What makes no sense in the rotation, and in the sources."""
     for number, source in enumerate(given.get("oncall", {}).get("sources", [])):
-        where: tuple[str | int, ...] = ("oncall", "sources", number, "pattern")
+        where: Where = ("oncall", "sources", number, "pattern")
         try:
             groups = re.compile(source.get("pattern", "()")).groups
         except re.error as error:
-            yield where, f"{_dotted(where)} is no regular expression: {error}"
+            yield where, f"{dotted(where)} is no regular expression: {error}"
             continue
         if not groups:
-            yield where, f"{_dotted(where)} must have a group, as in on.call: (\\S+)"
+            yield where, f"{dotted(where)} must have a group, as in on.call: (\\S+)"
     for below, text in rotation.problems(given.get("oncall", {})):
         where = ("oncall", *below)
-        yield where, f"{_dotted(where)} {text}"
+        yield where, f"{dotted(where)} {text}"
 
 
-def _worded(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _worded(error: ValidationError) -> Iterator[tuple[Where, str]]:
     """An error of the validator in words that say what to do."""
     where = tuple(error.absolute_path)
-    at = _dotted(where) or "the file"
+    at = dotted(where) or "the file"
     rules = error.schema if isinstance(error.schema, dict) else {}
     value: Any = error.instance
     rule: Any = error.validator_value
@@ -256,7 +231,7 @@ def _worded(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str
             for key in [key for key in value if key not in known]:
                 near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
                 hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-                yield (*where, str(key)), f"{_dotted((*where, str(key)))} is not a key of the configuration: {hint}"
+                yield (*where, str(key)), f"{dotted((*where, str(key)))} is not a key of the configuration: {hint}"
         case "required":
             missing = [key for key in rule if key not in value]
             why = " (its backend is command)" if missing == ["commands"] else ""

@@ -5,13 +5,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from ansible import constants
+from ansible import constants, context
 from ansible.plugins.loader import callback_loader
 from ansible.utils.display import Display
+from ansible.utils.path import unfrackpath
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
+from ansible_collections.incident.response.plugins.plugin_utils import _config
+from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE
+from ansible_collections.incident.response.plugins.plugin_utils._location import NAME, Location, Place, locate
 
 CALLBACK = "incident.response.incident_timeline"
 _VARIABLES = {
@@ -21,19 +27,54 @@ _VARIABLES = {
     "config": "INCIDENT_CONFIG",
     **{f"rocketchat_{name}": variable for name, variable in connect.VARIABLES.items()},
 }
+_PATHS = ("state_dir", "journal_key_file", "rocketchat_ca_path")
+_COLLECTION = Path(__file__).resolve().parents[2]
+_SYSTEM = Path("/etc/incident-response")
+_said: set[Location] = set()
 
 
 def settings() -> dict[str, Any]:
-    """All options of the callback, whether it is enabled or not."""
-    plugin = callback_loader.get(CALLBACK, class_only=True)  # makes its options known to Ansible's configuration, by this name
-    found: dict[str, Any] = constants.config.get_plugin_options("callback", plugin._load_name)
-    return found
+    """All options of the callback, whether it is enabled or not. Paths are absolute, and `config` is the file that the run goes by: it is
+    looked for once, and is the null device where there is none."""
+    found = _given()
+    return found | {"config": str(_location(found).path)}
+
+
+def location() -> Location:
+    """The configuration that the run goes by."""
+    return _location(_given())
 
 
 def environment(options: Mapping[str, Any]) -> dict[str, str]:
-    """The environment for the courier. Settings travel in it: an argument would show in the list of processes."""
+    """The environment for the courier. Settings travel in it: an argument would show in the list of processes.
+
+    The courier looks for no configuration. One that may not be used is none for it, too.
+    """
     given = {variable: str(options.get(option) or "") for option, variable in _VARIABLES.items()}
+    given["INCIDENT_CONFIG"] = str(NONE) if location().problem else given["INCIDENT_CONFIG"] or str(NONE)
     return {**os.environ, **{variable: value for variable, value in given.items() if value}}
+
+
+def say() -> None:
+    """Tell people which configuration the run goes by, or that there is none: once in the controller, whoever comes first."""
+    found = location()
+    if found not in _said:
+        _said.add(found)
+        Display().display(f"incident.response: {found.words}", stderr=True)
+        warn()
+
+
+def warn() -> None:
+    """What people must know of the configuration. Ansible shows a warning once in a run, from whatever process."""
+    found = location()
+    for note in (*([found.problem] if found.problem else []), *found.notes):
+        Display().warning(f"incident.response: {note}")
+
+
+def facts() -> dict[str, str]:
+    """What the record keeps of it."""
+    found = location()
+    return {"config": "" if found.path == NONE else str(found.path), "config_sha256": found.digest}
 
 
 def drain(options: Mapping[str, Any], default: float) -> float:
@@ -49,3 +90,74 @@ def drain(options: Mapping[str, Any], default: float) -> float:
 def connection(options: Mapping[str, Any]) -> dict[str, Any]:
     """The chat's connection options, empty where none is configured. Raises connect.Misconfigured."""
     return connect.options({name: options.get(f"rocketchat_{name}") for name in connect.VARIABLES}, {})
+
+
+def _given() -> dict[str, Any]:
+    plugin = callback_loader.get(CALLBACK, class_only=True)  # makes its options known to Ansible's configuration, by this name
+    found: dict[str, Any] = constants.config.get_plugin_options("callback", plugin._load_name)
+    return found | {name: _absolute(str(found[name] or ""), _VARIABLES[name]) for name in _PATHS}
+
+
+def _absolute(path: str, variable: str) -> str:
+    """A path of the environment is relative to the working directory, one of ansible.cfg to the folder of that: others work elsewhere."""
+    ini = _ini() or None if not os.environ.get(variable) else None
+    return str(unfrackpath(path, follow=False, basedir=ini)) if path else ""
+
+
+def _location(given: Mapping[str, Any]) -> Location:
+    arguments = context.CLIARGS.get("args") or ()
+    playbooks = () if isinstance(arguments, str) else tuple(map(str, arguments))  # of an ad hoc command it is the pattern of hosts
+    sources = tuple(map(str, context.CLIARGS.get("inventory") or ()))  # also what ansible.cfg and the environment name
+    named, ini = str(given["config"] or "").strip(), _ini()
+    home, variable = os.environ.get("XDG_CONFIG_HOME") or "~/.config", os.environ.get("INCIDENT_CONFIG", "")
+    return _searched(named, variable, playbooks, sources, ini, str(unfrackpath(home, follow=False)), _here())
+
+
+def _ini() -> str:
+    """The ansible.cfg in use; empty without."""
+    return str(getattr(constants, "CONFIG_FILE", None) or "")
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was removed
+        return ""
+
+
+@lru_cache(maxsize=8)
+def _searched(named: str, variable: str, playbooks: tuple[str, ...], sources: tuple[str, ...], ini: str, home: str, here: str) -> Location:
+    def places() -> Iterator[Place]:
+        yield from (Place(folder / NAME, "beside the playbook") for folder in map(_playbook_folder, playbooks) if folder)
+        yield from (Place(folder / NAME, "beside the inventory") for folder in map(_inventory_folder, sources) if folder)
+        if ini:
+            yield Place(Path(ini).parent / NAME, "beside ansible.cfg")
+        if here:
+            yield Place(Path(here) / NAME, "in the working directory")
+        yield Place(Path(home) / "incident-response" / NAME, "in the user's folder")
+        yield Place(_SYSTEM / NAME, "of this machine")
+
+    who = "INCIDENT_CONFIG" if variable else f"config in {ini}"
+    found = locate(Place(Path(_absolute(named, "INCIDENT_CONFIG")), who) if named else None, places())
+    if found.problem:
+        _config.refuse(found.path, found.problem)
+    return found
+
+
+def _playbook_folder(playbook: str) -> Path | None:
+    """The folder of a playbook that was named; None for one of this collection, whose folder is nobody's project."""
+    path = Path(unfrackpath(playbook, follow=False))
+    if not path.exists():
+        if playbook.startswith("incident.response."):
+            return None
+        from ansible.utils.collection_loader._collection_finder import _get_collection_playbook_path
+
+        found = _get_collection_playbook_path(playbook)
+        path = Path(os.fsdecode(found[1])) if found else path
+    return None if path.resolve().is_relative_to(_COLLECTION) else path.parent
+
+
+def _inventory_folder(source: str) -> Path | None:
+    """The folder of an inventory; None for a list of hosts."""
+    path = Path(unfrackpath(source, follow=False))
+    return None if "," in source or not path.exists() else path if path.is_dir() else path.parent

@@ -77,23 +77,42 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert len(caught.value.problems) == 2
 
 
-def test_the_file_is_looked_for_in_the_promised_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home, work = tmp_path / "home", tmp_path / "work"
-    (home / "incident-response").mkdir(parents=True)
-    work.mkdir()
-    monkeypatch.chdir(work)
-    environ = {"XDG_CONFIG_HOME": str(home)}
-    assert _config.find("", environ) is None
-    user = written(home / "incident-response", "")
-    assert _config.find("", environ) == user
-    local = written(work, "")
-    assert _config.find("", environ) == local
+def test_the_file_that_is_named_is_used_and_none_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What works for a run is told by it, and stands elsewhere: it must not find something else."""
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, "")
+    assert _config.find("", {"XDG_CONFIG_HOME": str(tmp_path)}) is None
     named = tmp_path / "named.yml"
     with pytest.raises(_config.ConfigError, match="there is no such file"):
-        _config.find("", environ | {"INCIDENT_CONFIG": str(named)})
+        _config.find("", {"INCIDENT_CONFIG": str(named)})
     named.touch()
-    assert _config.find("", environ | {"INCIDENT_CONFIG": str(named)}) == named
-    assert _config.find(str(user), environ | {"INCIDENT_CONFIG": str(named)}) == user
+    assert _config.find("", {"INCIDENT_CONFIG": str(named)}) == named
+    assert _config.find(str(tmp_path / "incident-response.yml"), {"INCIDENT_CONFIG": str(named)}) == tmp_path / "incident-response.yml"
+
+
+def test_severities_are_understood_as_people_write_them(tmp_path: Path) -> None:
+    text = """
+severities: {p1: {ack_within: 3m}}
+status_page: {severities: {" p2 ": partial_outage}}
+paging: {severities: [p0, ' P1']}
+communication: {severities: [p1], auto_publish: [p0]}
+safety: {approval: {required: [{severities: [p0, p1]}]}}
+"""
+    config = _config.load(written(tmp_path, text))
+    assert (config["severities"]["P1"]["ack_within"], config["severities"]["P1"]["respond_within"]) == ("3m", "15m")
+    assert config["status_page"]["severities"]["P2"] == "partial_outage"
+    assert config["paging"]["severities"] == ["P0", "P1"]
+    assert (config["communication"]["severities"], config["communication"]["auto_publish"]) == (["P1"], ["P0"])
+    assert config["safety"]["approval"]["required"] == [{"severities": ["P0", "P1"]}]
+
+
+def test_a_mistake_below_a_severity_in_small_letters_has_its_line(tmp_path: Path) -> None:
+    with pytest.raises(_config.ConfigError, match=r":3: severities\.P1\.ack_within must be a duration"):
+        _config.load(written(tmp_path, "severities:\n  p1:\n    ack_within: soon\n"))
+    with pytest.raises(_config.ConfigError, match=r":3: severities\.p1 is there twice"):
+        _config.load(written(tmp_path, "severities:\n  P1: {}\n  p1: {}\n"))
+    with pytest.raises(_config.ConfigError, match=r'must be one of P0, P1, P2, P3, not "p9"'):
+        _config.load(written(tmp_path, "paging: {severities: [p9]}\n"))
 
 
 def test_the_schema_is_one_and_its_defaults_hold_to_it() -> None:

@@ -1,0 +1,82 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""`{{ … }}` in the configuration: where it may stand, and what may stand in it. Who fills it in is `_catalogue`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.incident.response.plugins.plugin_utils._config_text import Where, dotted
+
+FILLED = ("unit", "commands", "compose", "swarm", "kubernetes", "health", "versions", "balancer", "replicas")
+"""What of a service can differ from host to host. All else is asked for where there is no host: by the courier, the tick, a lock."""
+_FILTERS = """abs basename bool capitalize combine count d default dirname first float int join last length lower max min quote regex_replace
+regex_search replace round sort split string sum ternary title trim unique upper urlencode"""
+_TESTS = "defined eq equalto even falsy ge gt in le lt match ne none number odd regex search string truthy undefined version"
+_METHODS = "endswith get lower lstrip removeprefix removesuffix replace rstrip split startswith strip upper"
+"""None of these reads a file, runs anything, or calls another by its name, as map does."""
+_BUILTIN = "ansible.builtin."
+
+
+def is_template(value: Any) -> bool:
+    """Whether somebody else's program would fill something in there."""
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
+def templates(value: Any, where: Where = ()) -> Iterator[tuple[Where, str]]:
+    """All templates below a value, with their places; a key of a mapping may be one, too."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from templates(key, (*where, str(key)))
+            yield from templates(below, (*where, str(key)))
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from templates(below, (*where, index))
+    elif is_template(value):
+        yield where, value
+
+
+def may_stand(where: Where) -> bool:
+    """Whether it is filled in there."""
+    return len(where) > 2 and where[0] == "services" and where[2] in FILLED and (len(where) > 3 or where[2] == "unit")
+
+
+def refused(given: Any) -> Iterator[tuple[Where, str]]:
+    """The templates that can't be filled in, with why."""
+    for where, text in templates(given):
+        if not may_stand(where):
+            yield where, f"{dotted(where)}: {{{{ … }}}} is filled in below services.NAME alone, in {', '.join(FILLED)}. Write the value itself"
+            continue
+        why = _unfit(text)
+        if why:
+            yield where, f"{dotted(where)}: {why}"
+
+
+def _unfit(text: str) -> str:
+    """Why the text may not be filled in; empty where it may. It must say what it says without reading a file or running anything."""
+    from jinja2 import Environment, TemplateSyntaxError, nodes
+
+    try:
+        tree = Environment().parse(text)  # noqa: S701 - nothing is rendered by it
+    except TemplateSyntaxError as error:
+        return f"this is no template: {error.message}"
+    if any(not isinstance(each, nodes.Output) for each in tree.body):
+        return "{% … %} is not filled in, only {{ … }}"
+    for node in tree.find_all((nodes.Call, nodes.Filter, nodes.Test, nodes.Getattr, nodes.Getitem)):
+        match node:
+            case nodes.Call(node=nodes.Getattr(attr=method)) if method in _METHODS.split():
+                pass
+            case nodes.Call(node=nodes.Getattr(attr=name)) | nodes.Call(node=nodes.Name(name=name)):
+                return f"{name}() can't be called in the configuration: it holds variables of the inventory, without lookups"
+            case nodes.Call():
+                return "nothing can be called in the configuration: it holds variables of the inventory, without lookups"
+            case nodes.Filter() if node.name.removeprefix(_BUILTIN) not in _FILTERS.split():
+                return f"the filter {node.name} can't be used in the configuration, but {', '.join(_FILTERS.split())}"
+            case nodes.Test() if node.name.removeprefix(_BUILTIN) not in _TESTS.split():
+                return f"the test {node.name} can't be used in the configuration, but {', '.join(_TESTS.split())}"
+            case nodes.Getattr() if node.attr.startswith("_"):
+                return f"{node.attr} can't be used in the configuration"
+            case nodes.Getitem(arg=nodes.Const(value=str(key))) if key.startswith("_"):
+                return f"{key} can't be used in the configuration"
+    return ""

@@ -1,0 +1,150 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The text of the configuration: YAML with the line of each key, and severities as people write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
+from ansible_collections.incident.response.plugins.plugin_utils._config_file import ConfigError
+
+Where = tuple[str | int, ...]
+"""A path in the configuration."""
+_MOST = 100_000
+"""Values, those that an anchor repeats counted each time: a few lines of anchors can mean billions."""
+_DEEPEST = 50
+_KEYED = (("severities",), ("status_page", "severities"))
+_LISTED = (("paging", "severities"), ("communication", "severities"), ("communication", "auto_publish"))
+
+
+@dataclass
+class Text:
+    """What a file says: `given`, and where. `twice` are the keys that are there twice."""
+
+    given: Any = None
+    twice: list[tuple[Where, int]] = field(default_factory=list)
+    lines: dict[Where, int] = field(default_factory=dict)
+
+    def line(self, where: Where) -> int:
+        """The line of what is there, or of what it would be in."""
+        while where and where not in self.lines:
+            where = where[:-1]
+        return self.lines.get(where, 1)
+
+
+class _Bomb(Exception):
+    """A few lines that mean more than any machine can hold."""
+
+
+def parsed(path: Path, raw: bytes) -> Text:
+    """What the file says; an empty one says nothing. Raises ConfigError."""
+    loader = None
+    try:
+        loader = yaml.SafeLoader(raw.decode("utf-8-sig"))
+        node = loader.get_single_node()
+        if node is None:
+            return Text({})
+        _refuse_bomb(node, {}, 0)
+        text = Text()
+        text.twice = list(_look(node, (), text))
+        text.given = loader.construct_document(node)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigError([f"{path}:{line}: this is no UTF-8 (byte 0x{raw[error.start]:02x}): save the file as UTF-8"]) from None
+    except yaml.MarkedYAMLError as error:
+        place = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError([f"{path}{place}: this is no YAML: {error.problem}"]) from None
+    except RecursionError:
+        raise ConfigError([f"{path}: it is nested too deeply"]) from None
+    except _Bomb as error:
+        raise ConfigError([f"{path}: {error}"]) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError([f"{path}: this is no YAML: {error}"]) from None
+    finally:
+        if loader:
+            loader.dispose()
+    if text.given is None:
+        text.given = {}
+    text.twice += _spell(text)
+    return text
+
+
+def dotted(where: Where) -> str:
+    """As people write it: oncall.sources[0].type."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).lstrip(".")
+
+
+def _refuse_bomb(node: yaml.Node, known: dict[int, int], depth: int) -> int:
+    """How many values there are below the node, without following an anchor twice. Raises _Bomb, RecursionError."""
+    if depth > _DEEPEST:
+        raise RecursionError
+    if id(node) in known:
+        if not known[id(node)]:
+            raise _Bomb(f"an anchor in line {node.start_mark.line + 1} holds itself")
+        return known[id(node)]
+    known[id(node)] = 0
+    below = [each for pair in node.value for each in pair] if isinstance(node, yaml.MappingNode) else node.value
+    count = 1 + sum(_refuse_bomb(each, known, depth + 1) for each in (below if isinstance(below, list) else ()))
+    if count > _MOST:
+        raise _Bomb(f"its anchors make more than {_MOST:,} values of what is in line {node.start_mark.line + 1}")
+    known[id(node)] = count
+    return count
+
+
+def _look(node: yaml.Node, where: Where, text: Text) -> Iterator[tuple[Where, int]]:
+    """Note the line of each path below `node`; yields the keys that are there twice."""
+    text.lines.setdefault(where, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen = set[str]()
+        for key, value in node.value:
+            below = (*where, str(key.value))
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                yield below, key.start_mark.line + 1
+            seen.add(str(key.value))
+            text.lines[below] = key.start_mark.line + 1
+            yield from _look(value, below, text)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _look(value, (*where, index), text)
+
+
+def _spell(text: Text) -> Iterator[tuple[Where, int]]:
+    """Write each severity as we do: `p1` is P1. Yields those that are there twice then."""
+    for where in _KEYED:
+        found = _at(text.given, where)
+        if isinstance(found, dict):
+            for key in list(found):
+                name = _severity(key)
+                if name != key and name in found:
+                    yield (*where, str(key)), text.line((*where, str(key)))
+                found[name] = found.pop(key)
+            text.lines |= {(*where, _severity(below[len(where)]), *below[len(where) + 1 :]): line for below, line in _under(text.lines, where)}
+    rules = _at(text.given, ("safety", "approval", "required"))
+    holders = [_at(text.given, where[:-1]) for where in _LISTED] + (rules if isinstance(rules, list) else [])
+    keys = [where[-1] for where in _LISTED] + ["severities"] * (len(holders) - len(_LISTED))
+    for holder, key in zip(holders, keys, strict=True):
+        if isinstance(holder, dict) and isinstance(holder.get(key), list):
+            holder[key] = [_severity(each) for each in holder[key]]
+
+
+def _at(given: Any, where: Where) -> Any:
+    for part in where:
+        given = given.get(part) if isinstance(given, Mapping) else None
+    return given
+
+
+def _under(lines: Mapping[Where, int], where: Where) -> list[tuple[Where, int]]:
+    return [(below, line) for below, line in lines.items() if below[: len(where)] == where and len(below) > len(where)]
+
+
+def _severity(given: Any) -> Any:
+    """A severity's own name; what is none stays, for the schema to name."""
+    try:
+        return str(Severity.parse(given)) if isinstance(given, str) else given
+    except ValueError:
+        return given

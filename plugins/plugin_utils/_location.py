@@ -1,0 +1,97 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which configuration a run goes by: it is named, or found in the first of the places that has one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ansible_collections.incident.response.plugins.plugin_utils import _config_file
+from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE, ConfigError
+
+NAME = "incident-response.yml"
+_DIGITS = 12
+
+
+class Place(NamedTuple):
+    """A file that may be there, and in words where that is: beside the inventory."""
+
+    path: Path
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """What was found. `path` is the null device where the run has no configuration.
+
+    `digest` begins the file's SHA-256. `problem` says why it may not be used, `notes` what else people must know. `left` is the first
+    file that would have been used without the one that was named, and `looked` the folders that were looked into.
+    """
+
+    path: Path = NONE
+    where: str = ""
+    digest: str = ""
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+    left: Path | None = None
+    looked: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """One line for people."""
+        if self.path != NONE:
+            return f"configuration {self.path} ({self.where})"
+        if self.where:
+            return f"without a configuration, by {self.where}: no service catalogue, no protected hosts"
+        return "no configuration found: no service catalogue, no protected hosts. INCIDENT_CONFIG names one"
+
+
+def locate(named: Place | None, places: Iterable[Place]) -> Location:
+    """The file that was named, else the first that is there: even if it can't be used, which is no reason to take another silently."""
+    there, notes, looked = list[Place](), list[str](), list[str]()
+    for place in places:
+        looked.append(str(place.path.parent))
+        try:
+            place.path.lstat()
+        except PermissionError:
+            notes.append(f"{place.path.parent} can't be looked into for a configuration: permission denied")
+        except (OSError, ValueError):
+            continue
+        else:
+            there.append(place)
+    used = named or (there[0] if there else Place(NONE, ""))
+    digest, differs = _compared(used, there)
+    problem = ""
+    try:
+        trouble = "" if used.path == NONE else _config_file.untrusted(used.path)
+    except ConfigError:
+        trouble = ""  # which reading it will say
+    if trouble and named:  # as with ANSIBLE_CONFIG: whoever names it says that it is to be trusted
+        notes.append(f"{trouble}. It is used, since {used.where} names it")
+    elif trouble:
+        problem = f"{trouble}. To use it all the same, name it: INCIDENT_CONFIG={used.path}"
+    left = there[0].path if named and there else None
+    return Location(used.path, used.where, digest, problem, (*notes, *differs), left, tuple(dict.fromkeys(looked)))
+
+
+def _compared(used: Place, there: list[Place]) -> tuple[str, list[str]]:
+    """The digest of the file that is used, and a note for each other one that says something else."""
+    digest, differs, seen = _digest(used.path), list[str](), {os.path.realpath(used.path)}
+    for place in there if used.where else []:
+        real = os.path.realpath(place.path)
+        if real not in seen and _digest(place.path) != digest:
+            differs.append(f"two configurations differ: {used.path} ({used.where}) is used, and {place.path} ({place.where}) is not")
+        seen.add(real)
+    return ("" if used.path == NONE else digest[:_DIGITS]), differs
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(_config_file.contents(path)).hexdigest()
+    except ConfigError:
+        return ""

@@ -25,4 +25,5 @@ class RemoteAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         in_one_trip(self._connection)
-        return result | self._execute_module(task_vars=task_vars)
+        result |= self._execute_module(task_vars=task_vars)
+        return result

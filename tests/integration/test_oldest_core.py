@@ -4,18 +4,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from environments import locked
 from integration.test_secrets import PLAY, VAULTED
 from servers.running import RocketChat
-from sites import ROOT, Site, eventually
-
-ENVIRONMENT = ROOT / ".cache" / "core-2.16"
+from sites import Site, eventually
 
 
 def interpreter() -> str | None:
@@ -30,16 +28,10 @@ def interpreter() -> str | None:
 @pytest.fixture(scope="module")
 def programs() -> Path:
     """The folder of its ansible-playbook."""
-    if not (ENVIRONMENT / "done").exists():
-        python = interpreter()
-        if not python:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)("ansible-core 2.16 needs Python 3.11 or 3.12, which isn't here")
-        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-        subprocess.run([python, "-m", "venv", str(ENVIRONMENT)], check=True)
-        libraries = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if not line.startswith("ansible-core")]
-        subprocess.run([str(ENVIRONMENT / "bin" / "pip"), "install", "-q", "ansible-core==2.16.*", *libraries], check=True)
-        (ENVIRONMENT / "done").touch()
-    return ENVIRONMENT / "bin"
+    python = interpreter()
+    if not python:
+        pytest.skip("ansible-core 2.16 needs Python 3.11 or 3.12 with venv, which isn't here")
+    return locked("oldest-core", python)
 
 
 def test_the_restart_command_works_and_is_told(programs: Path, tmp_path: Path, chat: RocketChat) -> None:

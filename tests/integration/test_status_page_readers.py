@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -22,26 +21,18 @@ from pathlib import Path
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import Page
 from ansible_collections.incident.response.plugins.module_utils._statuspage import static, static_api
+from environments import locked
 from pages import NOW, TEMPLATES, URL, empty, outage, quiet, served
-from sites import ROOT, eventually
+from sites import eventually
 
-ENVIRONMENT = ROOT / ".cache" / "statuspage-exporter"
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 Metrics = dict[str, list[tuple[dict[str, str], float]]]
 
 
 @pytest.fixture(scope="module")
 def exporter() -> Path:
-    """It has libraries of its own, which ours need not agree with."""
-    if not (ENVIRONMENT / "done").exists():
-        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-        command = [str(ENVIRONMENT / "bin" / "pip"), "install", "-q", "statuspage-prometheus-exporter>=2.6,<3"]
-        answer = subprocess.run(command, check=False, capture_output=True, text=True)
-        if answer.returncode:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"statuspage-prometheus-exporter can't be installed: {answer.stderr}")
-        (ENVIRONMENT / "done").touch()
-    return ENVIRONMENT / "bin" / "statuspage-prometheus-exporter"
+    """The program, with libraries of its own."""
+    return locked("status-page-exporter", sys.executable) / "statuspage-prometheus-exporter"
 
 
 def free_port() -> int:

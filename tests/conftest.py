@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from servers.running import RocketChat  # noqa: E402
 from sites import Site  # noqa: E402
 
 
-class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+class ByFile(LoadScopeScheduling):
     """Each file's tests run in one process, which makes what they share; so do all on real hosts, which share this machine's containers."""
 
     def _split_scope(self, nodeid: str) -> str:
@@ -30,6 +32,32 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     return ByFile(config, log)
+
+
+def left_out(reporter: Any) -> Counter[str]:
+    """What kept tests from running, and how many."""
+    return Counter(str(report.longrepr[2]).removeprefix("Skipped: ").strip() for report in reporter.getreports("skipped"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say in one block what could not be tested here, and how it could be."""
+    reasons = left_out(terminalreporter)
+    if reasons:
+        terminalreporter.section("NOT TESTED on this machine")
+        for reason, number in reasons.most_common():
+            terminalreporter.line(f"{number} tests: {reason}")
+        terminalreporter.line("PARTIAL=1 accepts that." if partial() else "So this run has failed; PARTIAL=1 would accept that.")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that left tests out is no success."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and left_out(reporter) and not partial() and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def partial() -> bool:
+    return os.environ.get("PARTIAL", "") not in {"", "0"}
 
 
 @pytest.fixture

@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sites import Site, eventually
+from sites import A_RUN, SOON, Site, eventually
 
-SLOW = "ExecStartPre=/bin/sh -c '[ ! -e /run/slow ] || { touch /run/starting; sleep 25 || true; }'\n"
+SLOW = "ExecStartPre=/bin/sh -c '[ ! -e /run/slow ] || { touch /run/starting; sleep 80 || true; }'\n"
 """A line of a unit: with the file /run/slow its start takes until `Fleet.carry_on`."""
 SCRIPT = Path(__file__).with_name("hosts.sh")
 
@@ -27,7 +26,7 @@ class Fleet:
         self.inventory = folder / "inventory.yml"
 
     def script(self, *arguments: str) -> str:
-        answer = subprocess.run([SCRIPT, *arguments, str(self._folder / "fleet")], text=True, capture_output=True, timeout=600, check=False)
+        answer = subprocess.run([SCRIPT, *arguments, str(self._folder / "fleet")], text=True, capture_output=True, timeout=A_RUN, check=False)
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return answer.stdout
 
@@ -43,7 +42,7 @@ class Fleet:
         options = ["BatchMode=yes", "ControlPath=none", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
         given = [word for option in options for word in ("-o", option)]
         line = ["ssh", "-i", str(self._folder / "fleet" / "key"), *given, f"root@{self.address(host)}", command]
-        answer = subprocess.run(line, input=text, text=True, capture_output=True, timeout=60, check=False)
+        answer = subprocess.run(line, input=text, text=True, capture_output=True, timeout=SOON, check=False)
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return answer.stdout.strip()
 
@@ -61,7 +60,7 @@ class Fleet:
             process.send_signal(signal.SIGKILL)
         else:
             self.ssh(host, "systemd-run --quiet --on-active=0.3 pkill -KILL -f '^sshd: root@'")
-        process.communicate(timeout=120)
+        process.communicate(timeout=A_RUN)
         assert process.returncode != 0
         assert eventually(lambda: site.kinds()[-1] in {"run_vanished", "run_ended"})
         self.ssh(host, "rm -f /run/slow; pkill -KILL -x sleep || true; pkill -KILL -f '[A]nsiballZ' || true")
@@ -81,14 +80,12 @@ def lost(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Where hosts can't be had, the tests say so; in CI they fail."""
+    """Where hosts can't be had, the run says so, and fails at its end."""
     lacks = subprocess.run([SCRIPT, "check"], text=True, capture_output=True, check=False)
     if lacks.returncode:
-        if os.environ.get("CI"):
-            pytest.fail(lacks.stdout)
         pytest.skip(lacks.stdout)
     fleet = Fleet(tmp_path_factory.mktemp("fleet"))
-    subprocess.run([SCRIPT, "build"], timeout=1200, check=True)
+    subprocess.run([SCRIPT, "build"], timeout=4 * A_RUN, check=True)
     try:
         fleet.up()
         yield fleet

@@ -30,6 +30,7 @@ Looks = dict[str, dict[str, Any]]
 class ActionModule(ControllerAction):
     """Shows what an action is about to change on all hosts, and keeps it for the way back."""
 
+    TELLS_WHAT_IS_MISSING: ClassVar = False
     SPEC: ClassVar = {
         "action": {"type": "str", "required": True},
         "service": {"type": "str", "required": True},

@@ -18,6 +18,7 @@ _CHECKS = ("unit", "command", "http", "tcp")
 class ActionModule(ControllerAction):
     """Judges what was seen before and after, and records it with the state that is left."""
 
+    TELLS_WHAT_IS_MISSING: ClassVar = False
     SPEC: ClassVar = {
         "before": {"type": "dict", "required": True},
         "check": {"type": "dict", "default": {}},

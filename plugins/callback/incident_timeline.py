@@ -103,6 +103,7 @@ from ansible.template import Templar
 from ansible_collections.incident.response.plugins.module_utils._core import drill
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils._libraries import complaint, missing
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
 from ansible_collections.incident.response.plugins.plugin_utils import _options, _report, _run
@@ -264,10 +265,13 @@ class CallbackModule(CallbackBase):
 
     def _chat_is_configured(self) -> bool:
         try:
-            return bool(_options.connection(self._settings))
+            chat = bool(_options.connection(self._settings))
         except connect.Misconfigured as error:
             self._problems.append(str(error))
             return False
+        if chat and missing("requests"):
+            self._display.warning(f"incident.response: {complaint('chat', 'requests')}")
+        return chat
 
     def _failure(self, result: Any, ignored: bool) -> None:
         state = "ignored" if ignored else "rescued" if will_be_rescued(result._task) else "failed"

@@ -16,6 +16,7 @@ except ImportError:
     requests = None  # type: ignore[assignment]
 
 from ._core.redact import cut, redact
+from ._libraries import complaint
 
 LARGEST = 5_000_000
 """Bytes of an answer that are read."""
@@ -39,10 +40,10 @@ class Api:
         self, url: str, headers: Mapping[str, str], *, auth: tuple[str, str] | None = None, secrets: tuple[str, ...] = (), timeout: float = 5,
         secret_url: bool = False,
     ) -> None:  # fmt: skip
-        if requests is None:
-            raise HttpError("the Python library requests is missing where Ansible runs: pip install requests")
         self.url, self._secrets, self._timeout = url.rstrip("/"), secrets, timeout
         self._quiet, self._shown = secret_url, urlsplit(url).hostname or "its address" if secret_url else url.rstrip("/")
+        if requests is None:
+            raise HttpError(complaint(f"asking {self._shown}", "requests"))
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", **headers})
         self._session.auth = auth

@@ -18,7 +18,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _options, _run, _spool
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _needs, _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
@@ -42,6 +42,8 @@ class ControllerAction(ActionBase):
     """What else `validate_argument_spec` is to check, such as required_if."""
     SPELLINGS: ClassVar[dict[str, str]] = {}
     """Other names of options, which ansible-core keeps modules from declaring."""
+    TELLS_WHAT_IS_MISSING: ClassVar[bool] = True
+    """Whether it is the first of its run that could."""
     _requires_connection = False
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
@@ -57,10 +59,21 @@ class ControllerAction(ActionBase):
         self.options = _options.settings()
         _options.warn()
         result["config"] = _options.facts()["config"]
+        if self.TELLS_WHAT_IS_MISSING:
+            self._tell_missing_libraries()
         try:
             return result | {"changed": False} | self.act(params, task_vars or {})
         except Refused as error:
             return result | error.more | {"failed": True, "msg": str(error)}
+
+    def _tell_missing_libraries(self) -> None:
+        """Before anything is touched: afterwards is too late to install one. A configuration with mistakes is complained of elsewhere."""
+        try:
+            lacking = _needs.lacking(_config.load(_config.find(self.options["config"])), chat=bool(_options.connection(self.options)))
+        except (_config.ConfigError, connect.Misconfigured):
+            return
+        for each in lacking:
+            self._display.warning(f"incident.response: {each}")
 
     @property
     def check(self) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.incident.response.plugins.module_utils._core import rotation
+from ansible_collections.incident.response.plugins.module_utils._libraries import complaint
 from ansible_collections.incident.response.plugins.plugin_utils import _config_file, _config_template, _config_text
 from ansible_collections.incident.response.plugins.plugin_utils._config_file import contents
 from ansible_collections.incident.response.plugins.plugin_utils._config_text import Where, dotted
@@ -155,8 +156,12 @@ def line(path: Path, where: Where) -> int:
 
 
 def _problems(given: Any) -> Iterator[tuple[Where, str]]:
-    from jsonschema import Draft202012Validator
-
+    try:
+        from jsonschema import Draft202012Validator
+    except ImportError:
+        hint = "Without the file: INCIDENT_CONFIG=/dev/null"
+        yield (), f"{complaint('a configuration file', 'jsonschema>=4.18')}. {hint}"
+        return
     found = Draft202012Validator(schema()).iter_errors(given)
     for error in sorted(found, key=lambda each: [str(part) for part in each.absolute_path]):
         yield from _worded(error)

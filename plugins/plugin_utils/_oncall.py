@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
 
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.oncall import Duty
+from ansible_collections.incident.response.plugins.module_utils._core.rotation import NO_ZONES
 from ansible_collections.incident.response.plugins.module_utils._http import HttpError
 from ansible_collections.incident.response.plugins.module_utils._oncall.chat_topic import ChatTopic
 from ansible_collections.incident.response.plugins.module_utils._oncall.goalert import GoAlert
@@ -98,6 +100,8 @@ def _source(settings: dict[str, Any], section: Mapping[str, Any], options: Mappi
         return _usable(kind, settings, section, options)
     except (connect.Misconfigured, ChatError, HttpError) as error:
         return Unusable(kind, str(error))
+    except ZoneInfoNotFoundError:
+        return Unusable(kind, f"it needs {NO_ZONES}")
 
 
 def _usable(kind: str, settings: dict[str, Any], section: Mapping[str, Any], options: Mapping[str, Any]) -> OncallSource:

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 _EVERY = re.compile(r"([1-9][0-9]?)(d|w|mo)")
 _HOURS = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9])-((?:[01][0-9]|2[0-3]):[0-5][0-9])")
+NO_ZONES = "the list of time zones, which is missing: pip install tzdata for the Python that runs Ansible, or your system's package tzdata"
 _LAST_SAFE_DAY = 28
 """The last day that every month has."""
 
@@ -201,6 +202,9 @@ def levels(section: Mapping[str, Any]) -> list[Level]:
 def problems(section: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """What is wrong with `oncall` that its schema can't say: where in it, and what."""
     schedule, people = section.get("schedule") or {}, section.get("people", {})
+    if schedule and not _is_zone("UTC"):
+        yield ("schedule",), f"needs {NO_ZONES}"
+        return
     zones = [((), schedule), *((("layers", number), rules) for number, rules in enumerate(schedule.get("layers", [])))]
     strange = [(where, rules["time_zone"]) for where, rules in zones if "time_zone" in rules and not _is_zone(rules["time_zone"])]
     if strange:

@@ -20,6 +20,7 @@ except ImportError:
 
 from .._core.oncall import Duty, Named, Shift
 from .._http import LARGEST, Api, HttpError
+from .._libraries import complaint
 from .._ports import OncallError
 from .shifts import AHEAD, Scheduled, of_schedules
 
@@ -43,7 +44,7 @@ class Calendars(Scheduled):
 
     def on_call(self, when: datetime) -> list[Duty]:
         if icalendar is None:
-            raise OncallError("Python libraries are missing where Ansible runs: pip install icalendar recurring-ical-events")
+            raise OncallError(complaint("the on-call source ical", "icalendar", "recurring-ical-events"))
         self._unread = []
         try:
             return of_schedules(self._schedules, when, lambda calendar: self._shifts(_text(calendar), when))

@@ -17,6 +17,7 @@ except ImportError:
 
 from .._core.approval import Said
 from .._core.redact import cut, redact
+from .._libraries import complaint
 from .._ports import ChatDenied, ChatDown, ChatError, ChatForbidden, ChatLimited, ChatRejected, Message, Room
 
 _TAKEN = {"error-duplicate-channel-name", "error-archived-duplicate-name"}
@@ -34,7 +35,7 @@ class RocketChat:
         self, url: str, user_id: str, token: str, *, verify: bool | str = True, timeout: float = 10, clock: Callable[[], float] = time.time
     ) -> None:
         if requests is None:
-            raise ChatDenied("the Python library requests is missing where Ansible runs: pip install requests")
+            raise ChatDenied(complaint("chat", "requests"))
         self.url, self._timeout, self._clock = url.rstrip("/"), timeout, clock
         self._user_id, self._token = user_id, token
         self._session = requests.Session()

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from .._core.redact import redact
 from .._core.status_page import INCIDENT_STATES, OVER, Account, Post, Shown, Update
+from .._libraries import complaint
 from .._ports import StatusPage, StatusPageError
 from .client import Client, page_of, token_of, url_of
 from .errors import PATIENCE, lasting
@@ -100,7 +101,7 @@ class UptimeKuma:
         try:
             socketio = importlib.import_module("socketio")
         except ImportError:
-            raise lasting(f"the Python library that {_WHAT} needs is missing where Ansible runs: pip install 'python-socketio[client]'") from None
+            raise lasting(complaint(_WHAT, "python-socketio[client]")) from None
         client, ready = socketio.Client(reconnection=False, request_timeout=self._timeout), threading.Event()
         client.on("info", lambda *_said: ready.set())
 

@@ -1,0 +1,27 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The Python libraries that ansible-core does not bring: whether they are there, and how to get them."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+MODULES = {
+    "icalendar": ("icalendar",), "jsonschema>=4.18": ("jsonschema",), "python-socketio[client]": ("socketio", "websocket"),
+    "recurring-ical-events": ("recurring_ical_events",), "requests": ("requests",), "tzdata": ("tzdata",),
+}  # fmt: skip
+"""What pip calls them, and what Python does."""
+
+
+def missing(package: str) -> bool:
+    """Whether the Python that runs this lacks it. Nothing is imported."""
+    return any(importlib.util.find_spec(module) is None for module in MODULES[package])
+
+
+def complaint(needed_by: str, *packages: str) -> str:
+    """Say what needs these packages, and how this very Python gets them."""
+    names = " and ".join(package.partition(">")[0].partition("[")[0] for package in packages)
+    quoted = " ".join(f"'{package}'" if set(package) & set("[>") else package for package in packages)
+    are = "libraries {} are" if len(packages) > 1 else "library {} is"
+    return f"the Python {are.format(names)} missing, which {needed_by} needs: {sys.executable} -m pip install {quoted} (or your system's package)"

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from sites import eventually
+from sites import A_RUN, eventually
 
 REPOSITORY = "127.0.0.1:5000/shop/api"
 """No registry listens there, so that an attempt to pull ends at once."""
@@ -102,7 +102,7 @@ class Engine:
 
     def docker(self, *arguments: str, folder: Path | None = None, program: str = "docker") -> str:
         """What the command, which has to succeed, prints."""
-        answer = subprocess.run([program, *arguments], cwd=folder, env=self.environment, text=True, capture_output=True, timeout=120, check=False)
+        answer = subprocess.run([program, *arguments], cwd=folder, env=self.environment, text=True, capture_output=True, timeout=A_RUN, check=False)
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return answer.stdout.strip()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from e2e.conftest import Fleet
-from sites import ROOT, Site
+from sites import A_RUN, ROOT, Site
 
 SCENARIOS = ["service_restart", "service_rollback", "service_scale"]
 FOLDER = ROOT / "extensions" / "molecule"
@@ -29,7 +29,7 @@ class Molecule:
 
     def run(self, command: str, scenario: str) -> tuple[int, str]:
         line = ["molecule", command, "-s", scenario]
-        done = subprocess.run(line, cwd=ROOT, env=self._environment, text=True, capture_output=True, timeout=600, check=False)
+        done = subprocess.run(line, cwd=ROOT, env=self._environment, text=True, capture_output=True, timeout=4 * A_RUN, check=False)
         return done.returncode, done.stdout + done.stderr
 
     def succeed(self, command: str, scenario: str) -> None:

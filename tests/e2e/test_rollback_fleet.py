@@ -144,7 +144,8 @@ def test_what_nginx_does_not_take_over_is_put_back_before_the_service_is_touched
 def test_what_a_killed_run_wrote_and_nginx_never_read_is_taken_over_by_the_next(released: Site, fleet: Fleet) -> None:
     file = "/etc/nginx/sites-enabled/default"
     text = fleet.ssh(fleet.front, f"cat {file}")
-    fleet.ssh(fleet.front, f"sed -i 's/{fleet.address(fleet.hosts[0])}:8080/& down/' {file} && systemctl reload nginx && sleep 1")
+    fleet.ssh(fleet.front, f"sed -i 's/{fleet.address(fleet.hosts[0])}:8080/& down/' {file} && systemctl reload nginx")
+    assert eventually(lambda: "shutting down" not in fleet.ssh(fleet.front, "pgrep --full --list-full 'nginx: worker'"))
     fleet.ssh(fleet.front, f"cat > {file}", text + "\n")
     workers = fleet.ssh(fleet.front, "pgrep --full 'nginx: worker'")
     code, output = released.run("-e", f"app=api version={NEW}", "--check", playbook=ROLLBACK)

@@ -179,8 +179,8 @@ def runs_of(fleet: Fleet) -> set[str]:
 
 def test_a_service_of_instances_is_restarted_one_by_one_and_no_request_is_lost(three: Site, fleet: Fleet) -> None:
     before, failed = runs_of(fleet), list[str]()
-    fleet.ssh(fleet.hosts[0], "systemctl kill --signal=KILL api@3; sleep 0.2")
-    assert fleet.ssh(fleet.hosts[0], "systemctl is-failed api@3") == "failed"
+    fleet.ssh(fleet.hosts[0], "systemctl kill --signal=KILL api@3")
+    assert eventually(lambda: fleet.ssh(fleet.hosts[0], "systemctl is-failed api@3 || true") == "failed")
     with traffic(fleet.address(fleet.front), failed, []):
         code, output = three.run("-e", "service=api max_hosts=2")
         assert code == 0, output

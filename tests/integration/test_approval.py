@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from servers.running import RocketChat
-from sites import Site, eventually
+from sites import A_RUN, Site, eventually
 
 RESTART = ("-e", "service=api host=prod-api-01")
 REQUESTER = "carol"
@@ -48,7 +48,7 @@ def asked(site: Site, chat: RocketChat, *arguments: str) -> tuple[subprocess.Pop
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    output = process.communicate(timeout=90)[0]
+    output = process.communicate(timeout=A_RUN)[0]
     return process.returncode, " ".join(output.split())
 
 

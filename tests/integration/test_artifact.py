@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from sites import ROOT, Site, eventually
+from sites import A_RUN, ROOT, Site, eventually
 
 
 @pytest.fixture
@@ -67,5 +67,5 @@ def test_a_role_can_be_tested_from_where_it_is_installed(installed: Site) -> Non
     given = {"MOLECULE_GLOB": "extensions/molecule/*/molecule.yml", "INCIDENT_MOLECULE_HOSTS": str(inventory)}
     given["MOLECULE_EPHEMERAL_DIRECTORY"] = str(installed.folder / "molecule")
     command = ["molecule", "-c", "extensions/molecule/config.yml", "syntax", "-s", "service_restart"]
-    done = subprocess.run(command, cwd=folder, env=installed.environment | given, text=True, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=folder, env=installed.environment | given, text=True, capture_output=True, timeout=A_RUN, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,13 +7,12 @@ from __future__ import annotations
 import json
 import re
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from servers.running import RocketChat
-from sites import DELIVER, Site, eventually
+from sites import A_RUN, DELIVER, Site, eventually
 
 ARGUMENTS = ("-e", "service=api host=prod-api-01")
 
@@ -104,13 +103,6 @@ def test_a_failure_shows_the_host_and_its_last_words(site: Site, chat: RocketCha
     assert "no space left on device" in last
 
 
-def timed(site: Site) -> float:
-    begun = time.monotonic()
-    code, output = site.run(*ARGUMENTS)
-    assert code == 0, output
-    return time.monotonic() - begun
-
-
 def test_dead_chat_costs_nothing_and_the_next_run_delivers_all_once(site: Site, chat: RocketChat) -> None:
     chat.kill()
     site.environment["INCIDENT_DRAIN_TIMEOUT"] = "2"
@@ -174,7 +166,9 @@ def test_a_server_that_dies_after_storing_keeps_each_message_once(site: Site, ch
 def test_a_chat_that_never_answers_costs_the_drain_and_nothing_is_lost(site: Site, chat: RocketChat) -> None:
     chat.control(hang=True)
     site.environment["INCIDENT_DRAIN_TIMEOUT"] = "1"
-    assert timed(site) < 30
+    code, output = site.run(*ARGUMENTS)  # it ends, though chat never will
+    assert code == 0, output
+    assert "not in chat yet" in output
     chat.control(hang=False)
     everything_once(site, chat)
 
@@ -212,7 +206,7 @@ def test_a_long_run_is_a_handful_of_messages(site: Site, chat: RocketChat) -> No
     chat.control(rate_limit=True)
     play = site.write_playbook([{"name": "Step {{ item }}", "ansible.builtin.debug": {"msg": "x"}, "loop": [1]}] * 300, {"incident_action": "check"})
     assert site.run(playbook=str(play))[0] == 0
-    assert eventually(lambda: site.incidents()[0]["pending"] == 0, 60)
+    assert eventually(lambda: site.incidents()[0]["pending"] == 0)
     sent = [call for call in chat.calls() if call["method"] == "POST" and call["status"] == 200]
     assert len(sent) < 30
 
@@ -245,7 +239,7 @@ def test_two_first_runs_at_once_end_in_one_incident(site: Site, chat: RocketChat
     other.environment |= chat.environment()
     processes = [each.start(*ARGUMENTS) for each in (site, other)]
     for process in processes:
-        output, dummy = process.communicate(timeout=120)
+        output, dummy = process.communicate(timeout=A_RUN)
         assert process.returncode == 0, output
     assert eventually(lambda: all(each.incidents()[0]["pending"] == 0 for each in (site, other)))
     assert len(rooms(chat)) == 1

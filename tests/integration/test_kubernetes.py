@@ -89,7 +89,7 @@ class Shop(Site):
             counts = {status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")}
             return status.get("observedGeneration") == found["metadata"]["generation"] and counts == {found["spec"]["replicas"]}
 
-        assert eventually(settled, 10), self.deployment()
+        assert eventually(settled), self.deployment()
 
     def now(self) -> list[Any]:
         """The version and hash that are asked for, how many, and how many of it are ready."""

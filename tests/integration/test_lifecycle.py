@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sites import Site, eventually
+from sites import A_RUN, Site, eventually
 
 RESOLUTION = "root_cause='Pool too small' fix='Pool of 50' monitoring='Alert on the pool' next='Review tomorrow'"
 
@@ -155,7 +155,7 @@ def test_the_module_itself_does_what_its_action_does(site: Site, module: str, tm
     data = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
     environment = site.environment | {"PYTHONPATH": str(Path(__file__).parents[2] / "collections")}
     command = [sys.executable, "-c", program]
-    answer = subprocess.run(command, input=data, env=environment, text=True, capture_output=True, timeout=60, check=False)
+    answer = subprocess.run(command, input=data, env=environment, text=True, capture_output=True, timeout=A_RUN, check=False)
     assert json.loads(answer.stdout).get("failed") is None, answer.stdout + answer.stderr
 
 

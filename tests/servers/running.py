@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-_DEADLINE = 10.0
+_DEADLINE = 240.0
+"""Seconds until it hangs; see sites.SOON."""
 
 
 class RocketChat:

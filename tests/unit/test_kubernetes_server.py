@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from servers.controllers import HISTORY, REVISION, Thing
 from servers.kubernetes import TOKEN, Cluster
-from sites import eventually
+from sites import SOON, eventually
 
 API = "/apis/apps/v1/namespaces/default/deployments/api"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
@@ -40,7 +40,7 @@ def ask(cluster: Cluster, path: str, method: str = "GET", body: Any = None, kind
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(server + path, data, headers, method=method)  # noqa: S310 - loopback
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=SOON) as answer:  # noqa: S310
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())

@@ -71,9 +71,7 @@ def test_a_server_that_drips_is_left_in_time(monkeypatch: pytest.MonkeyPatch, sa
             time.sleep(0.05)
 
     with served(drip) as port:
-        begun = time.monotonic()
         assert not send(port).partly
-    assert time.monotonic() - begun < 10
 
 
 # Addresses

@@ -29,6 +29,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.status_pag
 from ansible_collections.incident.response.plugins.module_utils._statuspage import static, static_api, static_bars
 from ansible_collections.incident.response.plugins.module_utils._statuspage.static_folder import write
 from pages import DAY, HOSTILE, HOUR, NOW, TEMPLATES, URL, component, empty, hostile, outage, post, quiet
+from sites import A_RUN
 
 COLLECTIONS = Path(__file__).parents[2] / "collections"
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -516,7 +517,7 @@ except OSError as error: print(type(error).__name__)
             write(version(1), parent / "page")
             for each in (Path(made), parent, parent / "page"):
                 each.chmod(0o555)
-            answer = start(program, parent / "page").communicate(timeout=60)[0]
+            answer = start(program, parent / "page").communicate(timeout=A_RUN)[0]
             for each in (Path(made), parent, parent / "page"):
                 each.chmod(0o755)
             assert answer == "PermissionError\n"
@@ -553,7 +554,7 @@ for step_number in range(1, 2000):
     if kind == "folder":
         page.mkdir()
     write(version(1), page)
-    lines = start(forked, page).communicate(timeout=120)[0].splitlines()
+    lines = start(forked, page).communicate(timeout=A_RUN)[0].splitlines()
     assert len(lines) > 25
     last = 1
     for line in lines:

@@ -9,6 +9,9 @@ short_description: Look at release folders, and switch between them
 version_added: 0.2.0
 description:
   - Knows the layout of Capistrano and its like, a folder V(releases) with a folder for each release, and a symbolic link V(current) to one.
+  - V(previous) is the next older folder whose name is of the same form as that of the current one. Numbers, instants and versions are ordered
+    as such, hashes by the age of their folders. Folders of another form, empty ones and those of a broken upload are none.
+  - Where it can't be told for sure, it is refused, with what there is.
   - The link is replaced in one step, so that a service sees the one release or the other.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend]
@@ -72,6 +75,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.incident.response.plugins.module_utils import _backend
 from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
+from ansible_collections.incident.response.plugins.module_utils._core import release
 
 _LOGGED = re.compile(r"deployed as release (\S+) by (\S+)")
 
@@ -97,15 +101,11 @@ class Releases:
         return f"{target.name}{'' if target.is_dir() else ' (which is missing)'}"
 
     def resolve(self, version: str, now: State) -> tuple[State, str]:
-        there, current = self._oldest_first(), Path(now["current"])
+        there, current = self._releases(), Path(now["current"])
         if version == "previous":
-            name = current.name
-            older = there[: there.index(name)] if name in there else [each for each in there if each < name]
-            if not older:
-                raise Refused(f"There is no release before {name}. There {_some(there)}. Nothing was touched.")
-            version = older[-1]
+            version = self._before(current.name, there)
         elif version not in there:
-            raise Refused(f"There is no release {version}. There {_some(there)}. Nothing was touched.")
+            raise Refused(f"There is no release {version}. {release.listed(there.values())}. Nothing was touched.")
         if version != current.name and not self._force:
             _backend.check_migrations(self._path / self._marker, self._link / self._marker)
         return {"current": os.fspath(current.with_name(version))}, self._about(version)
@@ -122,12 +122,17 @@ class Releases:
             draft.unlink()
             raise
 
-    def _oldest_first(self) -> list[str]:
-        """By name where all names are instants, as Capistrano makes them; else by age."""
-        folders = [each for each in (self._path / "releases").iterdir() if each.is_dir()]
-        if all(each.name.isdigit() for each in folders):
-            return sorted(each.name for each in folders)
-        return [each.name for each in sorted(folders, key=lambda each: each.stat().st_mtime_ns)]
+    def _before(self, name: str, there: dict[str, release.Release]) -> str:
+        """The previous release. In doubt there is none: what is put into service must not be guessed."""
+        try:
+            return release.previous(there.get(name) or release.Release(name, 0.0), there.values()).name
+        except release.Doubt as why:
+            raise Refused(f"{why}. Nothing was touched. Name the exact version: -e version=… {release.listed(there.values())}.") from None
+
+    def _releases(self) -> dict[str, release.Release]:
+        """The folders, by their names; a link to one is no release of its own."""
+        folders = [each for each in (self._path / "releases").iterdir() if each.is_dir() and not each.is_symlink()]
+        return {each.name: release.Release(each.name, each.stat().st_mtime, _parts(each)) for each in folders}
 
     def _about(self, name: str) -> str:
         made = (self._path / "releases" / name).stat().st_mtime
@@ -140,10 +145,12 @@ class Releases:
         return f" ({words}{f' by {people[name]}' if name in people else ''})"
 
 
-def _some(names: list[str]) -> str:
-    if not names:
-        return "are none"
-    return ("are " if len(names) > 1 else "is ") + ", ".join(names[-10:])
+def _parts(folder: Path) -> frozenset[str]:
+    """What is in it at the top; nothing where it may not be read."""
+    try:
+        return frozenset(each.name for each in folder.iterdir())
+    except OSError:
+        return frozenset()
 
 
 def main() -> None:

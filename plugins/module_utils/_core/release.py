@@ -1,0 +1,120 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which release was there before the current one: from their names, their age, and what is in them. In doubt none is, and it is said why.
+
+Runs on managed hosts, too: nothing here needs more than Python 3.9.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_NEVER = re.compile(r"\.|lost\+found$|.*(~|[._-](tmp|temp|part|partial|new|old|bak|backup|orig|swp|lock|incoming|incomplete|failed))$", re.IGNORECASE)
+"""Names that say themselves that they are no release, or a half one."""
+_INSTANT = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])([0-5]\d([0-5]\d)?)?)?")
+_HASH = re.compile(r"([A-Za-z]+[._-])?(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}")
+_SEMVER = re.compile(r"((?!v\d)[A-Za-z][A-Za-z_.-]*?)?v?(\d+(?:\.\d+)+)(?:[-~]([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
+_NUMBERED = re.compile(r"(\d+[T\d_.-]*?)[._-]g?[0-9a-f]{7,40}")
+_HASHED, _SHOWN = "hash", 10
+
+
+class Doubt(ValueError):
+    """Which one it is can't be told; the text says why."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """`made` in seconds since 1970; `parts` are what is in it, by name, where that can be seen."""
+
+    name: str
+    made: float
+    parts: frozenset[str] = frozenset()
+
+
+def previous(current: Release, others: Iterable[Release]) -> Release:
+    """The newest of the others that is older than the current one: by their names where these have an order, else by age. Raises Doubt."""
+    others = [each for each in others if each.name != current.name and not _NEVER.match(each.name)]
+    others = [each for each in others if each.parts or not current.parts]  # an empty folder among full ones was never a release
+    form = pattern(current.name)[0]
+    if not form:
+        raise Doubt(f"{current.name} has neither a number nor a hash in its name, so what was before it can't be told")
+    same = [each for each in others if (_is_hash_like(each.name, current.name) if form == _HASHED else pattern(each.name)[0] == form)]
+    older = sorted((each for each in same if _place(each, form) < _place(current, form)), key=lambda each: _place(each, form))
+    if not older:
+        raise Doubt(f"There is no release before {current.name}")
+    found = older[-1]
+    alike = [each.name for each in older[:-1] if _place(each, form) == _place(found, form)]
+    if alike:
+        raise Doubt(f"{alike[0]} and {found.name} are equally old, so which was before {current.name} can't be told")
+    _refuse_strange(current, found, [each for each in others if each not in same])
+    return found
+
+
+def pattern(name: str) -> tuple[str, tuple[Any, ...]]:
+    """The form that a name has, empty for none, and its place among those of this form."""
+    version = _SEMVER.fullmatch(name)
+    numbered = _NUMBERED.fullmatch(name)
+    if _INSTANT.fullmatch(name):
+        return "instant", (name.ljust(14, "0"),)
+    if re.fullmatch("[0-9]+", name):
+        return "number", (int(name),)
+    if version:
+        numbers = [int(each) for each in version[2].split(".")]
+        while numbers and not numbers[-1]:  # 1.2 is 1.2.0
+            numbers.pop()
+        return f"version {version[1] or ''}", (tuple(numbers), not version[3], _prerelease(version[3] or ""))
+    if numbered:
+        return f"{re.sub(r'[0-9]+', '#', numbered[1])} with a hash", tuple(int(each) for each in re.findall(r"\d+", numbered[1]))
+    if _HASH.fullmatch(name):
+        return _HASHED, ()
+    numbers = [int(each) for each in re.findall(r"\d+", name)]
+    return re.sub(r"\d+", "#", name) if numbers else "", tuple(numbers)
+
+
+def listed(releases: Iterable[Release]) -> str:
+    """The newest of them with their dates, oldest first, for a person who is to choose."""
+    ordered = in_order(releases)
+    words = [f"{each.name} ({time.strftime('%Y-%m-%d %H:%M', time.gmtime(each.made))} UTC)" for each in ordered[-_SHOWN:]]
+    more = f" and {len(ordered) - _SHOWN} older ones" if len(ordered) > _SHOWN else ""
+    return f"There {'are' if len(words) != 1 else 'is'} {', '.join(words) or 'none'}{more}"
+
+
+def in_order(releases: Iterable[Release]) -> Sequence[Release]:
+    """Oldest first: by their names where all have one form that has an order, else by age."""
+    found = list(releases)
+    forms = {pattern(each.name)[0] for each in found}
+    if len(forms) == 1 and not forms & {"", _HASHED}:
+        return sorted(found, key=lambda each: pattern(each.name)[1])
+    return sorted(found, key=lambda each: (each.made, each.name))
+
+
+def _place(release: Release, form: str) -> tuple[Any, ...]:
+    return (release.made,) if form == _HASHED else pattern(release.name)[1]
+
+
+def _refuse_strange(current: Release, found: Release, strange: Iterable[Release]) -> None:
+    """Raises Doubt where the one that was found is a half one, and where another kind of release may have been between the two."""
+    lacks = current.parts - found.parts
+    if len(lacks) * 2 >= len(current.parts) > 0:
+        raise Doubt(
+            f"{found.name} would be the one before {current.name}, but it looks like a half copy: "
+            f"it lacks {', '.join(sorted(lacks)[:3])}{' and more' if len(lacks) > 3 else ''}"
+        )
+    for each in strange:
+        if current.parts and each.parts >= current.parts and found.made < each.made < current.made:
+            raise Doubt(f"{each.name}, which is named otherwise, has all that {current.name} has, and lies between it and {found.name} by age")
+
+
+def _is_hash_like(name: str, current: str) -> bool:
+    """Whether it is made as a hash in the same way: one may have no letter in it."""
+    before = current.rstrip("0123456789abcdef")
+    return len(name) == len(current) and name.startswith(before) and bool(re.fullmatch("[0-9a-f]*", name[len(before) :]))
+
+
+def _prerelease(words: str) -> tuple[tuple[bool, int, str], ...]:
+    """As semver.org orders them: numbers before words, each by its kind."""
+    return tuple((not each.isdigit(), int(each) if each.isdigit() else 0, each) for each in words.split(".")) if words else ()

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sites import Site
+from sites import STEADY, Site
 
 ROLLBACK = "playbooks/emergency/rollback.yml"
 UNDO = "playbooks/emergency/undo.yml"
@@ -45,7 +45,7 @@ class Deployed(Site):
         variables: dict[str, Any] = {
             "ansible_connection": "local", "ansible_python_interpreter": sys.executable, "service_restart_commands": commands,
             "service_rollback_path": f"{self.srv}/{{{{ inventory_hostname }}}}",
-            "service_rollback_health": {"command": commands["status"], "retries": 2, "delay": 0.1},
+            "service_rollback_health": {"command": commands["status"], "retries": 2, "delay": 0.1, "steady_for": STEADY},
         }  # fmt: skip
         self.inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(HOSTS), "vars": variables}}))
         config = folder / "config.yml"

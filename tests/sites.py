@@ -25,6 +25,8 @@ A_RUN = 4 * SOON
 """The same for a whole play, or a program."""
 RESTART = "playbooks/emergency/restart-service.yml"
 DELIVER = "incident.response.deliver"
+STEADY = 0.2
+"""Seconds for which a service must stay healthy in the tests, that they be fast; the default has a test of its own."""
 
 SERVICE = """#!/bin/sh
 cd {folder}
@@ -53,6 +55,7 @@ class Site:
             "service_restart_commands": commands,
             "service_restart_retries": 2,
             "service_restart_delay": 0.1,
+            "service_restart_steady_for": STEADY,
         }
         self.inventory = folder / "inventory.json"
         self._write_inventory(variables)
@@ -67,7 +70,8 @@ class Site:
 
     def without_variables(self) -> None:
         """Leave what a service is to the catalogue."""
-        self._write_inventory({"ansible_connection": "local", "ansible_python_interpreter": sys.executable})
+        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        self._write_inventory(local | {"service_restart_steady_for": STEADY})
 
     def write_playbook(self, tasks: list[dict[str, Any]], variables: dict[str, Any] | None = None) -> Path:
         """`play.json`: one play on prod-api-01."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
-from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, judge
+from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, judge, replaced, unproved
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._remote import in_one_trip
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
@@ -31,23 +31,18 @@ class ActionModule(ControllerAction):
         "plan": {"type": "str", "default": ""},
         "dry": {"type": "bool", "default": False},
         "last": {"type": "bool", "default": True},
+        "again": {"type": "bool", "default": False},
     }
     _requires_connection = True
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        before, change, left = params["before"], params["change"], self._left(params, variables)
+        change, left = params["change"], self._left(params, variables)
         failed, failure = params["broken"] == params["plan"] != "", _of_plan(params["failure"], params["plan"])
         after, now = self._after(params, failure, variables)
         restored = {} if not failure else now if failure["restored"] else {"healthy": False}
-        if failed and left and left not in (change.get("before"), change.get("wanted")):  # somebody else changed it: it is left to them
-            left = {}
-        if params["dry"]:  # nothing was to happen
-            verdict = judge(before=before.get("healthy"), after=after.get("healthy"), acted=None)
-        else:
-            verdict = _judged(before, after, change, left, failed=failed)
-        seen = after.get("detail") or "the check could not be made"
-        seen = f"the change failed; {seen}" if failed else seen
-        seen += " (a dry drill: nothing was changed)" if params["dry"] else ""
+        if (failed or params["again"]) and left and left not in (change.get("before"), change.get("wanted")):
+            left = {}  # somebody else changed it: it is left to them
+        verdict, seen = self._verdict(params, after, left, variables, failed=failed)
         if restored and "detail" not in restored:
             seen += "; IT COULD NOT BE PUT BACK as it was before"
         elif restored:
@@ -63,6 +58,30 @@ class ActionModule(ControllerAction):
         if good:
             return result
         raise Refused(f"{text}{chr(10) if evidence else ''}{evidence}", **result)
+
+    @staticmethod
+    def _verdict(
+        params: dict[str, Any], after: dict[str, Any], left: dict[str, Any], variables: dict[str, Any], *, failed: bool
+    ) -> tuple[Verdict, str]:
+        """And what was seen, in words."""
+        before, change = params["before"], params["change"]
+        seen = str(after.get("detail") or "the check could not be made: look at the service on that host")
+        if params["again"]:
+            return _still(_of_plan(params["judged"], params["plan"]).get("after") or {}, after, change, left)
+        if params["dry"]:  # nothing was to happen
+            return judge(before=before.get("healthy"), after=after.get("healthy"), acted=True), f"{seen} (a dry drill: nothing was changed)"
+        if failed:
+            seen = f"the change failed; {seen}"
+        if change.get("wanted"):
+            return _changed(before, after, change, left, failed=failed), seen
+        stopped = bool(variables.get(params["backend"], {}).get("stopped")) if params["backend"] else False
+        acted = replaced(before, after, stopped=stopped)
+        verdict = judge(before=before.get("healthy"), after=after.get("healthy"), acted=acted)
+        if failed and after.get("healthy"):
+            return Verdict.NO_EFFECT, seen
+        if after.get("healthy") and verdict is not Verdict.WORKED:
+            seen = f"{unproved(before, after, acted)}; {seen}"
+        return verdict, seen
 
     @staticmethod
     def _left(params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +100,7 @@ class ActionModule(ControllerAction):
         """What service_health sees on the host. Raises Refused where it can't be asked."""
         asked = {name: check[name] for name in _CHECKS if check.get(name)}
         asked |= {"retries": check.get("retries", 20), "delay": check.get("delay", 0.5), "in_a_row": check.get("passes", 2)}
+        asked |= {"steady_for": check.get("steady_for", 0), "identity": check.get("identity") or None}
         in_one_trip(self._connection)
         seen: dict[str, Any] = self._execute_module("incident.response.service_health", module_args=asked, task_vars=variables)
         if seen.get("unreachable"):
@@ -88,7 +108,7 @@ class ActionModule(ControllerAction):
         if seen.get("failed"):
             raise Refused(f"the health can't be checked: {seen.get('msg', '')}")
         evidence = redact(str(seen.get("evidence") or ""), secret_values(variables))
-        return {name: seen[name] for name in ("healthy", "exists", "unit", "alias", "instance", "detail")} | {"evidence": evidence}
+        return {name: seen[name] for name in ("healthy", "exists", "unit", "alias", "instance", "listener", "detail")} | {"evidence": evidence}
 
 
 def _of_plan(kept: dict[str, Any], plan: str) -> dict[str, Any]:
@@ -96,15 +116,21 @@ def _of_plan(kept: dict[str, Any], plan: str) -> dict[str, Any]:
     return kept if plan and kept.get("plan") == plan else {}
 
 
-def _judged(before: dict[str, Any], after: dict[str, Any], change: dict[str, Any], left: dict[str, Any], *, failed: bool) -> Verdict:
-    """From health and, where the action changes a state, from whether that is now the one that was wanted. A change that failed never worked."""
-    if failed and after.get("healthy"):
+def _changed(before: dict[str, Any], after: dict[str, Any], change: dict[str, Any], left: dict[str, Any], *, failed: bool) -> Verdict:
+    """Of a change of a state: whether that is now the one that was wanted is the proof. A change that failed never worked."""
+    acted = left == change["wanted"]
+    if after.get("healthy") and (failed or not acted):
         return Verdict.NO_EFFECT
-    if change.get("wanted"):
-        acted: bool | None = left == change["wanted"]
-        if after.get("healthy") and not acted:
-            return Verdict.NO_EFFECT
-    else:
-        known = before.get("instance") or after.get("instance")
-        acted = before.get("instance") != after.get("instance") if known else None
     return judge(before=before.get("healthy"), after=after.get("healthy"), acted=acted)
+
+
+def _still(judged: dict[str, Any], after: dict[str, Any], change: dict[str, Any], left: dict[str, Any]) -> tuple[Verdict, str]:
+    """Of a host that was judged to be good, once all were acted on: whether it still is, and words."""
+    seen = str(after.get("detail") or "the check could not be made")
+    if not after.get("healthy"):
+        return Verdict.MADE_WORSE if after.get("healthy") is False else Verdict.UNKNOWN, f"it was good, and is no longer: {seen}"
+    if change.get("wanted") and left != change["wanted"]:
+        return Verdict.UNKNOWN, f"it was changed again since it was judged: {seen}. Look at who did, and at what it is now"
+    if judged.get("healthy") and replaced(judged, after):
+        return Verdict.UNKNOWN, f"it was started anew since it was judged: {seen}. Look at its log: it may crash again and again"
+    return Verdict.WORKED, f"still good: {seen}"

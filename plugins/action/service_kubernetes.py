@@ -19,7 +19,6 @@ from ansible_collections.incident.response.plugins.plugin_utils._kubernetes impo
 
 _UNTOUCHED = "Nothing was touched."
 _DELAY = 0.5  # seconds between two looks at a rollout
-_SETTLED = 2.0  # seconds for which pods without minReadySeconds must stay available
 _TRIES = 5  # at a change, while the Deployment's status changes
 
 
@@ -41,6 +40,7 @@ class ActionModule(_action.ControllerAction):
         "context": {"type": "str"},
         "kubeconfig": {"type": "str"},
         "timeout": {"type": "float", "default": 300},
+        "steady_for": {"type": "float", "default": 3},
         "force": {"type": "bool", "default": False},
         "migration_marker": {"type": "str", "default": "MIGRATION_PENDING"},
         "force_migrations": {"type": "bool", "default": False},
@@ -171,11 +171,16 @@ class Service:
         return self.settled() or None
 
     def settled(self) -> bool:
-        """Whether all pods are as they are to be, and stay so."""
-        if rollout.complete(self.deployment) and not self.deployment["spec"].get("minReadySeconds"):
-            time.sleep(_SETTLED)
-            self._see()
-        return rollout.complete(self.deployment)
+        """Whether all pods are as they are to be, and stay so, without one of them being started anew."""
+        if not rollout.complete(self.deployment) or self.deployment["spec"].get("minReadySeconds"):
+            return rollout.complete(self.deployment)
+        before = self._starts()
+        time.sleep(self._params["steady_for"])
+        self._see()
+        return rollout.complete(self.deployment) and self._starts() == before
+
+    def _starts(self) -> dict[str, int]:
+        return rollout.starts(rollout.pods_of(self._pods(), self.look().hash))
 
     def _see(self) -> None:
         found = self.cluster.find("Deployment", name=self.name)

@@ -20,6 +20,10 @@ options:
     description: Finish what a killed run may have left half done, even where the state is the wanted one already.
     type: bool
     default: false
+  steady_for:
+    description: For how many seconds each container must have run, without being started anew, to count as healthy.
+    type: float
+    default: 3
   migration_marker:
     description: A file whose presence says that a migration of the database is pending. No other version is offered while it is there.
     type: str

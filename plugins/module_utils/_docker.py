@@ -23,8 +23,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "force_migrations": {"type": "bool", "default": False},
     "docker_host": {"type": "str"},
     "timeout": {"type": "float", "default": 120},
+    "steady_for": {"type": "float", "default": 3},
 }
-SETTLED = 2.0  # seconds for which what has no health check of its own must have run to count as healthy
 CRASHES = 3  # so many, and no more is hoped for
 _PEOPLE = ("org.opencontainers.image.authors", "org.opencontainers.image.vendor", "maintainer")
 _DELAY = 0.5

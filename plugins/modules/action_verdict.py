@@ -8,7 +8,8 @@ module: action_verdict
 short_description: Judge what an emergency action really did
 version_added: 0.1.0
 description:
-  - Compares the health before with the health after. Fails unless the action worked.
+  - Compares the health before with the health after, and what ran before with what runs after. Fails unless the action worked.
+  - What was healthy before and is healthy after has worked only where something proves the change, as another process does. Else it is V(unknown).
   - Its work is done on the controller, by the action plugin of the same name.
 author: Contributors to incident.response (@incident-response)
 options:
@@ -17,7 +18,8 @@ options:
     type: dict
     required: true
   check:
-    description: What M(incident.response.service_health) is to check on the host now, with C(retries), C(delay) and C(passes). Instead of O(after).
+    description: What M(incident.response.service_health) is to check on the host now, with C(retries), C(delay), C(passes),
+      C(steady_for) and C(identity). Instead of O(after).
     type: dict
     default: {}
   after:
@@ -29,7 +31,9 @@ options:
     type: dict
     default: {}
   backend:
-    description: The name of the variable that the backend registers, with the state that it left in C(state).
+    description:
+      - The name of the variable that the backend registers, with the state that it left in C(state).
+      - C(stopped) in it says that the service was seen not to run in between, which proves a restart where nothing tells who runs.
     type: str
     default: ""
   judged:
@@ -58,6 +62,12 @@ options:
     description: Whether this is the last word. Else what did not work fails, and is not judged yet, since it may still be put right.
     type: bool
     default: true
+  again:
+    description:
+      - Whether all hosts have been acted on, and this is the last look at one that was O(judged) to be good. It fails where it no longer is, or
+        is another one since.
+    type: bool
+    default: false
 attributes:
   check_mode: {support: full, description: Only judges.}
   diff_mode: {support: none, description: Only judges.}

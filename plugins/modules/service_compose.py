@@ -10,7 +10,7 @@ version_added: 0.2.0
 description:
   - Its version is the tag in one line of the project's environment file. That line alone is changed, in one step, and the containers follow.
   - All versions are images that the host has; none is pulled or built.
-  - A container is healthy when its own health check says so. One without a check is, once it has run for 2 seconds.
+  - A container is healthy when its own health check says so, where it has one, and once it has run for O(steady_for) seconds.
   - Works with C(docker compose) and with the older C(docker-compose).
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend, incident.response.containers, incident.response.docker]
@@ -130,6 +130,7 @@ class Project:
         given = module.params
         self.docker = _docker.Docker(module, given["docker_host"])
         self.folder, self.service, self.timeout = Path(given["path"]), given["service"], given["timeout"]
+        self.steady_for: float = given["steady_for"]
         if not self.folder.is_dir():
             raise Refused(f"There is no folder {self.folder} on this host. Nothing was touched.")
         self.env_file = self.folder / given["env_file"]
@@ -159,10 +160,13 @@ class Project:
         """Until the containers, or those of these names, are healthy or beyond hope."""
 
         def judged() -> bool | None:
-            each = [healthy(one, time.time()) for one in self.containers() if not only or _name(one) in only]
+            each = [self.healthy(one) for one in self.containers() if not only or _name(one) in only]
             return None if None in each else bool(each) and all(each)
 
         return _docker.until(judged, self.timeout)
+
+    def healthy(self, container: dict[str, Any]) -> bool | None:
+        return healthy(container, time.time(), self.steady_for)
 
     def restart(self) -> None:
         """One after the other; the others are left alone once one doesn't get healthy."""
@@ -291,12 +295,15 @@ class Count:
         if self._project.wait():
             return
         for container in self._project.containers():
-            if container["Id"] not in before and not healthy(container, time.time()):
+            if container["Id"] not in before and not self._project.healthy(container):
                 self.broken[_name(container)] = self._project.remove(container)
 
 
-def healthy(container: dict[str, Any], now: float) -> bool | None:
-    """Whether it is; None where that will be seen. `now` in seconds since 1970."""
+def healthy(container: dict[str, Any], now: float, steady_for: float) -> bool | None:
+    """Whether it is, and has run for long enough; None where that will be seen. `now` in seconds since 1970.
+
+    Each start sets the clock anew, so one that crashes sooner after each is never healthy, whatever its own check says in between.
+    """
     state = container["State"]
     crashes = int(container.get("RestartCount", 0)) >= _docker.CRASHES
     if state["Status"] == "restarting":
@@ -304,9 +311,9 @@ def healthy(container: dict[str, Any], now: float) -> bool | None:
     if state["Status"] != "running":
         return False
     check = (state.get("Health") or {}).get("Status", "none")
-    if check in {"healthy", "unhealthy"}:
-        return bool(check == "healthy")
-    if check == "none" and now - _docker.instant(state["StartedAt"]) >= _docker.SETTLED:
+    if check == "unhealthy":
+        return False
+    if check in {"healthy", "none"} and now - _docker.instant(state["StartedAt"]) >= steady_for:
         return True
     return False if crashes else None
 
@@ -363,7 +370,7 @@ def _some(tags: list[str]) -> str:
 def seen(project: Project, result: dict[str, Any], broken: dict[str, str]) -> dict[str, Any]:
     """The result, with what incident.response.service_health would say."""
     containers = project.containers()
-    ill = [each for each in containers if not healthy(each, time.time())]
+    ill = [each for each in containers if not project.healthy(each)]
     words = f"{len(containers) - len(ill)} of {max(len(containers), int(result.get('wanted', {}).get('replicas', 0)))} containers are healthy"
     words += f", not healthy: {', '.join(map(_words, ill))}" if ill else ""
     words += f", did not get healthy and were removed: {', '.join(broken)}" if broken else ""

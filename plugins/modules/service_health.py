@@ -7,7 +7,10 @@ DOCUMENTATION = r"""
 module: service_health
 short_description: Ask a service whether it is healthy
 version_added: 0.1.0
-description: Runs all checks in one trip, again and again until all pass, O(in_a_row) times in a row, or the tries are used up.
+description:
+  - Runs all checks in one trip, again and again, until the service is healthy or the tries are used up.
+  - It is healthy once all checks pass in each look, O(in_a_row) looks and O(steady_for) seconds on end, and it is the same process all that time.
+    A look that fails, or that meets another process, costs one of the O(retries), and the count begins anew.
 author: Contributors to incident.response (@incident-response)
 options:
   unit:
@@ -24,7 +27,7 @@ options:
     description: A C(host:port) that must take connections.
     type: str
   retries:
-    description: How many times to look again.
+    description: How many times to look again after a look that failed, or met another process than the look before.
     type: int
     default: 0
   delay:
@@ -35,6 +38,18 @@ options:
     description: How many looks in a row must pass. With one, a service that comes and goes is healthy if the look falls well.
     type: int
     default: 1
+  steady_for:
+    description:
+      - For how many seconds it must be healthy in each look, and be the same process. With 0, the looks alone count.
+      - A service that crashes a moment after each start is healthy in between; this is how long such a moment may be to be seen.
+    type: float
+    default: 0
+  identity:
+    description:
+      - A command that prints what is another one after each start of the service, such as V([cat, /run/api.pid]), as a list.
+      - A number is taken for that of a process, which has to live. Of a O(unit), systemd knows it already.
+    type: list
+    elements: str
 attributes:
   check_mode: {support: full, description: Only reads.}
   diff_mode: {support: none, description: Only reads.}
@@ -63,7 +78,13 @@ alias:
   type: str
   returned: success
 instance:
-  description: What is another one after a real restart of the unit, empty where it can't be known.
+  description: What is another one after a real restart, by systemd for a O(unit), else by O(identity). Empty where it can't be known.
+  type: str
+  returned: success
+listener:
+  description:
+    - Which process listens on the port of a check by O(http) or O(tcp), where that port is the host's own and there is no RV(instance).
+    - Another one is a proof of a restart; the same one may only stand before the service.
   type: str
   returned: success
 detail:
@@ -81,33 +102,48 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _web
+from ansible_collections.incident.response.plugins.module_utils import _identity, _web
+
+_TOLD = "Id,LoadState,ActiveState,InvocationID,NRestarts,MainPID,ExecMainStartTimestampMonotonic"
 
 
 def look_at_instances(module: AnsibleModule, template: str) -> tuple[bool, dict[str, Any], str]:
     """The same of all instances of a template unit: whether there are any, and none that was started is in another state than active."""
-    command = ["systemctl", "show", "--property=Id,ActiveState,InvocationID", "--", template.replace("@.", "@*.")]
-    dummy, out, dummy = module.run_command(command, check_rc=True)
-    shown = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.strip().split("\n\n") if block]
+    dummy, out, dummy = module.run_command(["systemctl", "show", f"--property={_TOLD}", "--", template.replace("@.", "@*.")], check_rc=True)
+    shown = [_shown(block) for block in out.strip().split("\n\n") if block]
     started = sorted((each for each in shown if each.get("ActiveState") != "inactive"), key=lambda each: each.get("Id", ""))
     exists = not module.run_command(["systemctl", "cat", "--", template.replace("@.", "@1.")])[0]
     good = [each for each in started if each["ActiveState"] == "active"]
     words = [f"{len(good)} instances active", *(f"{each['Id']} {each['ActiveState']}" for each in started if each not in good)]
-    about = {"exists": exists, "unit": template, "alias": "", "instance": " ".join(each.get("InvocationID", "") for each in good)}
+    about = {"exists": exists, "unit": template, "alias": "", "instance": " ".join(map(_run_of, good)), "token": list(map(_token, good))}
     return bool(good) and good == started, about, ", ".join(words) if exists else "unit not-found"
 
 
 def look_at_unit(module: AnsibleModule, unit: str) -> tuple[bool, dict[str, Any], str]:
     """Whether the unit is active; whether systemd knows it, by what name, and which run of it this is; and words."""
-    command = ["systemctl", "show", "--property=Id,LoadState,ActiveState,InvocationID", "--", unit]
-    dummy, out, dummy = module.run_command(command, check_rc=True)
-    shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+    dummy, out, dummy = module.run_command(["systemctl", "show", f"--property={_TOLD}", "--", unit], check_rc=True)
+    shown = _shown(out)
     exists = shown.get("LoadState") == "loaded"
     word = shown.get("ActiveState", "") if exists else shown.get("LoadState", "")
     name = shown.get("Id", unit)
     alias = "" if unit in {name, name.removesuffix(".service")} else unit
-    about = {"exists": exists, "unit": name, "alias": alias, "instance": shown.get("InvocationID", "")}
+    about = {"exists": exists, "unit": name, "alias": alias, "instance": _run_of(shown), "token": _token(shown)}
     return shown.get("ActiveState") == "active", about, "unit " + word
+
+
+def _shown(block: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+
+
+def _run_of(shown: dict[str, str]) -> str:
+    """Which run of a unit this is. Before systemd 232 that is its main process, and when that began."""
+    pid = shown.get("MainPID", "0")
+    return shown.get("InvocationID") or (f"{pid}@{shown.get('ExecMainStartTimestampMonotonic', '')}" if pid != "0" else "")
+
+
+def _token(shown: dict[str, str]) -> tuple[str, ...]:
+    """What stays as it is while nothing is started anew."""
+    return tuple(shown.get(name, "") for name in ("InvocationID", "NRestarts", "MainPID"))
 
 
 def look_at_http(address: str) -> tuple[bool, str]:
@@ -128,9 +164,9 @@ def look_at_tcp(address: str) -> tuple[bool, str]:
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
-    """One look at the service: healthy, exists, unit, instance, detail, evidence."""
+    """One look at the service: healthy, exists, unit, instance, detail, evidence, and as `token` what stays while it isn't started anew."""
     wanted, evidence = module.params, ""
-    about: dict[str, Any] = {"exists": True, "unit": "", "alias": "", "instance": ""}
+    about: dict[str, Any] = {"exists": True, "unit": "", "alias": "", "instance": "", "token": ()}
     good: list[bool] = []
     seen: list[str] = []
     if wanted["unit"]:
@@ -138,35 +174,70 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         good.append(active)
         seen.append(words)
     if wanted["command"]:
-        try:
-            code, out, err = module.run_command(wanted["command"], handle_exceptions=False)
-            words = f"command ended with {code}"
-        except (OSError, ValueError) as error:
-            code, out, err, words = 127, "", "", f"command can't be run: {error}"
+        code, said = run(module, wanted["command"])
         good.append(code == 0)
-        seen.append(words)
-        evidence = "\n".join((out + err).splitlines()[-10:])
+        seen.append(f"command ended with {code}" if code is not None else f"command can't be run: {said}")
+        evidence = "\n".join(said.splitlines()[-10:]) if code is not None else ""
     for name, check in (("http", look_at_http), ("tcp", look_at_tcp)):
         if wanted[name]:
             answers, words = check(wanted[name])
             good.append(answers)
             seen.append(words)
-    return {"healthy": all(good), **about, "detail": ", ".join(seen), "evidence": evidence}
+    if wanted["identity"]:
+        code, said = run(module, wanted["identity"], errors=False)
+        about["instance"] = _identity.of_answer(said) if code == 0 else ""
+    token = about.pop("token"), about["instance"], [_identity.listening(port) for port in ports(wanted)]
+    return {"healthy": all(good), **about, "detail": ", ".join(seen), "evidence": evidence, "token": token}
+
+
+def run(module: AnsibleModule, command: list[str], *, errors: bool = True) -> tuple[int | None, str]:
+    """How it ended, and what it said; None and why where it can't be run."""
+    try:
+        code, out, err = module.run_command(command, handle_exceptions=False)
+    except (OSError, ValueError) as error:
+        return None, str(error)
+    return code, out + err if errors else out
+
+
+def ports(wanted: dict[str, Any]) -> list[int]:
+    """The ports of this host that the checks ask."""
+    return [port for port in (_identity.port_of(wanted[name]) for name in ("http", "tcp") if wanted[name]) if port]
 
 
 def look_until_steady(module: AnsibleModule) -> dict[str, Any]:
-    """The last look, healthy only where as many in a row were as are asked for."""
-    wanted, looks = module.params["in_a_row"], module.params["retries"] + module.params["in_a_row"]
-    in_a_row, once = 0, False
+    """The last look, healthy only where it was so in enough looks in a row, for long enough, and all the time the same process."""
+    given = module.params
+    left, in_a_row, since, anew, token = given["retries"], 0, 0.0, 0, None
+    once = False
     while True:
-        seen, looks = look(module), looks - 1
-        in_a_row, once = (in_a_row + 1, True) if seen["healthy"] else (0, once)
-        if in_a_row >= wanted:
-            return seen
-        if looks <= 0:
-            flaps = f", healthy at times, but not {wanted} looks in a row" if once else ""
-            return {**seen, "healthy": False, "detail": seen["detail"] + flaps}
-        time.sleep(module.params["delay"])
+        seen = look(module)
+        now, met = time.monotonic(), seen.pop("token")
+        another = in_a_row > 0 and met != token
+        anew += another
+        if not seen["healthy"] or another:
+            in_a_row, left = 0, left - 1
+        if seen["healthy"]:
+            since, once = since if in_a_row else now, True
+            in_a_row, token = in_a_row + 1, met
+            if in_a_row >= given["in_a_row"] and now - since >= given["steady_for"]:
+                return seen
+        if left < 0:
+            return {**seen, "healthy": False, "detail": seen["detail"] + (_flaps(given, anew) if once else "")}
+        enough = given["in_a_row"] <= in_a_row
+        time.sleep(max(0.0, min(given["delay"], since + given["steady_for"] - now) if enough else given["delay"]))
+
+
+def _flaps(given: dict[str, Any], anew: int) -> str:
+    """How a service comes and goes, in words."""
+    enough = f"{given['in_a_row']} looks in a row" + (f" over {given['steady_for']:g} s" if given["steady_for"] else "")
+    times = f"{anew} time{'s' if anew > 1 else ''}"
+    return f", healthy at times, but not {enough}" + (f": it was started anew {times} meanwhile" if anew else "")
+
+
+def listener(wanted: dict[str, Any]) -> str:
+    """Who listens where the checks ask."""
+    inodes = sorted(inode for port in ports(wanted) for inode in _identity.listening(port))
+    return (_identity.owners(inodes) or f"socket {' '.join(inodes)}") if inodes else ""
 
 
 def last_words(module: AnsibleModule, unit: str) -> str:
@@ -186,6 +257,8 @@ def main() -> None:
         "retries": {"type": "int", "default": 0},
         "delay": {"type": "float", "default": 1},
         "in_a_row": {"type": "int", "default": 1},
+        "steady_for": {"type": "float", "default": 0},
+        "identity": {"type": "list", "elements": "str"},
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[["unit", "command", "http", "tcp"]], supports_check_mode=True)
     address, port = module.params["http"], (module.params["tcp"] or ":1").rpartition(":")[2]
@@ -196,7 +269,7 @@ def main() -> None:
     seen = look_until_steady(module)
     if not seen["healthy"] and module.params["unit"] and seen["exists"]:
         seen["evidence"] = (last_words(module, module.params["unit"]) + "\n" + seen["evidence"]).strip()
-    module.exit_json(changed=False, **seen)
+    module.exit_json(changed=False, **seen, listener="" if seen["instance"] else listener(module.params))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,10 @@ options:
     description: Seconds between two looks.
     type: float
     default: 0.5
+  steady_for:
+    description: For how many seconds an instance must have run, without being started anew, to count as healthy after its start.
+    type: float
+    default: 3
   restart:
     description: Restart this instance, and look at it until it is healthy. It fails where it doesn't get there.
     type: int
@@ -114,7 +118,7 @@ class Instances:
         if "@." not in given["template"]:
             raise Refused(f"{given['template']!r} is no template unit, as api@.service is. Nothing was touched.")
         self._template, self._http, self._first = given["template"], given["http"], given["first_port"]
-        self._retries, self._delay = given["retries"], given["delay"]
+        self._retries, self._delay, self._steady_for = given["retries"], given["delay"], given["steady_for"]
         self.broken: dict[str, str] = {}
 
     def look(self) -> State:
@@ -171,12 +175,25 @@ class Instances:
             return False
 
     def _gets_healthy(self, number: int) -> bool:
-        for left in range(self._retries, -1, -1):
-            if self.healthy(number):
+        """Whether it is, and stays so. What crashes sooner than `steady_for` after each start costs a try each time."""
+        left, run = self._retries, ""
+        while left >= 0:
+            healthy, (this, age) = self.healthy(number), self._age(number)
+            if healthy and age >= self._steady_for:
                 return True
-            if left:
-                time.sleep(self._delay)
+            if not healthy or run not in {"", this}:
+                left -= 1
+            run = this if healthy else ""
+            time.sleep(min(self._delay, self._steady_for - age) if healthy else self._delay)
         return False
+
+    def _age(self, number: int) -> tuple[str, float]:
+        """Which run of the instance this is, and for how many seconds it has been active."""
+        properties = ("InvocationID", "ActiveEnterTimestampMonotonic")
+        out = self._run("systemctl", "show", *(f"--property={name}" for name in properties), "--", self._unit(number))[1]
+        shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+        since = int(shown.get(properties[1]) or 0)
+        return shown.get(properties[0], ""), time.clock_gettime(time.CLOCK_MONOTONIC) - since / 1e6 if since else 0.0
 
     def _log(self, number: int) -> str:
         """Its last lines."""
@@ -207,6 +224,7 @@ def main() -> None:
         "first_port": {"type": "int", "default": 0},
         "retries": {"type": "int", "default": 20},
         "delay": {"type": "float", "default": 0.5},
+        "steady_for": {"type": "float", "default": 3},
         "restart": {"type": "int"},
     }
     module = AnsibleModule(argument_spec={**spec, **_backend.SPEC}, **_backend.RULES)

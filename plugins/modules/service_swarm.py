@@ -11,7 +11,8 @@ description:
   - Runs on a manager of the swarm.
   - The swarm itself carries a change out, by the rules that the service has for updates and rollbacks.
     This waits until its tasks are as they are to be.
-  - A task is healthy when the swarm says that it runs, which takes its image's health check into account, and once it has run for 2 seconds.
+  - A task is healthy when the swarm says that it runs, which takes its image's health check into account, and once it has run for
+    O(steady_for) seconds.
   - An exact image is given to the swarm as it is; it is not looked up in a registry to pin its digest.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend, incident.response.containers, incident.response.docker]
@@ -102,8 +103,7 @@ class Service:
     def __init__(self, module: AnsibleModule) -> None:
         given = module.params
         self.docker = _docker.Docker(module, given["docker_host"])
-        self.name, self.timeout, self._begun = given["service"], given["timeout"], time.time()
-        self.trouble = ""
+        self.name, self.timeout, self.steady_for, self.trouble = given["service"], given["timeout"], given["steady_for"], ""
         if self.docker.must("docker", "info", "--format", "{{.Swarm.ControlAvailable}}").strip() != "true":
             raise Refused("This host is no manager of a swarm. Nothing was touched. Name one: hosts in the service catalogue, or -e host=…")
         if not self.docker.inspect("service", [self.name]):
@@ -111,6 +111,7 @@ class Service:
             raise Refused(f"The swarm has no service {self.name}. It has: {', '.join(there) or 'none'}. Nothing was touched.")
         if not {"Replicated", "Global"} & set(self.look()["Spec"]["Mode"]):
             raise Refused(f"{self.name} is a job of the swarm, no service that goes on. Nothing was touched.")
+        self._before = {each["ID"] for each in self.tasks() if _failed(each)}
 
     def look(self) -> dict[str, Any]:
         (found,) = self.docker.inspect("service", [self.name])
@@ -130,10 +131,25 @@ class Service:
 
     def wait(self) -> bool:
         """Until the tasks are as the service is to be, or beyond hope."""
-        return _docker.until(lambda: converged(self.look(), self.tasks(), since=self._begun, now=time.time()), self.timeout)
+        return _docker.until(self._converged, self.timeout)
 
     def healthy(self) -> bool:
-        return bool(converged(self.look(), self.tasks(), since=self._begun, now=time.time()))
+        return bool(self._converged())
+
+    def running(self) -> list[dict[str, Any]]:
+        return running(self.look(), self.tasks(), time.time(), self.steady_for)
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The tasks that failed since this run looked first, the last one last. Those that it met are the evidence of something else."""
+        found = [each for each in self.tasks() if _failed(each) and each["ID"] not in self._before]
+        return sorted(found, key=lambda each: _docker.instant(each["Status"]["Timestamp"]))
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """The tasks that no node takes."""
+        return [each for each in self.tasks() if each["Status"]["State"] == "pending"]
+
+    def _converged(self) -> bool | None:
+        return converged(self.look(), self.tasks(), self._before, now=time.time(), steady_for=self.steady_for)
 
 
 class Image:
@@ -203,7 +219,7 @@ class Replicas:
             self._scale(then)
         if self._service.wait() or then <= before:
             return
-        good = len(running(self._service.look(), self._service.tasks(), time.time()))
+        good = len(self._service.running())
         self.missing = f", {then - max(good, before)} did not get there and were taken back"
         self._service.trouble = last_words(self._service)
         self._scale(max(good, before))
@@ -213,27 +229,32 @@ class Replicas:
         self._service.change("scale", "--detach", f"{self._service.name}={count}")
 
 
-def converged(service: dict[str, Any], tasks: list[dict[str, Any]], *, since: float, now: float) -> bool | None:
-    """Whether the tasks are as the service is to be; None where that will be seen. Failures count from `since` on."""
+def converged(
+    service: dict[str, Any], tasks: list[dict[str, Any]], before: set[str], *, now: float, steady_for: float
+) -> bool | None:
+    """Whether the tasks are as the service is to be; None where that will be seen. The failures of `before`, which are ids, don't count."""
     status = (service.get("UpdateStatus") or {}).get("State", "")
     if status in {"paused", "rollback_paused"}:
         return False
     wanted = [each for each in tasks if each["DesiredState"] in {"ready", "running"}]
-    good = running(service, tasks, now)
+    good = running(service, tasks, now, steady_for)
     if status not in {"updating", "rollback_started"} and len(good) == len(wanted) == count_of(service, len(wanted)):
         return True
-    failed = [each for each in tasks if each["Status"]["State"] in {"failed", "rejected"} and _docker.instant(each["CreatedAt"]) >= since]
-    slots = [each.get("Slot") or each.get("NodeID") for each in failed]
+    slots = [each.get("Slot") or each.get("NodeID") for each in tasks if _failed(each) and each["ID"] not in before]
     return False if any(slots.count(slot) >= _docker.CRASHES for slot in slots) else None
 
 
-def running(service: dict[str, Any], tasks: list[dict[str, Any]], now: float) -> list[dict[str, Any]]:
-    """The tasks that run the service's image, and have for a while. `now` in seconds since 1970."""
+def running(service: dict[str, Any], tasks: list[dict[str, Any]], now: float, steady_for: float) -> list[dict[str, Any]]:
+    """The tasks that run the service's image, and have for that long. `now` in seconds since 1970."""
     return [
         each for each in tasks
         if each["DesiredState"] == each["Status"]["State"] == "running" and image_of(each["Spec"]) == image_of(service["Spec"])
-        and now - _docker.instant(each["Status"]["Timestamp"]) >= _docker.SETTLED
+        and now - _docker.instant(each["Status"]["Timestamp"]) >= steady_for
     ]  # fmt: skip
+
+
+def _failed(task: dict[str, Any]) -> bool:
+    return task["Status"]["State"] in {"failed", "rejected"}
 
 
 def count_of(service: dict[str, Any], everywhere: int) -> int:
@@ -260,9 +281,8 @@ def with_tag(image: str, tag: str) -> str:
 
 
 def last_words(service: Service) -> str:
-    """What the swarm says of the tasks that failed last, and what they said themselves."""
-    failed = [each for each in service.tasks() if each["Status"]["State"] in {"failed", "rejected", "pending"}]
-    failed.sort(key=lambda each: _docker.instant(each["Status"]["Timestamp"]))
+    """What the swarm says of the tasks that have failed since, and what they said themselves."""
+    failed = service.failures() + service.waiting()
     said = [(each["ID"], each["Status"]) for each in failed[-3:]]
     words = [f"task {task[:12]} {status['State']}: {status.get('Err') or status.get('Message', '')}" for task, status in said]
     logs = [service.docker.run("docker", "service", "logs", "--raw", "--tail", "10", each["ID"]) for each in failed[-1:]]
@@ -271,8 +291,7 @@ def last_words(service: Service) -> str:
 
 def seen(service: Service, result: dict[str, Any], missing: str) -> dict[str, Any]:
     """The result, with what incident.response.service_health would say."""
-    found, tasks = service.look(), service.tasks()
-    good, healthy = running(found, tasks, time.time()), service.healthy()
+    found, good, healthy = service.look(), service.running(), service.healthy()
     status = found.get("UpdateStatus") or {}
     words = f"{len(good)} of {count_of(found, len(good))} tasks run {image_of(found['Spec']).partition('@')[0]}{missing}"
     words += f", {status['State']}: {status.get('Message', '')}" if status.get("State") in {"paused", "rollback_paused"} else ""

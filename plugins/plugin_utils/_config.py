@@ -93,7 +93,8 @@ def service(config: Mapping[str, Any], called: str) -> dict[str, Any]:
     settings["checks"] = {
         "unit": settings["unit"] if backend in {"systemd", "instances"} else "",
         "command": health.get("command") or settings["commands"].get("status", []),
-        **{key: health[key] for key in ("http", "tcp", "retries", "delay", "passes")},
+        "identity": settings["commands"].get("identity", []) if backend == "command" else [],
+        **{key: health[key] for key in ("http", "tcp", "retries", "delay", "passes", "steady_for")},
     }
     return settings
 

@@ -10,7 +10,7 @@ from ansible_collections.incident.response.plugins.module_utils._core import red
 from ansible_collections.incident.response.plugins.module_utils._core.redact import MASK, redact
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import IllegalTransition, Status, steps
-from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, judge, worst
+from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, judge, replaced, worst
 
 KEY = b"k" * 32
 
@@ -59,14 +59,37 @@ def test_skipped_stages_are_listed_and_steps_back_are_refused() -> None:
         (False, True, True, Verdict.WORKED),
         (True, True, True, Verdict.WORKED),
         (True, True, False, Verdict.NO_EFFECT),
+        (True, True, None, Verdict.UNKNOWN),
+        (None, True, None, Verdict.UNKNOWN),
+        (None, True, True, Verdict.WORKED),
+        (False, True, None, Verdict.WORKED),
         (False, False, True, Verdict.NO_EFFECT),
         (True, False, True, Verdict.MADE_WORSE),
         (None, False, True, Verdict.UNKNOWN),
         (True, None, True, Verdict.UNKNOWN),
     ],
 )
-def test_the_verdict_comes_from_health_before_and_after(before: bool | None, after: bool | None, acted: bool, verdict: Verdict) -> None:
+def test_the_verdict_comes_from_health_before_and_after(before: bool | None, after: bool | None, acted: bool | None, verdict: Verdict) -> None:
     assert judge(before=before, after=after, acted=acted) is verdict
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "stopped", "found"),
+    [
+        ({"instance": "a"}, {"instance": "b"}, False, True),
+        ({"instance": "a"}, {"instance": "a"}, True, False),
+        ({"instance": "a b"}, {"instance": "b c"}, False, False),
+        ({"instance": "a"}, {"instance": ""}, False, None),
+        ({"instance": "", "listener": "1@5"}, {"listener": "2@9"}, False, True),
+        ({"listener": "1@5"}, {"listener": "1@5"}, True, None),
+        ({"listener": "1@5"}, {}, True, True),
+        ({}, {}, False, None),
+    ],
+)
+def test_another_process_is_a_proof_and_the_same_listener_is_none(
+    before: dict[str, str], after: dict[str, str], stopped: bool, found: bool | None
+) -> None:
+    assert replaced(before, after, stopped=stopped) is found
 
 
 def test_the_verdict_of_a_run_is_that_of_its_worst_host() -> None:

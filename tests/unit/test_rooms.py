@@ -23,6 +23,7 @@ MAY = {
     "module_utils/_libraries.py": set(),
     "module_utils/_web.py": set(),
     "module_utils/_nginx.py": set(),
+    "module_utils/_identity.py": set(),
     "module_utils/_docker.py": {"module_utils._backend"},
     "module_utils/_journal": {"module_utils._core", "module_utils._ports", "module_utils._state", "module_utils._journal"},
     "module_utils/_http.py": {"module_utils._core", "module_utils._libraries"},

@@ -49,6 +49,11 @@ def pods_of(pods: Iterable[Thing], digest: str) -> list[Thing]:
     ]  # fmt: skip
 
 
+def starts(pods: Iterable[Thing]) -> dict[str, int]:
+    """How often the containers of each pod were started anew."""
+    return {each["metadata"]["name"]: sum(int(one.get("restartCount") or 0) for one in _containers(each)) for each in pods}
+
+
 def health(deployment: Thing, pods: Sequence[Thing], what: str, missing: str = "") -> dict[str, Any]:
     """What incident.response.service_health would say. `pods`: those with its template; `what`: their image."""
     status, wanted, healthy = deployment.get("status") or {}, replicas(deployment), complete(deployment)

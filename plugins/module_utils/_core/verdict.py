@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class Verdict(StrEnum):
@@ -24,15 +25,44 @@ def judge(*, before: bool | None, after: bool | None, acted: bool | None) -> Ver
     """Judge one host. Each argument is None where it could not be found out.
 
     `before` and `after` say whether the service was healthy; `acted` whether the change is proved to
-    have happened (a new main process, say), never whether a command returned 0.
+    have happened (a new main process, say), never whether a command returned 0. That it was down and is
+    healthy is a proof, too; that it was healthy and still is proves nothing.
     """
     if after is None:
         return Verdict.UNKNOWN
     if after:
-        return Verdict.NO_EFFECT if before and acted is False else Verdict.WORKED
+        if acted or before is False:
+            return Verdict.WORKED
+        return Verdict.UNKNOWN if acted is None else Verdict.NO_EFFECT
     if before is None:
         return Verdict.UNKNOWN
     return Verdict.MADE_WORSE if before else Verdict.NO_EFFECT
+
+
+def replaced(before: Mapping[str, Any], after: Mapping[str, Any], *, stopped: bool = False) -> bool | None:
+    """Whether others run than before; None where nothing tells. Each is what incident.response.service_health says.
+
+    `stopped`: between the two its own status said that it didn't run. Who listens on its port counts for more, since a status may
+    go by a file that the process has not; but the same listener may only stand before the service, as a web server does.
+    """
+    for name in ("instance", "listener"):
+        old, new = (set(str(each.get(name) or "").split()) for each in (before, after))
+        if old and new:
+            return True if not old & new else False if name == "instance" else None
+    return True if stopped else None
+
+
+def unproved(before: Mapping[str, Any], after: Mapping[str, Any], acted: bool | None) -> str:
+    """Why what is healthy before and after is no proof, and what to do next."""
+    if acted is False:
+        return f"it is healthy, and it is the same as before ({after.get('instance')}): nothing was restarted"
+    who = str(after.get("listener") or "")
+    why = f"the same process listens on its port ({who})" if who and who == before.get("listener") else "nothing tells one start of it from another"
+    was = "it was healthy before, too" if before.get("healthy") else "how it was before isn't known"
+    return (
+        f"it is healthy, but nothing proves a restart: {was}, and {why}. Look at when its process began: ps -eo pid,lstart,args. "
+        "To have it proved, name what tells: commands.identity in the service catalogue, as in [cat, /run/api.pid]"
+    )
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions, half_way
+from ansible_collections.incident.response.plugins.module_utils._core.action import Action, Change, actions, gone_back, half_way
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._ports import Lease
@@ -19,6 +19,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._action import C
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, machine, started
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
+_ROLLBACK = "incident.response.service_rollback"
 _BACK = 10
 """How many incidents of the service are looked through for hosts that were left half-way."""
 
@@ -41,6 +42,7 @@ class ActionModule(ControllerAction):
                 self._record(folder, run, service, variables, kind)
             held = self._lock(folder, run, service, expires)
             interrupted = self._interrupted(folder, service, kind)
+            gone = self._gone_back(folder, service, kind, variables) if params["relative"] else {}
         except (OSError, sqlite3.Error, ValueError) as error:
             self._display.warning(
                 f"incident.response: RECORDING IS DEGRADED: the journal can't be used, so nobody else is kept from acting on {service}: {error}"
@@ -50,6 +52,8 @@ class ActionModule(ControllerAction):
             raise Refused(_held(service, held))
         if interrupted and params["relative"]:
             raise Refused(_half_way(service, interrupted))
+        if gone:
+            raise Refused(_two_back(service, gone))
         hosts = {host: action.hosts[host].text for host, action in interrupted.items()}
         return {"recorded": recorded, "locked": not self.check, "run": run.name, "interrupted": hosts}
 
@@ -75,6 +79,14 @@ class ActionModule(ControllerAction):
         with self.journal(folder, timeout=2) as journal:
             incidents = journal.of_service(service, drill=bool(kind))[:_BACK]
             return half_way([each for each in actions(journal.entries(incident)) if each.service == service] for incident in incidents)
+
+    def _gone_back(self, folder: Path, service: str, kind: Drill, variables: dict[str, Any]) -> dict[str, tuple[Action, Change]]:
+        """The hosts of this run which, in the incident that is open, went back already."""
+        asked = str(variables.get("incident") or self.options["incident"] or "")
+        with self.journal(folder, timeout=2) as journal:
+            there = (journal.find(asked) if asked else None) or journal.open_for(service, drill=bool(kind))
+            known = [each for each in actions(journal.entries(there)) if each.service == service] if there else []
+        return gone_back((each for each in known if each.role == _ROLLBACK), variables.get("ansible_play_hosts_all", []))
 
     def _record(self, folder: Path, run: _run.Run, service: str, variables: dict[str, Any], kind: Drill) -> None:
         """Without the callback: the start now, the verdict by `action_verdict`, the end by the courier."""
@@ -102,6 +114,15 @@ def _half_way(service: str, interrupted: dict[str, Action]) -> str:
     return (
         f"The last {last.name} of {service}, run {last.run}, was interrupted, so what is the previous version now can't be told: {hosts}. "
         f"Nothing was touched. Name the exact version to go to, or undo it: ansible-playbook incident.response.undo -e action={last.run}"
+    )
+
+
+def _two_back(service: str, gone: dict[str, tuple[Action, Change]]) -> str:
+    last = max((action for action, dummy in gone.values()), key=lambda each: each.at)
+    hosts = "; ".join(f"{host} went from {change.text}" for host, (dummy, change) in gone.items())
+    return (
+        f"{service} went back in this incident already, so previous would go two back: {hosts} (run {last.run}). Nothing was touched. "
+        f"Name the exact version to go to: -e version=… Or undo that: ansible-playbook incident.response.undo -e action={last.run}"
     )
 
 

@@ -20,7 +20,7 @@ options:
   relative:
     description:
       - Whether what is asked for depends on what is there, as V(previous) does.
-      - Then it is refused after an action that was interrupted.
+      - Then it is refused after an action that was interrupted, and where the same incident has taken one of these hosts back already.
     type: bool
     default: false
 attributes:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from deployments import HOSTS, ROLLBACK
+from deployments import HOSTS, MIDDLE, NEW, OLD, ROLLBACK, Deployed
 from sites import Site
 
 INSTANTS = ("20261101100000", "20261110100000", "20261120100000")
@@ -83,3 +83,20 @@ def test_doubt_refuses_and_lists_what_there_is(tmp_path: Path, full: bool, says:
     assert says in output
     assert f"Nothing was touched. Name the exact version: -e version=… There are {INSTANTS[0]} (1970-01-01 00:00 UTC)" in output
     assert folders.current() == INSTANTS[2]
+
+
+def test_a_second_previous_in_one_incident_is_refused_since_it_goes_two_back(deployed: Deployed) -> None:
+    assert deployed.rollback("-e", f"host={HOSTS[0]}")[0] == 0
+    first = deployed.last_run()
+    code, output = deployed.rollback("-e", f"host={HOSTS[1]}")  # another host: for it this is the first
+    assert code == 0, output
+    code, output = deployed.rollback()
+    assert code != 0
+    assert f"api went back in this incident already, so previous would go two back: {HOSTS[0]} went from {NEW} to {MIDDLE}" in output
+    assert "Nothing was touched. Name the exact version to go to" in output
+    assert deployed.current() == [f"releases/{MIDDLE}"] * 2
+    assert deployed.rollback("-e", f"version={OLD} host={HOSTS[1]}")[0] == 0
+    assert deployed.undo("-e", f"action={first}")[0] == 0
+    code, output = deployed.rollback("-e", f"host={HOSTS[0]}")
+    assert code == 0, output
+    assert deployed.current() == [f"releases/{MIDDLE}", f"releases/{OLD}"]

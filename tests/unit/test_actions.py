@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.incident.response.plugins.module_utils._core.action import actions, half_way
+from ansible_collections.incident.response.plugins.module_utils._core.action import actions, gone_back, half_way
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
 
 AT = "2025-11-10T10:00:00Z"
@@ -55,3 +55,28 @@ def test_a_run_that_was_refused_after_its_plan_left_no_host_half_way() -> None:
     ]  # fmt: skip
     assert half_way([actions(refused)]) == {}
     assert not any(change.undoable() for change in actions(refused)[0].hosts.values())
+
+
+def moved(run: str, *hosts: str, to: int, before: int) -> list[Entry]:
+    """A whole action that took these hosts from one version to another."""
+    about = {"name": "rollback", "service": "api", "role": "r", "backend": "release", "actor": "alice"}
+    states = {host: {"before": {"v": before}, "wanted": {"v": to}} for host in hosts}
+    return [Entry("task", AT, run=run, data={"plan": {**about, "hosts": states}}), *(told(run, host, left={"v": to}) for host in hosts), over(run)]
+
+
+def test_who_went_back_already_is_known_until_that_is_undone() -> None:
+    back = moved("a", "h1", "h2", to=2, before=3)
+    assert set(gone_back(actions(back), ["h1", "h3"])) == {"h1"}
+    assert gone_back(actions(back + moved("b", "h1", "h2", to=3, before=2)), ["h1", "h2"]) == {}
+    assert gone_back(actions(moved("a", "h1", to=3, before=3)), ["h1"]) == {}
+    assert gone_back(actions([plan("a", "api", "h1"), told("a", "h1", left={"v": 2}), over("a")]), ["h1"]) == {}  # it was put back
+    twice = gone_back(actions(back + moved("b", "h1", to=1, before=2)), ["h1", "h2"])
+    assert {host: action.run for host, (action, dummy) in twice.items()} == {"h1": "b", "h2": "a"}
+
+
+def test_a_killed_action_that_was_healed_is_one_back_or_none() -> None:
+    killed = [plan("a", "api", "h1"), told("a", "h1"), over("a")]
+    assert gone_back(actions(killed + moved("b", "h1", to=2, before=1)), ["h1"]) == {}
+    assert gone_back(actions(killed + moved("b", "h1", to=2, before=2)), ["h1"]) == {}
+    healed = gone_back(actions(killed + moved("b", "h1", to=1, before=1)), ["h1"])
+    assert healed["h1"][0].run == "a"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,26 @@ def half_way(incidents: Iterable[Iterable[Action]]) -> dict[str, Action]:
                 if change.touched:
                     last.setdefault(host, action)
     return {host: action for host, action in last.items() if host in action.interrupted()}
+
+
+def gone_back(known: Iterable[Action], hosts: Collection[str]) -> dict[str, tuple[Action, Change]]:
+    """Which of the hosts are already at another version than at the first of these actions, oldest first; with the one that took them there.
+
+    For these the previous version is the one before the version that somebody went back to: two back, where one was meant.
+    """
+    began: dict[str, State] = {}
+    moved: dict[str, tuple[Action, Change]] = {}
+    for action in known:
+        for host, change in action.hosts.items():
+            if host not in hosts or not change.touched:
+                continue
+            began.setdefault(host, change.before)
+            if change.undoable():
+                moved[host] = action, change
+            if change.after == began[host]:
+                del began[host]
+                moved.pop(host, None)
+    return moved
 
 
 def _fold(action: Action, entry: Entry, *, stopped: bool) -> None:

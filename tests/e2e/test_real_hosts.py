@@ -164,3 +164,38 @@ def test_an_alias_of_systemd_is_refused_and_the_name_is_told(site: Site, fleet: 
         fleet.ssh("prod-api-01", "rm /etc/systemd/system/backend.service && systemctl daemon-reload")
     assert code != 0
     assert "backend.service is another name of api.service on prod-api-01. Nothing was touched." in " ".join(output.split())
+
+
+def test_a_host_that_is_switched_off_after_its_own_judgement_is_named(site: Site, fleet: Fleet) -> None:
+    first, second = fleet.hosts[:2]
+    site.environment["ANSIBLE_TIMEOUT"] = "3"
+    fleet.slow(second)
+    process = site.start("-e", "service=api host=api:!balancer max_hosts=2")
+    assert eventually(lambda: "starting" in fleet.ssh(second, "ls /run"), seconds=60)
+    fleet.script("stop", first)
+    try:
+        fleet.ssh(second, "rm -f /run/slow; pkill -KILL -x sleep || true")
+        output, dummy = process.communicate(timeout=120)
+    finally:
+        fleet.script("start", first)
+    assert process.returncode != 0
+    last = site.entries()[-1]["text"]
+    assert "verdict unknown, failed at See that all hosts are as they were judged" in last, output
+    assert f"on {first}" in last
+
+
+def test_a_service_that_crashes_1_5_s_after_each_start_did_not_work(site: Site, fleet: Fleet) -> None:
+    """systemd starts it again at once (Restart=always), so that each look finds it active; `steady_for` is the default."""
+    host = fleet.hosts[0]
+    crashes = UNIT.replace("ExecStart=", "Restart=always\nStartLimitIntervalSec=0\nExecStart=/usr/bin/timeout 1.5 ")
+    fleet.ssh(host, "systemctl stop api")
+    fleet.install(host, "api.service", crashes)
+    config = site.folder / "config.yml"
+    config.write_text("services: {api: {hosts: api, health: {retries: 3}}}\n")
+    site.environment["INCIDENT_CONFIG"] = str(config)
+    code, output = site.run("-e", f"service=api host={host}")
+    fleet.ssh(host, "systemctl stop api")
+    assert code != 0
+    words = " ".join(output.split())
+    assert "healthy at times, but not 2 looks in a row over 3 s: it was started anew" in words
+    assert site.incidents()[0]["runs"][0]["verdict"] == "no_effect"

@@ -191,3 +191,17 @@ def test_a_dry_drill_of_what_is_healthy_ends_well(deployed: Deployed) -> None:
     code, output = deployed.rollback("-e", "drill=dry")
     assert code == 0, output
     assert deployed.current() == [f"releases/{NEW}"] * 2
+
+
+def test_a_host_that_is_lost_after_its_own_judgement_makes_the_run_bad_with_its_name(deployed: Deployed) -> None:
+    """What starts on the second host stops the first, which was judged to be good by then."""
+    second = f"[ $2 = {HOSTS[0]} ] || rm -f ../{HOSTS[0]}/running"
+    deployed.script.write_text(deployed.script.read_text().replace("readlink current > running ;;", f"readlink current > running; {second} ;;"))
+    code, output = deployed.rollback()
+    assert code != 0
+    assert "verdict made_worse: it was good, and is no longer: command ended with 1" in output
+    last = deployed.entries()[-1]["text"]
+    assert "verdict made_worse, failed at" in last
+    assert f"on {HOSTS[0]}" in last
+    assert deployed.incidents()[0]["status"] != "mitigated"
+    assert f"incident.response.undo -e action={deployed.last_run()}" in output

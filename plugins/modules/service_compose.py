@@ -9,7 +9,8 @@ short_description: Look at a service of a compose project, change its version or
 version_added: 0.2.0
 description:
   - Its version is the tag in one line of the project's environment file. That line alone is changed, in one step, and the containers follow.
-  - All versions are images that the host has; none is pulled or built.
+  - All versions are images that the host has; none is pulled or built. V(previous) is the tag before the current one, by its name and by the
+    age of its image; tags that are named otherwise are none, and where it can't be told for sure, it is refused.
   - A container is healthy when its own health check says so, where it has one, and once it has run for O(steady_for) seconds.
   - Works with C(docker compose) and with the older C(docker-compose).
 author: Contributors to incident.response (@incident-response)
@@ -119,6 +120,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.incident.response.plugins.module_utils import _backend, _docker
 from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
+from ansible_collections.incident.response.plugins.module_utils._core import release
 
 _ANY = "incident-response-any-tag"
 
@@ -223,16 +225,18 @@ class Tag:
         self._project.wait()
 
     def _before(self, tag: str, there: dict[str, float]) -> str:
-        """The newest tag whose image is older than this one's."""
+        """The tag before this one, by the age of its image and by its name. In doubt there is none."""
         if tag not in there:
             raise Refused(
                 f"What was there before {self._image(tag)} can't be told, since this host doesn't have that image. "
                 f"Name the exact version. It has {_some(list(there))}. Nothing was touched."
             )
-        older = [each for each, built in there.items() if built < there[tag]]
-        if not older:
+        if min(there.values()) == there[tag]:
             raise Refused(f"This host has no image older than {self._image(tag)}. It has {_some(list(there))}. Nothing was touched.")
-        return older[-1]
+        try:
+            return previous(tag, there)
+        except release.Doubt as why:
+            raise Refused(f"{why}. It has {_some(list(there))}, oldest first. Nothing was touched. Name the exact version: -e version=…") from None
 
     def _built(self) -> dict[str, float]:
         """When the image of each tag that this host has was built, oldest first."""
@@ -316,6 +320,24 @@ def healthy(container: dict[str, Any], now: float, steady_for: float) -> bool | 
     if check in {"healthy", "none"} and now - _docker.instant(state["StartedAt"]) >= steady_for:
         return True
     return False if crashes else None
+
+
+def previous(tag: str, built: dict[str, float]) -> str:
+    """The tag before this one; `built` is when the image of each was, in seconds since 1970. Raises Doubt.
+
+    A tag that has no order, as `latest`, goes by another one of the same image. Of an older image that has several, the one counts that is
+    named as this one is.
+    """
+    names = [tag, *(each for each in built if each != tag and built[each] == built[tag])]
+    name = next((each for each in names if release.pattern(each)[0]), tag)
+    form = release.pattern(name)[0]
+    older = {at: each for each, at in sorted(built.items(), key=lambda each: release.pattern(each[0])[0] == form) if at < built[tag]}
+    releases = [release.Release(each, at) for at, each in older.items()]
+    found = release.previous(release.Release(name, built[tag]), releases)
+    younger = [each.name for each in releases if each.made > found.made and release.is_older(each.name, name)]
+    if younger:
+        raise release.Doubt(f"Before {name} comes {found.name} by its name, and {younger[-1]} by the age of its image")
+    return found.name
 
 
 def image_in(config: str, service: str) -> str:

@@ -8,7 +8,7 @@ module: service_package
 short_description: Look at the version of a Debian package, and install another
 version_added: 0.2.0
 description:
-  - V(previous) is the version that dpkg's own log says was there before.
+  - V(previous) is the version that dpkg's own log says was there before, and that is older.
   - A version that apt can't install, and a package on hold or pinned to another version, are refused before anything is touched.
   - Configuration files that were changed on the host are kept.
 author: Contributors to incident.response (@incident-response)
@@ -83,7 +83,7 @@ class Package:
             found = self._before(current)
             if not found:
                 raise Refused(
-                    f"{_LOG} knows of no version of {self._package} before {current}. To be had {_some(self._available())}. "
+                    f"{_LOG} knows of no older version of {self._package} before {current}. To be had {_some(self._available())}. "
                     "Nothing was touched. Name one: -e version=…"
                 )
             version, words = found[0], f" (installed {found[1]} until {found[2]})"
@@ -106,16 +106,19 @@ class Package:
         return answer
 
     def _before(self, current: str) -> tuple[str, str, str] | None:
-        """The version that the current one replaced, when that was installed, and when it was replaced."""
+        """The older version that the current one replaced, when that was installed, and when it was replaced."""
         since: dict[str, str] = {}
-        found = None
+        found, newer = None, set[str]()
         for line in _history():
             words = line.split()
             if len(words) < 6 or words[2] not in {"upgrade", "install"} or words[3].partition(":")[0] != self._package:
                 continue
             at, old, new = f"{words[0]} {words[1]}", words[4], words[5]
-            if new == current and old not in {"<none>", current}:
-                found = old, since.get(old, "at an unknown time"), at
+            if new == current and old not in {"<none>", current, *newer}:
+                if self._run("dpkg", "--compare-versions", old, "lt", current)[0]:
+                    newer.add(old)  # a rollback brought the current one back: that is not the way to go
+                else:
+                    found = old, since.get(old, "at an unknown time"), at
             since[new] = at
         return found
 

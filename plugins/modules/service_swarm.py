@@ -13,7 +13,9 @@ description:
     This waits until its tasks are as they are to be.
   - A task is healthy when the swarm says that it runs, which takes its image's health check into account, and once it has run for
     O(steady_for) seconds.
-  - An exact image is given to the swarm as it is; it is not looked up in a registry to pin its digest.
+  - An exact image is given to the swarm as it is; it is not looked up in a registry to pin its digest. One that this manager doesn't have, that no
+    task ran of late, and that its registry doesn't know or can't be asked for, is refused.
+  - V(previous) is the image that the swarm knows from before the last change. A newer one is refused.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend, incident.response.containers, incident.response.docker]
 options:
@@ -80,6 +82,10 @@ evidence:
   description: What the swarm says of the tasks that failed, and their last lines.
   type: str
   returned: success
+out:
+  description: How much of the service, in per cent, is out while its tasks are replaced.
+  type: int
+  returned: success
 memory_left:
   description: MiB of memory of all nodes that take tasks. What is reserved there, the swarm itself knows.
   type: int
@@ -93,6 +99,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.incident.response.plugins.module_utils import _backend, _docker
 from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
+from ansible_collections.incident.response.plugins.module_utils._core import release
 
 _GRACE = 10 * 10**9  # nanoseconds until a task is killed, where a spec doesn't say
 
@@ -167,9 +174,11 @@ class Image:
 
     def resolve(self, version: str, now: State) -> tuple[State, str]:
         image = self._previous(now["image"]) if version == "previous" else with_tag(now["image"], version)
+        if image != now["image"]:
+            self._refuse_missing(image)
         if image != now["image"] and not self._module.params["force_migrations"]:
             _backend.check_migrations(Path("/", self._module.params["migration_marker"]))
-        return {"image": image}, self._service.docker.about_image(image)
+        return {"image": image}, self._service.docker.about_image(image) + self._risk(image)
 
     def change(self, wanted: State) -> None:
         image, found = str(wanted["image"]), self._service.look()
@@ -190,7 +199,46 @@ class Image:
                 f"The swarm doesn't know what {self._service.name} was before {now}: {why}. Nothing was touched. Name the exact version"
                 + (f"; of late its tasks ran {', '.join(ran)}" if ran else "")
             )
+        if self._is_newer(image, now):
+            raise Refused(
+                f"What {self._service.name} was before {now} is {image}, which is newer: somebody has gone back already. Nothing was touched. "
+                "Name the exact version: -e version=…"
+            )
         return image
+
+    def _is_newer(self, image: str, now: str) -> bool:
+        """By the tags, where these have an order; else by when the images were built, where this host has them; else by the last change."""
+        (form, place), (form_now, place_now) = (release.pattern(tag_of(each)) for each in (image, now))
+        if form == form_now and place and place_now and place != place_now:
+            return bool(place > place_now)
+        built = [[_docker.instant(each["Created"]) for each in self._service.docker.inspect("image", [name])] for name in (image, now)]
+        if all(built):
+            return built[0] > built[1]
+        return str((self._service.look().get("UpdateStatus") or {}).get("State", "")).startswith("rollback_")
+
+    def _refuse_missing(self, image: str) -> None:
+        """Raises Refused where nobody is known to have the image: its tasks would be rejected one after the other."""
+        docker = self._service.docker
+        if docker.inspect("image", [image]) or image in {image_of(each["Spec"]) for each in self._service.tasks() if not _failed(each)}:
+            return
+        code, dummy, why = docker.run("docker", "manifest", "inspect", image)
+        if code:
+            last = "".join(why.strip().splitlines()[-1:])[:200]
+            raise Refused(
+                f"Nobody is known to have the image {image}: not this manager, no task of late ran it, and its registry says: {last}. "
+                "Nothing was touched. Check the tag; if another node has it, pull or build it here, too: docker pull"
+            )
+
+    def _risk(self, image: str) -> str:
+        """What a bad image does to requests, where nothing but its health check would keep it from them."""
+        spec = self._service.look()["Spec"]
+        check = spec["TaskTemplate"]["ContainerSpec"].get("Healthcheck")
+        images = [] if check else self._service.docker.inspect("image", [image])
+        known = check or next((each["Config"].get("Healthcheck") or {} for each in images), None)
+        if known and (known.get("Test") or ["NONE"]) != ["NONE"]:
+            return ""
+        what = "has no health check" if known is not None else "may have no health check, since this host doesn't know it"
+        return f"; it {what}: if it is bad, requests are lost, as the swarm gives it them as soon as it runs ({order_of(spec)})"
 
 
 class Replicas:
@@ -274,6 +322,22 @@ def but_for_image(spec: dict[str, Any]) -> dict[str, Any]:
     return {**spec, "TaskTemplate": {**spec["TaskTemplate"], "ContainerSpec": container}}
 
 
+def tag_of(image: str) -> str:
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+
+
+def order_of(spec: dict[str, Any]) -> str:
+    """In which order an update replaces a task. Docker's own is to stop the old one first."""
+    return str((spec.get("UpdateConfig") or {}).get("Order") or "stop-first")
+
+
+def out(service: dict[str, Any]) -> int:
+    """How many of its tasks, in per cent, are missing while they are replaced."""
+    config, count = service["Spec"].get("UpdateConfig") or {}, count_of(service, 1)
+    at_once = int(config.get("Parallelism", 1)) or count  # 0 is all
+    return 0 if order_of(service["Spec"]) == "start-first" else min(100, at_once * 100 // max(1, count))
+
+
 def with_tag(image: str, tag: str) -> str:
     """The same image with another tag and no digest."""
     repository, colon, last = image.partition("@")[0].rpartition(":")
@@ -296,7 +360,7 @@ def seen(service: Service, result: dict[str, Any], missing: str) -> dict[str, An
     words = f"{len(good)} of {count_of(found, len(good))} tasks run {image_of(found['Spec']).partition('@')[0]}{missing}"
     words += f", {status['State']}: {status.get('Message', '')}" if status.get("State") in {"paused", "rollback_paused"} else ""
     return {
-        **result, "healthy": healthy, "exists": True, "detail": words, "memory_left": service.memory(),
+        **result, "healthy": healthy, "exists": True, "out": out(found), "detail": words, "memory_left": service.memory(),
         "evidence": service.trouble or ("" if healthy else last_words(service)), "instance": " ".join(sorted(each["ID"] for each in good)),
     }  # fmt: skip
 

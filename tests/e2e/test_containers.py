@@ -319,6 +319,32 @@ def test_a_swarm_goes_back_and_undo_comes_back(swarm: Swarm) -> None:
     assert code != 0
     assert swarm.runs_now() == ["1.1", "2", "2"]
     assert "verdict made_worse" in output or "Nothing was touched" in output
+    assert "it has no health check: if it is bad, requests are lost" in flat(output)
+    assert "version 0.9 finds no database" in output
+
+    (swarm.folder / "shared" / "seats").write_text("0")  # what follows fails for another reason
+    code, output = swarm.run("-e", "service=api replicas=3", playbook=SCALE)
+    assert code != 0
+    assert "the database takes no more connections" in output
+    assert "version 0.9" not in output
+
+
+def test_a_swarm_is_not_told_to_run_what_nobody_has(swarm: Swarm) -> None:
+    before = swarm.runs_now()
+    code, output = swarm.run("-e", "app=api version=9.9", playbook=ROLLBACK)
+    assert code != 0
+    assert f"Nobody is known to have the image {REPOSITORY}:9.9: not this manager, no task of late ran it, and its registry says: " in flat(output)
+    assert "Nothing was touched" in flat(output)
+    assert swarm.runs_now() == before
+
+
+def test_a_swarm_that_somebody_took_back_does_not_go_forward_again(swarm: Swarm) -> None:
+    swarm.engine.docker("service", "rollback", "--quiet", swarm.service)
+    assert swarm.runs_now()[0] == "1.0"
+    code, output = swarm.run("-e", "app=api version=previous", playbook=ROLLBACK)
+    assert code != 0
+    assert f"was before {REPOSITORY}:1.0 is {REPOSITORY}:1.1, which is newer: somebody has gone back already. Nothing was touched" in flat(output)
+    assert swarm.runs_now()[0] == "1.0"
 
 
 def test_a_swarm_gives_as_many_as_were_asked_for_and_undo_takes_them_away(swarm: Swarm) -> None:

@@ -74,6 +74,16 @@ def test_previous_says_something_else(templates: list[dict[str, Any]], number: i
     assert versions.previous(found[0], found, "").number == number
 
 
+def test_previous_is_never_what_somebody_has_gone_back_from() -> None:
+    """After a rollback from 3 to 2, that one has the number 4, and 3 is still there."""
+    first, second, third = (replica_set(number, template(f"a:{number}")) for number in (1, 2, 3))
+    for day, each in enumerate((first, second, third), 1):
+        each["metadata"]["creationTimestamp"] = f"2025-11-0{day}T10:00:00Z"
+    second["metadata"]["annotations"][REVISION] = "4"
+    found = versions.revisions(deployment(template("a:2")), [first, second, third])
+    assert versions.previous(found[0], found, "").number == 1
+
+
 def test_without_a_previous_one_it_is_refused_with_what_is_there() -> None:
     found = known(template("a:2"), template("a:2", {RESTARTED: "t"}))
     with pytest.raises(NoWay, match=r"no ReplicaSet before revision 2 with another pod template. It has a:2 \(revision 2\), a:2 \(revision 1\)"):

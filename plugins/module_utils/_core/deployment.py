@@ -78,9 +78,13 @@ def current(deployment: Thing, known: Sequence[Revision]) -> Revision:
 
 
 def previous(now: Revision, known: Sequence[Revision], container: str) -> Revision:
-    """The newest before it whose template says something else; one that was only restarted says the same. Raises NoWay."""
+    """The newest before it whose template says something else; one that was only restarted says the same. Raises NoWay.
+
+    One that was made later is what somebody has gone back from, however low its number is by now: a rollback gives the old template a new one.
+    """
     for revision in known:
-        if revision.number < now.number and _content(revision.template) != _content(now.template):
+        made_later = revision.created > now.created != ""
+        if revision.number < now.number and not made_later and _content(revision.template) != _content(now.template):
             return revision
     raise NoWay(f"There is no ReplicaSet before revision {now.number} with another pod template. It has {shown(known, container)}")
 

@@ -75,6 +75,12 @@ def pattern(name: str) -> tuple[str, tuple[Any, ...]]:
     return re.sub(r"\d+", "#", name) if numbers else "", tuple(numbers)
 
 
+def is_older(name: str, current: str) -> bool:
+    """Whether both names have one form that has an order, and this is the older one."""
+    (form, place), (now, there) = pattern(name), pattern(current)
+    return form == now and bool(place) and place < there
+
+
 def listed(releases: Iterable[Release]) -> str:
     """The newest of them with their dates, oldest first, for a person who is to choose."""
     ordered = in_order(releases)

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What an emergency action costs beyond the same work in a bare playbook (the folder `bare`), on real hosts, in alternating runs.
 
-Both look once at the health before and once after (the service tells systemd when it is ready, so no look is in vain), take one
-host after the other, and use the same SSH settings and connections that are open already. The wrapped run has all that it has
-by default: callback, journal, lock, plan, verdict, the wait for the record at its end.
+Both look once at the health before, and after it (the service tells systemd when it is ready, so no look is in vain) until it has been
+healthy for 3 seconds, which is the default of `steady_for`; both take one host after the other, and use the same SSH settings and
+connections that are open already. The wrapped run has all that it has by default: callback, journal, lock, plan, verdict, the last look at
+all hosts, the wait for the record at its end.
 
     wrapping.py [--repeats N] [--only TEXT] [--hosts 1,5,20]
 """

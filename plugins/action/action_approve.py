@@ -52,7 +52,7 @@ class ActionModule(ControllerAction):
         if not connection:
             raise approve.NoAnswer("no chat is configured here, so nobody can be asked")
         request = approve.Request(
-            run=self.this_run(folder).name, about=params["about"], plan=params["plan"], text=params["text"], who=came.actor,
+            run=self.this_run(folder, variables).name, about=params["about"], plan=params["plan"], text=params["text"], who=came.actor,
             requester=policy["logins"].get(came.user, came.user) if came.person else "", approvers=policy["approvers"],
             team=config["oncall"]["team"], within=_config.seconds(policy["within"]),
         )  # fmt: skip

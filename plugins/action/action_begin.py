@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -20,6 +21,14 @@ from ansible_collections.incident.response.plugins.plugin_utils._process import 
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
 _ROLLBACK = "incident.response.service_rollback"
+_NOT_ENABLED = (
+    "THE CALLBACK IS NOT ENABLED: only the start and the outcome of this run are recorded. For the whole timeline put callbacks_enabled = "
+    f"{_options.CALLBACK} into ansible.cfg, or into ANSIBLE_CALLBACKS_ENABLED."
+)
+_NOT_RECORDED = (
+    "THIS PLAY IS NOT RECORDED, since it doesn't set incident_action: only the start and the outcome of this action are. For the whole "
+    "timeline set the variables incident_action and incident_service in the play."
+)
 _BACK = 10
 """How many incidents of the service are looked through for hosts that were left half-way."""
 
@@ -33,10 +42,11 @@ class ActionModule(ControllerAction):
         service = params["service"]
         kind = self.drill(variables)
         expires = _config.seconds(_catalogue.for_action()["safety"]["lock_expires"])
-        recorded = _run.current() is not None
+        recorded, name = _run.current() is not None, ""
         try:
             folder = self.folder()
-            run = self.this_run(folder)
+            run = _run.current() or _run.unrecorded(folder, os.getppid(), service)
+            name = run.name
             self._check_incident(folder, kind, variables)
             if not recorded:
                 self._record(folder, run, service, variables, kind)
@@ -47,7 +57,7 @@ class ActionModule(ControllerAction):
             self._display.warning(
                 f"incident.response: RECORDING IS DEGRADED: the journal can't be used, so nobody else is kept from acting on {service}: {error}"
             )
-            return {"recorded": recorded, "locked": False, "interrupted": {}}
+            return {"recorded": recorded, "locked": False, "run": name, "interrupted": {}}
         if held:
             raise Refused(_held(service, held))
         if interrupted and params["relative"]:
@@ -55,7 +65,7 @@ class ActionModule(ControllerAction):
         if gone:
             raise Refused(_two_back(service, gone))
         hosts = {host: action.hosts[host].text for host, action in interrupted.items()}
-        return {"recorded": recorded, "locked": not self.check, "run": run.name, "interrupted": hosts}
+        return {"recorded": recorded, "locked": not self.check, "run": name, "interrupted": hosts}
 
     def _lock(self, folder: Path, run: _run.Run, service: str, expires: float) -> Lease | None:
         now = time.time()
@@ -102,10 +112,7 @@ class ActionModule(ControllerAction):
         )  # fmt: skip
         if _spool.append_shared(folder, run.name, "run_started", first=True, **about):
             _spool.start_courier(folder, run.name, _options.environment(self.options))
-            self._display.warning(
-                "incident.response: THE CALLBACK IS NOT ENABLED: only the start and the outcome of this run are recorded. For the whole timeline "
-                f"put callbacks_enabled = {_options.CALLBACK} into ansible.cfg, or into ANSIBLE_CALLBACKS_ENABLED."
-            )
+            self._display.warning(f"incident.response: {_NOT_RECORDED if _run.listens() else _NOT_ENABLED}")
 
 
 def _half_way(service: str, interrupted: dict[str, Action]) -> str:

@@ -111,7 +111,7 @@ class ActionModule(ControllerAction):
                 if room is None:
                     raise ChatRejected(f"there is no channel #{channel}: make it, and invite the bot")
                 shown = chat_text.marked(redact(text, secret_values(variables)), drill=bool(self.drill(variables)))
-                chat.post(Message(deliver.message_id(self.this_run(self.folder()).name, "plan", found), room.rid, shown))
+                chat.post(Message(deliver.message_id(self.this_run(self.folder(), variables).name, "plan", found), room.rid, shown))
             finally:
                 chat.close()
         except (connect.Misconfigured, ChatError, OSError) as error:

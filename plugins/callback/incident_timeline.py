@@ -93,10 +93,12 @@ options:
     ini: [{section: incident_response, key: drain_timeout}]
 """
 
+import time
 from pathlib import Path
 from typing import Any
 
 from ansible import context
+from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
@@ -108,11 +110,13 @@ from ansible_collections.incident.response.plugins.module_utils._rocketchat impo
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
 from ansible_collections.incident.response.plugins.plugin_utils import _options, _report, _run
 from ansible_collections.incident.response.plugins.plugin_utils._origin import origin
-from ansible_collections.incident.response.plugins.plugin_utils._recording import Recording
+from ansible_collections.incident.response.plugins.plugin_utils._recording import Ended, Recording
 from ansible_collections.incident.response.plugins.plugin_utils._result import will_be_rescued
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 from ansible_collections.incident.response.plugins.plugin_utils._spool import start_courier, status_file, wait
 
+_ABOUT = ("incident_action", "incident_service", "incident", "drill", "incident_drill")
+"""Variables that say to which run a play belongs: plays that differ in one of them are runs of their own."""
 _DRAIN = 2.0
 _DRAIN_IN_CONTAINER = 30.0
 
@@ -138,8 +142,12 @@ class CallbackModule(CallbackBase):
         self._run: Recording | None = None
         self._now: Recording | None = None
         """The run that what happens now belongs to."""
+        self._asked: tuple[str, ...] = ()
+        self._ended: list[Ended] = []
+        """Runs of this playbook that are over, and that nobody was told about yet."""
         self._problems: list[str] = []
         self._settings: dict[str, Any] = {}
+        _run.listen()
 
     def _guarded(self, step: Any, *args: Any) -> None:
         """A broken recorder never stops the action: it says so, loudly, and the play goes on."""
@@ -190,7 +198,7 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         if self._now:
-            self._guarded(self._now.outcome, result, "unreachable")
+            self._guarded(self._now.outcome, result, "ignored" if result._task.ignore_unreachable else "unreachable")
 
     def v2_runner_on_skipped(self, result: Any) -> None:
         if self._now:
@@ -203,49 +211,78 @@ class CallbackModule(CallbackBase):
         if self._now:
             self._guarded(self._now.outcome, result, "retry")
 
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        if self._now:
+            self._guarded(self._now.no_hosts)
+
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        if self._run:
-            self._guarded(self._end, stats)
-            _run.end()
+        """The end of a playbook; another may follow."""
+        self._guarded(self._close)
+        self._guarded(self._report)
 
     # What they record
 
     def _play_start(self, play: Any) -> None:
+        self._now = None
+        _run.pause()
         manager = play.get_variable_manager()
-        recorded = "incident_action" in play.get_vars() or "incident_action" in manager.extra_vars
-        if recorded and not self._run:
-            self._begin(manager.get_vars(play=play), play.get_loader())
-        self._now = self._run if recorded else None
-        if self._now:
-            self._now.play_start(play)
+        if "incident_action" not in play.get_vars() and "incident_action" not in manager.extra_vars:
+            if self._run:
+                self._run.pause()
+            return
+        if not (self._run and self._run.goes_on(play)):
+            self._look(play, manager.get_vars(play=play))
+        if self._run:
+            self._run.play_start(play)
+            self._now = self._run
+            _run.record(self._run.run)
 
-    def _begin(self, variables: dict[str, Any], loader: Any) -> None:
-        templar = Templar(loader=loader, variables=variables)
-        action = str(templar.template(variables["incident_action"]))
-        service = str(templar.template(variables.get("incident_service", "")))
+    def _look(self, play: Any, variables: dict[str, Any]) -> None:
+        """Go on with the run that is open, if the play belongs to it; else begin another."""
+        self._problems = []
+        templar = Templar(loader=play.get_loader(), variables=variables)
+        asked = tuple(self._templated(templar, name, variables.get(name, "")) for name in _ABOUT)
+        again = play.get_vars().get("action_play") == "prepare" or (self._run is not None and self._run.has_had(play))
+        if self._run and asked == self._asked and not again:
+            return
+        self._guarded(self._close)
+        self._asked = asked
+        self._begin(templar, variables)
+
+    def _templated(self, templar: Templar, name: str, value: Any) -> str:
+        """A variable that says which run it is. What can't be worked out costs the run its incident, and not its recording."""
+        try:
+            return str(templar.template(value))
+        except AnsibleError as error:
+            self._problems.append(f"{name} can't be worked out: {redact(str(error))}")
+            return ""
+
+    def _begin(self, templar: Templar, variables: dict[str, Any]) -> None:
+        action, service, dummy, given, dummy = self._asked
         self._settings = _options.settings()
         came = origin(variables, self._playbook_dir)
-        kind = self._drill(templar.template(variables.get("drill", variables.get("incident_drill", ""))))
+        kind = self._drill(given or self._asked[4])
         check = bool(context.CLIARGS.get("check")) or boolean(templar.template(variables.get("plan", False)), strict=False)
         folder = self._state_folder()
         run = _run.begin(folder)
-        self._run = Recording(run, check=check)
+        shown = f"{action} of {cut(redact(service), 200) or 'no service'}"
+        recording = Recording(run, shown, check=check)
         about = _run.start(
             run, came, variables, action=action, service=service, known=secret_values(variables), recorder="callback", check=check,
             chat=self._chat_is_configured(), incident=self._settings["incident"], drill=str(kind),
             **_options.facts(),
         )  # fmt: skip
-        self._run.spool.append("run_started", sync=True, **about)
-        shown = cut(redact(service), 200) or "no service"
+        recording.spool.append("run_started", sync=True, **about)
+        self._run = recording
         if kind:
             self._display.display(f"incident.response: THIS IS A DRILL{': nothing is changed' if kind is Drill.DRY else ''}", stderr=True)
-        self._display.display(f"incident.response: recording {action} of {shown} (run {run.name})", stderr=True)
+        self._display.display(f"incident.response: recording {shown} (run {run.name})", stderr=True)
         _options.say()
         try:
             start_courier(folder, run.name, _options.environment(self._settings))
         except OSError as error:
             self._problems.append(f"the courier can't be started: {error}")
-        for problem in filter(None, (*self._problems, self._run.spool.problem)):
+        for problem in filter(None, (*self._problems, recording.spool.problem)):
             self._degraded(problem)
 
     def _drill(self, given: Any) -> Drill:
@@ -278,17 +315,24 @@ class CallbackModule(CallbackBase):
         if self._now:
             self._now.outcome(result, state)
 
-    def _end(self, stats: Any) -> None:
-        if not self._run:
-            return
-        ended = self._run.end(failures=bool(stats.dark or stats.failures), changed=any(stats.changed.values()))
-        answer = wait(ended.run.folder, ended.run.name, ended.seq, self._drain())
-        self._display.display("\n" + "\n".join(_report.lines(ended, answer)), stderr=True)
-        for problem in filter(None, (answer.get("problem"), ended.problem)):
-            self._degraded(f"{problem}. The spool keeps what it can; the next run carries it on")
-        for line in ended.lost:
-            self._degraded(f"could be written nowhere: {line}")
-        status_file(ended.run.folder, ended.run.name).unlink(missing_ok=True)
+    def _close(self) -> None:
+        """The run that is open is over. Whoever reads about it waits for the end of the playbook."""
+        run, self._run, self._now = self._run, None, None
+        _run.pause()
+        if run:
+            self._ended.append(run.end())
 
-    def _drain(self) -> float:
-        return _options.drain(self._settings, _DRAIN_IN_CONTAINER if _container_ends_with_the_play() else _DRAIN)
+    def _report(self) -> None:
+        """Tell what became of each run of the playbook, after one wait for all of them."""
+        ended, self._ended = self._ended, []
+        if not ended:
+            return
+        until = time.monotonic() + _options.drain(self._settings, _DRAIN_IN_CONTAINER if _container_ends_with_the_play() else _DRAIN)
+        for each in ended:
+            answer = wait(each.run.folder, each.run.name, each.seq, max(0.0, until - time.monotonic()))
+            self._display.display("\n" + "\n".join(_report.lines(each, answer)), stderr=True)
+            for problem in filter(None, (answer.get("problem"), each.problem)):
+                self._degraded(f"{problem}. The spool keeps what it can; the next run carries it on")
+            for line in each.unwritten:
+                self._degraded(f"could be written nowhere: {line}")
+            status_file(each.run.folder, each.run.name).unlink(missing_ok=True)

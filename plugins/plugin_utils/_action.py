@@ -152,8 +152,8 @@ class ControllerAction(ActionBase):
             try:
                 folder = self.folder()
                 _spool.append_shared(
-                    folder, self.this_run(folder).name, "task", at=utc(time.time()), text=line, host=host, action=self._task.action, state=state,
-                    changed=False, data=data,
+                    folder, self.this_run(folder, variables).name, "task", at=utc(time.time()), text=line, host=host,
+                    action=self._task.action, state=state, changed=False, data=data,
                 )  # fmt: skip
             except OSError as error:
                 self._display.warning(f"incident.response: RECORDING IS DEGRADED: {error}")
@@ -166,6 +166,7 @@ class ControllerAction(ActionBase):
         except ValueError as error:
             raise Refused(f"{error}. Nothing was touched.") from None
 
-    def this_run(self, folder: Path) -> _run.Run:
-        """The run that this task is part of, whether the callback records it or not."""
-        return _run.current() or _run.unrecorded(folder, os.getppid())
+    def this_run(self, folder: Path, variables: Mapping[str, Any]) -> _run.Run:
+        """The run that this task is part of, whether the callback records it or not: then `action_begin` began one for the service."""
+        begun = variables.get("_action_begun", {}).get("run", "")
+        return _run.current() or (_run.Run(begun, folder, os.getppid()) if begun else _run.unrecorded(folder, os.getppid(), ""))

@@ -85,7 +85,8 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
         seen = replace(seen, pid=int(data.get("pid", 0)), since=str(data.get("since", "")), recorder=str(data.get("recorder", "")))
         seen = replace(seen, check=bool(data.get("check")))
     if line["kind"] == "begun" or (line["kind"] == "task" and line.get("state") != "retry"):
-        others = tuple(each for each in seen.begun if each.get("host") != line.get("host"))
+        host = data.get("for") or line.get("host")  # a task that is done on another host begins on the one that it is for
+        others = tuple(each for each in seen.begun if each.get("host") != host)
         seen = replace(seen, begun=(*others, line) if line["kind"] == "begun" else others)
     if data.get("verdict") in set(Verdict):
         seen = replace(seen, verdicts=(*seen.verdicts, Verdict(data["verdict"])))

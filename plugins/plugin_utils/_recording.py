@@ -5,19 +5,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible.errors import AnsibleError
+from ansible.template import Templar
+from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.outcome import Seen, outcome_of
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
-from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, worst
-from ansible_collections.incident.response.plugins.plugin_utils._result import is_hidden, reason
+from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict
+from ansible_collections.incident.response.plugins.plugin_utils._result import Part, is_hidden, parts, reason
 from ansible_collections.incident.response.plugins.plugin_utils._run import Run
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, encoded, to_json
 
-_TELLING = {"incident.response.action_approve", "incident.response.action_plan", "incident.response.action_verdict"}
+_PLAN = "incident.response.action_plan"
+_TELLING = {"incident.response.action_approve", _PLAN, "incident.response.action_verdict"}
 """Actions of ours whose result says what belongs on the timeline."""
+_OURS = {"action_play", "action_undone"}
+"""Variables of the plays of our emergency playbooks: what these do is always judged."""
+_BAD = {"failed", "unreachable", "ignored", "rescued"}
 _HIDDEN = "a task that is not logged (no_log)"
 _TEXT = 500
 _EVIDENCE = 3000
@@ -25,63 +35,83 @@ _EVIDENCE = 3000
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended. `seq` is the number of its last line; `lost` are the lines that could be written nowhere."""
+    """How a run ended. `about` is the action and the service, `seq` the number of its last line, `unwritten` what could be written nowhere."""
 
     run: Run
+    about: str
     outcome: str
     seconds: float
     seq: int
     recorded: int
+    lost: list[str]
     undoable: bool
     problem: str
-    lost: list[str]
+    unwritten: list[str]
 
 
 class Recording:
     """Writes the lines of one run. Raises what Ansible's objects raise: the callback guards each call."""
 
-    def __init__(self, run: Run, *, check: bool) -> None:
-        self.run, self.spool = run, Spool(run.folder, run.name)
+    def __init__(self, run: Run, about: str, *, check: bool) -> None:
+        self.run, self.about, self.spool = run, about, Spool(run.folder, run.name)
         self.handlers: set[str] = set()
-        self._check = check
         self._play: Any = None
+        self._plays: list[Any] = []
         self._begun = time.monotonic()
+        self._over: float | None = None
         self._started: dict[tuple[str, str], tuple[float, str]] = {}
-        self._names: dict[str, tuple[str, str]] = {}
+        self._names: dict[str, tuple[str, str, bool]] = {}
         self._templated: set[str] = set()
         self._announced = 0
-        self._verdicts: list[Verdict] = []
-        self._planned: dict[str, Any] = {}
-        self._undoable = False
-        self._failed: list[str] = []
+        self._changed = False
+        self._seen = Seen(check=check)
+        self._planned = False
         self._evidence: list[str] = []
+
+    def has_had(self, play: Any) -> bool:
+        """Whether this very play was part of the run before, as where a playbook is imported twice."""
+        return play._ds in self._plays
+
+    def goes_on(self, play: Any) -> bool:
+        """Whether it is the next batch of hosts of the play that goes on."""
+        return self._play is not None and self._play._uuid == play._uuid
 
     def play_start(self, play: Any) -> None:
         """What follows is done by this play."""
-        self._play, self._names = play, {}
+        self._play, self._names, self._over = play, {}, None
+        self._plays.append(play._ds)
+        self._seen.ours |= not _OURS.isdisjoint(play.get_vars())
 
-    def name(self, task: Any) -> tuple[str, str]:
-        """What the timeline calls the task, and the fields of a spool's line that say so."""
+    def pause(self) -> None:
+        """What follows is done by a play that belongs to no run."""
+        self._over = time.monotonic()
+
+    def no_hosts(self) -> None:
+        """The play that has just begun has no hosts."""
+        self._seen.empty.append(cut(redact(self._play.get_name()), 100))
+
+    def name(self, task: Any) -> tuple[str, str, bool]:
+        """What the timeline calls the task, the fields of a spool's line that say so, and whether its results may say more than that."""
         key = f"{task._uuid}{task.no_log}{task.name}"
         known = self._names.get(key)
         if known is None:
             name = _HIDDEN if task.no_log else cut(redact(task.name or task.action), _TEXT)
-            known = self._names[key] = name, encoded(text=name, action=task.action)
             if not task.no_log and "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")):
                 self._templated.add(task._uuid)
+            more = task.action in _TELLING or isinstance(task.no_log, str) or task._uuid in self._templated or task.delegate_to is not None
+            known = self._names[key] = name, encoded(text=name, action=task.action), more
         return known
 
     def begins(self, host: Any, task: Any) -> None:
         """A killed controller may have shown a result and not have recorded it yet: that the task began is known by then."""
-        name, about = self.name(task)
+        name, about, more = self.name(task)
         if task._uuid in self._templated:
             name = redact(name, secret_values(self._play.get_variable_manager().get_vars(play=self._play, host=host, task=task)))
             about = encoded(text=name, action=task.action)
         about += f',"host":{to_json(host.name)}'
         self.spool.append_encoded(f'"kind":"begun","at":{time.time()},{about}')
         self._announced += 1
-        plain = task.action not in _TELLING and not isinstance(task.no_log, str) and task._uuid not in self._templated | self.handlers
-        self._started[host.name, task._uuid] = time.monotonic(), about if plain else ""
+        self._started[host.name, task._uuid] = time.monotonic(), "" if more or task._uuid in self.handlers else about
 
     def notified(self, handler: Any, host: Any) -> None:
         """A task has asked for a handler, which runs at the end of the play."""
@@ -98,18 +128,47 @@ class Recording:
         begun, about = self._started.get(key, (0.0, ""))
         if about:
             del self._started[key]
-            took, changed = int((time.monotonic() - begun) * 1000), "true" if state == "changed" else "false"
+            took, changed = int((time.monotonic() - begun) * 1000), "false"
+            if state == "changed":
+                self._changed, changed = True, "true"
             self.spool.append_encoded(f'"kind":"task","at":{time.time()},{about},"state":"{state}","changed":{changed},"duration_ms":{took}')
         else:
             self.outcome(result, state)
 
     def outcome(self, result: Any, state: str) -> None:
-        """A result that says something of its own."""
+        """A result that says something of its own: a line for each host that it was done on."""
         task, host = result._task, result._host.name
-        (name, dummy), text = self.name(task), ""
-        data: dict[str, Any] = {}
-        if state in {"failed", "unreachable", "ignored", "rescued"}:
-            name, text, data = self._failure_text(result, name)
+        bad, changed, key = state in _BAD, result.is_changed() and state != "retry", (host, task._uuid)
+        begun = self._started.get(key) if state == "retry" else self._started.pop(key, None)
+        self._changed |= changed
+        self._seen.failures += state in {"failed", "unreachable"}
+        took = round((time.monotonic() - begun[0]) * 1000) if begun else None
+        for part in parts(host, result._result, changed=changed, bad=bad, delegated=lambda item: self._delegate(result, item, state)):
+            told = state if part.bad or not bad else "changed" if part.changed else "ok"
+            self._line(result, part, told, took, delegated=host if part.host != host else "")
+
+    def _line(self, result: Any, part: Part, state: str, took: int | None, *, delegated: str) -> None:
+        """`delegated` is the host that the task was for, where it was done on another."""
+        task = result._task
+        name, text, data = self._words(result, part, state)
+        if delegated:
+            data["for"] = delegated
+            name += "" if delegated in name else f" (for {delegated})"
+        if state in {"failed", "unreachable"}:
+            self._seen.failed.append(f"{name} on {part.host}{cut(text, 200)}")
+            if state == "unreachable":
+                self._seen.lose(part.host)
+        self.spool.append(
+            "task", sync=state in {"failed", "unreachable"} or task.action in _TELLING, at=time.time(), text=name + text, host=part.host,
+            action=task.action, state=state, changed=part.changed, data=data, duration_ms=took,
+        )  # fmt: skip
+
+    def _words(self, result: Any, part: Part, state: str) -> tuple[str, str, dict[str, Any]]:
+        """The task's name, what the result adds to it, and the entry's data, all without secrets."""
+        task, text = result._task, ""
+        name, data = self.name(task)[0], dict[str, Any]()
+        if state in _BAD:
+            name, text, data = self._failure(result, part, name)
         elif task._uuid in self._templated:
             name = redact(name, self._known_secrets(result))
         if state == "retry":
@@ -120,54 +179,68 @@ class Recording:
             data |= self._told(result)
             if not text and result._result.get("words"):
                 text = ": " + cut(redact(str(result._result["words"]), self._known_secrets(result)), _TEXT)
-        key = host, task._uuid
-        begun, dummy = self._started.get(key, (None, "")) if state == "retry" else self._started.pop(key, (None, ""))
-        if state in {"failed", "unreachable"}:
-            self._failed.append(f"{name} on {host}{cut(text, 200)}")
-        self.spool.append(
-            "task", sync=state in {"failed", "unreachable"} or task.action in _TELLING, at=time.time(), text=name + text, host=host,
-            action=task.action, state=state, changed=state == "changed", data=data,
-            duration_ms=None if begun is None else round((time.monotonic() - begun) * 1000),
-        )  # fmt: skip
+        return name, text, data
+
+    def _variables(self, result: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._play.get_variable_manager().get_vars(play=self._play, host=result._host, task=result._task)
+        return found
 
     def _known_secrets(self, result: Any) -> set[str]:
-        return secret_values(self._play.get_variable_manager().get_vars(play=self._play, host=result._host, task=result._task))
+        return secret_values(self._variables(result))
 
-    def _failure_text(self, result: Any, name: str) -> tuple[str, str, dict[str, Any]]:
+    def _delegate(self, result: Any, item: Mapping[str, Any], state: str) -> str:
+        """The name of the host that a task, or an item of its loop, was delegated to; empty where to none, or where nothing was done."""
+        task = result._task
+        if task.delegate_to is None or state == "skipped":
+            return ""
+        name = str((item.get("_ansible_delegated_vars") or {}).get("ansible_delegated_host") or task.delegate_to)
+        if "{{" in name and "ansible_loop_var" in item:  # the task that a callback gets has the loop's template
+            variable = item["ansible_loop_var"]
+            known = self._variables(result) | {variable: item.get(variable)}
+            with suppress(AnsibleError):
+                name = str(Templar(loader=self._play.get_loader(), variables=known).template(task.delegate_to))
+        return "" if "{{" in name or name == result._host.name else cut(redact(name), 200)
+
+    def _failure(self, result: Any, part: Part, name: str) -> tuple[str, str, dict[str, Any]]:
         """The task's name, and what a failure says, both without secrets. Nothing of what is not logged."""
         if is_hidden(result._task, result._result):
             return name, "", {}
         known = self._known_secrets(result)
-        why = reason(result._result, known)
+        why = reason(part.items, known)
         if why.evidence:
-            self._evidence.append(f"{result._host.name}:\n{why.evidence}")
+            self._evidence.append(f"{part.host}:\n{why.evidence}")
         return redact(name, known), f": {why.text}" if why.text else "", {"evidence": why.evidence} if why.evidence else {}
 
     def _told(self, result: Any) -> dict[str, Any]:
         told: dict[str, Any] = result._result.get("timeline", {})
         if "verdict" in told:
-            self._verdicts.append(Verdict(told["verdict"]))
-            before = self._planned.get(result._host.name)
-            self._undoable |= before is not None and told.get("left") != before
-        if "plan" in told:
-            self._planned = {host: each["before"] for host, each in told["plan"]["hosts"].items()}
+            self._seen.verdicts[result._host.name] = Verdict(told["verdict"])
+        if result._task.action == _PLAN:
+            self._seen.planned |= set(result._result.get("hosts", {}))
+            self._planned |= "plan" in told
         return told
 
-    def end(self, *, failures: bool, changed: bool) -> Ended:
-        """Write the last line. `failures`: whether any host failed or was lost; `changed`: whether anything was changed."""
-        verdict, duration = worst(self._verdicts), time.monotonic() - self._begun
-        if failures and verdict is Verdict.WORKED:  # how a host that was lost, or not judged, was left, nobody knows
-            verdict = Verdict.UNKNOWN
-        failed = bool(self._failed or failures) or bool(self._verdicts and verdict is not Verdict.WORKED)
-        nothing = "planned only, nothing was touched" if self._check else "nothing verified the outcome"
-        if failed and not changed and not self._check:
-            nothing = "nothing was changed"
-        outcome = f"verdict {verdict}" if self._verdicts else nothing
-        where = f", failed at {'; '.join(self._failed[:3])}" if self._failed else ""
+    def end(self) -> Ended:
+        """Write the last line."""
+        duration = (self._over or time.monotonic()) - self._begun
+        left = [change for action in self._actions() for change in action.hosts.items()]
+        self._seen.changed = self._changed
+        self._seen.half_way = sorted({host for host, change in left if change.touched and change.after is None})
+        ended = outcome_of(self._seen)
+        where = f", failed at {'; '.join(self._seen.failed[:3])}" if self._seen.failed else ""
         self.spool.append(
-            "run_ended", sync=True, at=utc(time.time()), state=str(verdict), duration_ms=round(duration * 1000),
-            text=f"{'❌' if failed else '✅'} Ended after {duration:.1f} s: {outcome}{where}",
-            data={"check": self._check, "failed": failed, "evidence": cut("\n".join(self._evidence), _EVIDENCE)},
+            "run_ended", sync=True, at=utc(time.time()), state=str(ended.verdict), duration_ms=round(duration * 1000),
+            text=f"{ended.mark} Ended after {duration:.1f} s: {ended.words}{where}",
+            data={"check": self._seen.check, "failed": ended.failed, "evidence": cut("\n".join(self._evidence), _EVIDENCE)},
         )  # fmt: skip
-        spool = self.spool
-        return Ended(self.run, outcome, duration, spool.seq, spool.seq - self._announced, self._undoable, spool.problem, spool.lost())
+        self.spool.close()
+        spool, undoable = self.spool, any(change.undoable() for dummy, change in left)
+        recorded = spool.seq - self._announced
+        return Ended(self.run, self.about, ended.words, duration, spool.seq, recorded, self._seen.lost, undoable, spool.problem, spool.lost())
+
+    def _actions(self) -> list[Action]:
+        """What the run has changed that can be undone, by the same rule that an undo goes by."""
+        if not self._planned:
+            return []
+        lines = (line for line in self.spool.lines() if line["kind"] != "begun")
+        return actions(Entry(**{key: value for key, value in line.items() if key in Entry.__slots__}) for line in lines)

@@ -18,7 +18,9 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
         name = "none: a plan opens none"
     else:
         name = f"{answer['incident']} ({answer.get('status')})"
-    told = [f"incident.response: incident {name}", f"  {ended.outcome}, {ended.seconds:.1f} s, {ended.recorded} entries recorded"]
+    told = [f"incident.response: incident {name}", f"  {ended.about}: {ended.outcome}, {ended.seconds:.1f} s, {ended.recorded} entries recorded"]
+    if ended.lost:
+        told.append(f"  lost: {', '.join(ended.lost)} could not be reached any more")
     if ended.undoable:
         told.append(f"  to undo it, with the same inventory: ansible-playbook incident.response.undo -e action={ended.run.name}")
     if answer.get("url"):

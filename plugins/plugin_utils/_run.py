@@ -33,28 +33,52 @@ class Run:
 
 
 _current: list[Run] = []
+_listens: list[bool] = []
+
+
+def listen() -> None:
+    """The callback is there: from now on this process, and the workers it forks, know that."""
+    _listens[:] = [True]
+
+
+def listens() -> bool:
+    """Whether the callback is there, though it may not record the play that goes on."""
+    return bool(_listens)
 
 
 def begin(folder: Path) -> Run:
-    """Name a new run, and make it the one that this process, and the workers it forks, record."""
-    run = Run(time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "-" + secrets.token_hex(4), folder, os.getpid())
+    """Name a new run of this process."""
+    return Run(time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "-" + secrets.token_hex(4), folder, os.getpid())
+
+
+def record(run: Run) -> None:
+    """What this process, and the workers it forks, do now belongs to `run`."""
     _current[:] = [run]
-    return run
 
 
 def current() -> Run | None:
-    """The run that is recorded, None where the callback is off."""
+    """The run that is recorded, None where the callback is off, or the play that goes on is not recorded."""
     return _current[0] if _current else None
 
 
-def unrecorded(folder: Path, controller: int) -> Run:
-    """The run of a controller whose callback is off: all of its workers come to the same name."""
+def unrecorded(folder: Path, controller: int, service: str) -> Run:
+    """The run on a service of a controller whose callback doesn't record it: all of its workers come to the same name."""
+    return Run(f"{_unrecorded(controller)}{hashlib.sha256(service.encode()).hexdigest()[:6]}", folder, controller)
+
+
+def is_own(run: str) -> bool:
+    """Whether the run is of this process, or of the controller that forked it."""
+    now = current()
+    return run == (now.name if now else "") or run.startswith(tuple(_unrecorded(process) for process in (os.getpid(), os.getppid())))
+
+
+def _unrecorded(controller: int) -> str:
     unique = hashlib.sha256(f"{socket.gethostname()} {controller} {started(controller)}".encode()).hexdigest()[:12]
-    return Run(f"task-{unique}", folder, controller)
+    return f"task-{unique}-"
 
 
-def end() -> None:
-    """Nothing is recorded from now on."""
+def pause() -> None:
+    """Nothing is recorded from now on, until another `record`."""
     _current.clear()
 
 

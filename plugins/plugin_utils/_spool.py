@@ -66,6 +66,7 @@ class Spool:
         self.run, self.seq, self.problem = run, seq, ""
         self._unwritten: list[bytes] = []
         self._places = _to_write(folder)
+        self._all = tuple(self._places)
         self._fd: int | None = None
 
     def append(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
@@ -97,9 +98,21 @@ class Spool:
     def _leave(self, error: OSError) -> None:
         place = self._places.pop(0)
         self.problem = f"{place}: {error.strerror or error}"
+        self.close()
+
+    def close(self) -> None:
+        """Nothing more is to be written."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines that can be read again, in order; those of an end that was carried already are gone."""
+        found: list[dict[str, Any]] = []
+        for place in self._all:
+            with suppress(OSError):
+                found += lines_after(place / f"{self.run}.jsonl", 0)[0]
+        return sorted(found, key=lambda line: line["run_seq"])
 
     def lost(self) -> list[str]:
         """The lines that could be written nowhere."""

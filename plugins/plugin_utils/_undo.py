@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -40,7 +38,7 @@ def _find(run: str, incident: str) -> tuple[Action, bool]:
         if not journal.verify(where).verified:
             raise AnsibleError(f"The record of {journal.info(where)['name']} was tampered with, so it says nothing to go by. {_NOTHING}")
         drill = bool(journal.info(where)["drill"])
-        known = [each for each in actions(journal.entries(where)) if each.run not in _this_run(folder)]
+        known = [each for each in actions(journal.entries(where)) if not _run.is_own(each.run)]  # its own plan is there already when it asks again
     found = [each for each in known if not run or each.run == run]
     if not found:
         there = f"It can be done for: {', '.join(f'{each.run} ({each.name})' for each in known[-5:])}." if known else "A restart can't be undone."
@@ -50,13 +48,6 @@ def _find(run: str, incident: str) -> tuple[Action, bool]:
         did = ", ".join(f"{each.name} of {each.service}" for each in same)
         raise AnsibleError(f"The run {found[-1].run} did several things ({did}), so it can't be undone as one: go to exact versions. {_NOTHING}")
     return found[-1], drill
-
-
-def _this_run(folder: Path) -> set[str]:
-    """The names that the run which asks may have: its own plan is on the timeline already when it asks again."""
-    unrecorded = {_run.unrecorded(folder, process).name for process in (os.getpid(), os.getppid())}
-    current = _run.current()
-    return unrecorded | {current.name} if current else unrecorded
 
 
 def _record(found: Action) -> dict[str, Any]:

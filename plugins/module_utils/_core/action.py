@@ -75,7 +75,7 @@ def actions(entries: Iterable[Entry]) -> list[Action]:
             found.append(action)
             for host, each in plan["hosts"].items():
                 action.hosts[host] = Change(each["before"], each["wanted"], str(each.get("text", "")), touched=entry.run in outlines)
-        elif action and entry.host in action.hosts and (entry.action not in _TOUCHES_NOTHING or "left" in entry.data):
+        elif action and _whose(entry) in action.hosts and _touches(entry):
             _fold(action, entry, stopped=entry.run in outlines and entry.data.get("verdict", "worked") != "worked")
         elif action and entry.kind in {"run_vanished", "run_ended"}:
             for each in found:
@@ -114,9 +114,23 @@ def gone_back(known: Iterable[Action], hosts: Collection[str]) -> dict[str, tupl
     return moved
 
 
+def _whose(entry: Entry) -> str:
+    """The host whose turn it was: a task that was delegated is done on another."""
+    return str(entry.data.get("for") or entry.host)
+
+
+def _touches(entry: Entry) -> bool:
+    """Whether the host may be another afterwards. What was done elsewhere for it counts only where something was changed, or may have been."""
+    if "left" in entry.data:
+        return True
+    if entry.data.get("for"):
+        return bool(entry.changed) or entry.state == "interrupted"
+    return entry.action not in _TOUCHES_NOTHING and entry.state != "skipped"
+
+
 def _fold(action: Action, entry: Entry, *, stopped: bool) -> None:
     """What an entry says of a host. `stopped`: the hosts after it, which an outline takes for touched, are not."""
-    change, left = action.hosts[entry.host], entry.data.get("left")
+    change, left = action.hosts[_whose(entry)], entry.data.get("left")
     change.touched, change.after = True, left if isinstance(left, Mapping) else change.after
     if stopped:
         for other in action.hosts.values():

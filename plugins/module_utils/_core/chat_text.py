@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from . import verdict
 from .incident import Entry
 from .publication import Draft, words
 
@@ -18,7 +19,6 @@ _BLOCK = "\u200b"
 """Zero-width space: keeps `@` and `#` from naming anybody. The mention pattern runs on raw text, code included."""
 
 _PLAIN = re.compile(r"[^\W_]*(?:[ .,:;!?()/%+='…✅❌-][^\W_]*)*")
-_ICONS = {"worked": "✅", "no_effect": "❌", "made_worse": "❌", "unknown": "⚠️"}
 _FAILED = {"failed", "unreachable"}
 _COLOURS = {"P0": "#d0021b", "P1": "#f5620f", "P2": "#f5c70f", "P3": "#4a90e2"}
 
@@ -184,7 +184,7 @@ def root(entries: Sequence[Entry]) -> str:
 
 def mark(end: Entry) -> str:
     """✅ for a run that did what it should, ❌ for one that failed."""
-    return "❌" if end.data.get("failed") else _ICONS.get(end.state, "⚠️")
+    return verdict.mark(end.state, failed=bool(end.data.get("failed")), planned=bool(end.data.get("check")))
 
 
 def seconds(end: Entry) -> str:

@@ -69,3 +69,12 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict of a run: that of its worst host, `unknown` for a run that judged none."""
     found = set(verdicts)
     return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.UNKNOWN)
+
+
+def mark(verdict: Verdict | str, *, failed: bool, planned: bool = False) -> str:
+    """How the end of a run is marked: ✅ only where a verdict says that it worked, ⚠️ where nothing verified the outcome."""
+    if failed:
+        return "❌"
+    if planned:
+        return "📋"
+    return {Verdict.WORKED: "✅", Verdict.UNKNOWN: "⚠️"}.get(Verdict(verdict), "❌") if verdict in set(Verdict) else "⚠️"

@@ -27,5 +27,7 @@ def holds(journal: Journal, wanted: Lease, *, now: float, alive: Callable[[int, 
     there = journal.lease(wanted.service)
     if there is None or there.holder == wanted.holder:
         return None
+    if (there.machine, there.pid, there.started) == (wanted.machine, wanted.pid, wanted.started):
+        return None  # an earlier run of the same controller: it is over, though its end may not have been carried yet
     lives = alive(there.pid, there.started) if there.machine == wanted.machine else there.expires > now
     return there if lives else None

@@ -214,7 +214,7 @@ class Recording:
     def _told(self, result: Any) -> dict[str, Any]:
         told: dict[str, Any] = result._result.get("timeline", {})
         if "verdict" in told:
-            self._seen.verdicts[result._host.name] = Verdict(told["verdict"])
+            self._seen.judge(result._host.name, Verdict(told["verdict"]))
         if result._task.action == _PLAN:
             self._seen.planned |= set(result._result.get("hosts", {}))
             self._planned |= "plan" in told

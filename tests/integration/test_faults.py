@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from servers.running import RocketChat
-from sites import A_RUN, Site, eventually
+from sites import DELIVER, Site, eventually
 
 KILLS = 20
 STEPS = 25
@@ -122,3 +122,55 @@ def test_sigterm_and_sigint_are_on_the_timeline(site: Site) -> None:
         assert process.returncode != 0
     assert eventually(lambda: site.kinds().count("run_vanished") + site.kinds().count("run_ended") == 2)
     assert site.incidents()[0]["status"] == "acknowledged"
+
+
+OLD = Path(__file__).with_name("spools") / "0.1.0.jsonl"
+"""A restart that failed, as the version before this one wrote it down; its courier was killed."""
+
+
+def left_behind(site: Site, *lines: str) -> Path:
+    """A spool of a controller that is gone."""
+    spool = site.state / "spool" / "20251110T100500-1a2b3c4d.jsonl"
+    spool.parent.mkdir(parents=True)
+    spool.write_text("".join(f"{line}\n" for line in lines))
+    return spool
+
+
+def test_a_spool_that_the_version_before_left_is_carried_with_its_end(site: Site) -> None:
+    lines = OLD.read_text().splitlines()
+    spool = left_behind(site, *lines)
+    code, output = site.run(playbook=DELIVER)
+    assert code == 0, output
+    (incident,) = site.incidents()
+    assert [(run["run"], run["verdict"]) for run in incident["runs"]] == [(spool.stem, "no_effect")]
+    results = [entry for entry in site.entries() if entry["kind"] == "task"]
+    assert len(results) == sum('"kind":"task"' in line for line in lines)
+    assert site.kinds()[-1] == "run_ended"
+    assert list(spool.parent.glob(f"{spool.stem}.*")) == []
+
+
+def test_a_spool_that_the_version_before_left_half_way_is_carried_as_interrupted(site: Site) -> None:
+    lines = OLD.read_text().splitlines()
+    begun = next(number for number, line in enumerate(lines) if '"kind":"begun"' in line and "Start api" in line)
+    spool = left_behind(site, *lines[: begun + 1])
+    code, output = site.run(playbook=DELIVER)
+    assert code == 0, output
+    assert [(entry["text"], entry["state"]) for entry in site.entries()][-2] == ("Start api on prod-api-01", "interrupted")
+    assert site.kinds()[-1] == "run_vanished"
+    assert not spool.exists()
+
+
+def test_a_spool_of_a_newer_version_loses_no_line_for_what_is_not_known_yet(site: Site) -> None:
+    lines = OLD.read_text().splitlines()
+    newer = lines[4].replace('"state":', '"colour":"blue","weights":[1,2],"state":').replace('"data":{}', '"data":{"mood":{"level":3}}')
+    note = '{"run":"%s","run_seq":%d,"kind":"weather","at":1795752398.1,"text":"It rains","hosts":["a","b"]}'
+    end = lines[-1].replace(f'"run_seq":{len(lines)}', f'"run_seq":{len(lines) + 1}')
+    spool = left_behind(site, *lines[:4], newer, *lines[5:-1], note % ("20251110T100500-1a2b3c4d", len(lines)), end)
+    assert newer != lines[4]
+    code, output = site.run(playbook=DELIVER)
+    assert code == 0, output
+    texts = [(entry["kind"], entry["text"]) for entry in site.entries()]
+    assert ("weather", "It rains") in texts
+    assert ("task", "Begin the restart of api") in texts
+    assert site.kinds()[-1] == "run_ended"
+    assert list(spool.parent.glob(f"{spool.stem}.*")) == []

@@ -33,6 +33,10 @@ class Seen:
         if host not in self.lost:
             self.lost.append(host)
 
+    def judge(self, host: str, verdict: Verdict) -> None:
+        """A host may be judged again at the end: the worst counts."""
+        self.verdicts[host] = worst({verdict, self.verdicts.get(host, verdict)})
+
     def unjudged(self) -> list[str]:
         return sorted(self.planned - self.verdicts.keys())
 

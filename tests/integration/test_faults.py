@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from servers.running import RocketChat
-from sites import DELIVER, Site, eventually
+from sites import A_RUN, DELIVER, Site, eventually
 
 KILLS = 20
 STEPS = 25

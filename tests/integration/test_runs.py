@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fleets import Fleet, run
@@ -19,11 +20,15 @@ def fleet(tmp_path: Path) -> Fleet:
 
 def services(site: Site, *names: str) -> None:
     """A catalogue in which each has one host."""
-    commands = {word: ["true"] for word in ("start", "stop", "status")}
     config = site.folder / "config.json"
-    hosts = dict(zip(names, ("prod-api-01", "prod-api-02"), strict=False))
-    about = {name: {"hosts": host, "backend": "command", "commands": commands, "health": {"command": ["true"], "retries": 1}}
-             for name, host in hosts.items()}  # fmt: skip
+    about: dict[str, Any] = {}
+    for name, host in zip(names, ("prod-api-01", "prod-api-02"), strict=False):
+        script = site.folder / f"{name}.sh"
+        script.write_text(site.script.read_text().replace("running", f"{name}-runs"))
+        script.chmod(0o755)
+        commands = {word: [str(script), word] for word in ("start", "stop", "status")}
+        health = {"retries": 2, "delay": 0.1, "steady_for": "0s"}
+        about[name] = {"hosts": host, "backend": "command", "commands": commands, "health": health}
     config.write_text(json.dumps({"services": about}))
     site.environment["INCIDENT_CONFIG"] = str(config)
     site.without_variables()
@@ -81,7 +86,6 @@ def test_the_same_playbook_twice_on_one_command_line_is_two_runs_and_both_are_re
 def test_the_same_playbook_imported_twice_is_two_runs_and_the_first_does_not_lock_the_second_out(site: Site) -> None:
     services(site, "api")
     site.environment["INCIDENT_DRAIN_TIMEOUT"] = "0"
-    (site.folder / "stopped").touch()
     code, output = site.run(playbook=imports(site, "api", "api"))
     assert code == 0, output
     assert eventually(lambda: [each["verdict"] for each in site.incidents()[0]["runs"]] == ["worked", "worked"]), site.courier_log()

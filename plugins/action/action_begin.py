@@ -108,7 +108,7 @@ class ActionModule(ControllerAction):
         about = _run.start(
             run, self.origin(variables), variables, action=str(variables.get("incident_action", "action")), service=service,
             known=secret_values(variables), recorder="task", check=self.check, chat=chat, incident=self.options["incident"],
-            drill=str(kind), **_options.facts(),
+            drill=str(kind), hosts=list(variables.get("ansible_play_hosts_all", [])), **_options.facts(),
         )  # fmt: skip
         if _spool.append_shared(folder, run.name, "run_started", first=True, **about):
             _spool.start_courier(folder, run.name, _options.environment(self.options))

@@ -29,7 +29,8 @@ if __name__ == "__main__":
     sys.path[0] = str(_COLLECTION.parents[2] if _IN_TREE else _COLLECTION / "collections")
 
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc  # noqa: E402 - after the path is set
-from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, worst  # noqa: E402
+from ansible_collections.incident.response.plugins.module_utils._core.outcome import Outcome, Seen, outcome_of  # noqa: E402
+from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location, open_journal  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import VANISHED, ingest  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive  # noqa: E402
@@ -60,7 +61,8 @@ class Carried:
     ended: bool = False
     pid: int = 0
     since: str = ""
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[tuple[str, Verdict], ...] = ()
+    planned: tuple[str, ...] = ()
     recorder: str = ""
     check: bool = False
     begun: tuple[dict[str, Any], ...] = ()
@@ -83,13 +85,16 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
     seen = replace(seen, seq=max(seen.seq, line["run_seq"]), ended=seen.ended or line["kind"] == "run_ended")
     if line["kind"] == "run_started":
         seen = replace(seen, pid=int(data.get("pid", 0)), since=str(data.get("since", "")), recorder=str(data.get("recorder", "")))
-        seen = replace(seen, check=bool(data.get("check")))
+        hosts = data.get("hosts")
+        seen = replace(seen, check=bool(data.get("check")), planned=tuple(map(str, hosts)) if isinstance(hosts, list) else ())
     if line["kind"] == "begun" or (line["kind"] == "task" and line.get("state") != "retry"):
         host = data.get("for") or line.get("host")  # a task that is done on another host begins on the one that it is for
         others = tuple(each for each in seen.begun if each.get("host") != host)
         seen = replace(seen, begun=(*others, line) if line["kind"] == "begun" else others)
+    if data.get("only"):  # a plan, and no more
+        seen = replace(seen, check=True)
     if data.get("verdict") in set(Verdict):
-        seen = replace(seen, verdicts=(*seen.verdicts, Verdict(data["verdict"])))
+        seen = replace(seen, verdicts=(*seen.verdicts, (str(line.get("host", "")), Verdict(data["verdict"]))))
     return seen
 
 
@@ -97,13 +102,19 @@ def _last_words(run: str, seen: Carried) -> dict[str, Any]:
     """What is written for a run that did not write its own end: it was killed, or nobody but its tasks recorded it."""
     line: dict[str, Any] = {"run": run, "run_seq": VANISHED, "at": utc(time.time())}
     if seen.recorder == "task":
-        verdict = worst(seen.verdicts)
-        good = verdict is Verdict.WORKED
-        outcome = f"verdict {verdict}" if seen.verdicts else "nothing verified the outcome"
-        text = f"{'✅' if good else '❌'} Ended: {outcome}"
-        return line | {"kind": "run_ended", "state": str(verdict), "text": text, "data": {"failed": not good}}
+        ended = _ended(seen)
+        text = f"{ended.mark} Ended: {ended.words}"
+        return line | {"kind": "run_ended", "state": str(ended.verdict), "text": text, "data": {"check": seen.check, "failed": ended.failed}}
     text = "The controller vanished: killed or interrupted before the run ended"
     return line | {"kind": "run_vanished", "state": str(Verdict.UNKNOWN), "text": text}
+
+
+def _ended(seen: Carried) -> Outcome:
+    """How a run ended that nobody but its tasks recorded: a failure says nothing there, so what was not judged is one."""
+    known = Seen(check=seen.check, planned=set(seen.planned), failures=0 if seen.verdicts or seen.check else 1, changed=True)
+    for host, verdict in seen.verdicts:
+        known.judge(host, verdict)
+    return outcome_of(known)
 
 
 class Carrier:

@@ -27,7 +27,7 @@ def services(site: Site, *names: str) -> None:
         script.write_text(site.script.read_text().replace("running", f"{name}-runs"))
         script.chmod(0o755)
         commands = {word: [str(script), word] for word in ("start", "stop", "status")}
-        health = {"retries": 2, "delay": 0.1, "steady_for": "0s"}
+        health = {"retries": 2, "delay": 0.1, "steady_for": 0}
         about[name] = {"hosts": host, "backend": "command", "commands": commands, "health": health}
     config.write_text(json.dumps({"services": about}))
     site.environment["INCIDENT_CONFIG"] = str(config)

@@ -88,3 +88,50 @@ def test_a_poisoned_spool_blocks_no_other(tmp_path: Path, poison: str) -> None:
     assert ("a", "task") in kept
     assert not list((tmp_path / "spool").glob("*.jsonl"))
     assert (tmp_path / "spool" / "a.damaged").exists()
+
+
+def carried(folder: Path) -> None:
+    """Carry all, and notice that the controllers are gone."""
+    carrier = Carrier(folder)
+    assert eventually(lambda: not carrier.step()[0])
+
+
+def outline(folder: Path, *told: dict[str, Any]) -> tuple[str, bool]:
+    """How a run ends that only its tasks recorded, on web1 and web2."""
+    start = {**START, "data": {**START["data"], "recorder": "task", "hosts": ["web1", "web2"]}}
+    lines = ({**TASK, "run_seq": number, "host": f"web{number - 1}", "data": data} for number, data in enumerate(told, start=2))
+    written(folder, "a", start, *lines)
+    carried(folder)
+    with open_journal(folder) as journal:
+        (incident,) = journal.ids()
+        end = next(each for each in journal.entries(incident) if each.kind == "run_ended")
+    return end.text, bool(end.data["failed"])
+
+
+WELL = {"verdict": "worked"}
+
+
+@pytest.mark.parametrize(
+    ("told", "text", "failed"),
+    [
+        ([WELL, WELL], "✅ Ended: verdict worked", False),
+        ([WELL], "❌ Ended: verdict unknown; NOT JUDGED: web2", True),
+        ([WELL, {"verdict": "no_effect"}], "❌ Ended: verdict no_effect", True),
+        ([], "❌ Ended: nothing verified the outcome", True),
+        ([{"only": True}], "📋 Ended: planned only, nothing was touched", False),
+    ],
+)
+def test_a_run_that_only_its_tasks_recorded_ends_well_where_each_host_was_judged(
+    tmp_path: Path, told: list[dict[str, Any]], text: str, failed: bool
+) -> None:
+    """A host that was lost has no verdict there, and says nothing else."""
+    assert outline(tmp_path, *told) == (text, failed)
+
+
+def test_a_task_that_was_done_on_another_host_is_not_told_as_interrupted(tmp_path: Path) -> None:
+    begun = {**TASK, "kind": "begun", "host": "web1"}
+    written(tmp_path, "a", START, begun, {**TASK, "run_seq": 3, "host": "lb1", "data": {"for": "web1"}})
+    carried(tmp_path)
+    with open_journal(tmp_path) as journal:
+        states = [entry.state for entry in journal.entries(journal.ids()[0]) if entry.kind == "task"]
+    assert states == ["ok"]

@@ -74,6 +74,7 @@ incidents:
     entries:
       description: >-
         The timeline, each with C(seq), C(at), C(kind), C(actor), C(text), C(run), C(host), C(action), C(state), C(changed), C(duration_ms).
+        C(host) is the one on which it was done, also where a task was delegated.
       type: list
       elements: dict
       returned: success

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from environments import locked
+from fleets import Fleet
+from fleets import run as task
 from integration.test_secrets import PLAY, VAULTED
 from servers.running import RocketChat
 from sites import Site, eventually
@@ -73,3 +75,22 @@ def test_no_planted_secret_is_kept_or_told(programs: Path, tmp_path: Path, chat:
     assert "Say all that is known in an error" in str(site.incidents())
     for place in [*kept, str(chat.state())]:
         assert not re.findall(r".{0,60}Zs3cret.{0,10}", place)
+
+
+def test_runs_and_results_are_told_as_on_the_newest(programs: Path, tmp_path: Path) -> None:
+    """What a callback gets of a loop, of a delegated task and of a lost host differs from core to core."""
+    fleet = Fleet(tmp_path, programs)
+    fleet.lose("lb2")
+    drain = task("Take it out", delegate_to="{{ item.name }}", loop=[{"name": "lb1"}, {"name": "lb2"}], changed_when=True, ignore_unreachable=True)
+    once = task("Clear the cache", delegate_to="{{ 'lb' ~ 1 }}", run_once=True)
+    half = task("Fill it", "ansible.builtin.command", "{{ item }}", loop=["true", "false"], changed_when="item == 'true'")
+    first = fleet.write(fleet.play(drain, once), name="first")
+    code, output = fleet.run(fleet.write(fleet.play(half, action="fill", service="cache"), name="second"), playbook=first)
+    assert code != 0
+    assert "DEGRADED" not in output
+    done, lost, cleared = fleet.results("api 1")
+    assert done == ("Take it out (for web1)", "lb1", "changed", True)
+    assert (lost[1:], "No route to host" in lost[0]) == (("lb2", "ignored", False), True)
+    assert cleared == ("Clear the cache (for web1)", "lb1", "ok", False)
+    assert fleet.end("api 1") == "⚠️ nothing verified the outcome"
+    assert fleet.results("cache 1") == [("Fill it: non-zero return code", "web1", "failed", True)]

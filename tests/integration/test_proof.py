@@ -175,3 +175,22 @@ def test_a_service_that_crashes_a_moment_after_each_start_is_found_out_by_defaul
     assert code != 0
     assert "healthy at times, but not 2 looks in a row over 3 s" in output
     assert web.verdict() == "no_effect"
+
+
+def test_an_incident_is_not_resolved_between_two_crashes(web: Web) -> None:
+    """One look alone would find it healthy."""
+    web.does("stop")
+    assert eventually(lambda: not web.runs())
+    web.is_run_by(CRASHING)
+    web.does("start")
+    commands = {word: [str(web.script), word] for word in ("start", "stop", "status")}
+    health = {"http": f"http://127.0.0.1:{web.port}/"}
+    config = web.folder / "config.yml"
+    config.write_text(json.dumps({"services": {"api": {"hosts": HOST, "backend": "command", "commands": commands, "health": health}}}))
+    web.environment["INCIDENT_CONFIG"] = str(config)
+    assert web.run("-e", "service=api title=down", playbook="playbooks/incident/open.yml")[0] == 0
+    assert eventually(web.runs)
+    code, output = web.run("-e", '{"service": "api", "root_cause": "it crashed", "fix": "none"}', playbook="playbooks/incident/resolve.yml")
+    web.does("stop")
+    assert code != 0
+    assert f"api is not healthy on {HOST}. Nothing was recorded" in " ".join(output.split())

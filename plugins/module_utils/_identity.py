@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,10 +34,11 @@ def of_answer(text: str) -> str:
     return process(int(words)) if words.isdigit() else words
 
 
+@cache
 def port_of(address: str) -> int:
     """The port of an `http://…` or a `host:port` that is this host's own; 0 for that of another host."""
-    parts = urlsplit(address if "//" in address else f"//{address}")
     try:
+        parts = urlsplit(address if "//" in address else f"//{address}")
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         there = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except (OSError, ValueError):

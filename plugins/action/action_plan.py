@@ -6,6 +6,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -15,11 +16,12 @@ from ansible_collections.incident.response.plugins.module_utils._core.drill impo
 from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
 from ansible_collections.incident.response.plugins.module_utils._core.scale import count, planned, refusal, running
 from ansible_collections.incident.response.plugins.module_utils._core.severity import DEFAULT_SEVERITY
+from ansible_collections.incident.response.plugins.module_utils._core.turns import Turns
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatRejected, Message
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import deliver
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options
+from ansible_collections.incident.response.plugins.plugin_utils import _balance, _catalogue, _options
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
@@ -43,6 +45,10 @@ class ActionModule(ControllerAction):
         "limits": {"type": "dict", "default": {}},
         "approved": {"type": "str", "default": ""},
         "only": {"type": "bool", "default": False},
+        "balancer": {"type": "dict", "default": {}},
+        "balancers": {"type": "list", "elements": "dict", "default": []},
+        "interrupted": {"type": "dict", "default": {}},
+        "break_glass": {"type": "str", "default": ""},
     }
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
@@ -51,23 +57,28 @@ class ActionModule(ControllerAction):
         _refuse_unknown(health, params["service"])
         if params["replicas"] is not None:
             seen = _spread(seen, params["replicas"], params["limits"])
+        order = self._turns(params, seen, health, variables)
+        seen = {host: {**seen[host], **({"out": 100} if host in order.alone else {})} for host in order.order}
         plan = {
             "name": params["action"], "service": params["service"], "role": params["role"], "backend": params["backend"],
             "hosts": {
-                host: {"before": look.get("state", {}), "wanted": look.get("wanted", {}), "text": look.get("text", "")} for host, look in seen.items()
+                host: {"before": look.get("state", {}), "wanted": look.get("wanted", {}), "text": look.get("text", "")}
+                | ({"alone": True} if host in order.alone else {})
+                for host, look in seen.items()
             },
         }  # fmt: skip
         config, found = _catalogue.configuration(self.options["config"]), plan_hash(plan)
         rules = config["safety"]["approval"]["required"]
         asks = bool(rules) and approval.needed(rules, self._facts(params, variables, config))
-        text = self._text(params, seen, found, _hosts_of(params["service"], config, variables), asks=asks)
+        text = self._text(params, seen, found, len(_hosts_of(params["service"], config, variables)), order.notes, asks=asks)
         self._display.display(text, stderr=True)
         if params["approved"] and params["approved"] != found:
             raise Refused(f"The plan is no longer the approved one ({params['approved']}), but {found}. Nothing was touched.\n{text}", hash=found)
         about = f"{params['action']} of {params['service']}"
         result = {
             "id": f"{found}-{time.time_ns():x}", "hash": found, "text": text, "hosts": plan["hosts"], "health": health, "about": about,
-            "approval": asks,
+            "approval": asks, "order": order.order, "alone": list(order.alone), "first": order.order[0],
+            "restore": [address for host in order.restore for address in _balance.addresses(host, params["balancer"], variables["hostvars"], ())],
         }  # fmt: skip
         if params["only"] or self.check:
             channel = config["channels"]["incidents"]
@@ -117,13 +128,25 @@ class ActionModule(ControllerAction):
         except (connect.Misconfigured, ChatError, OSError) as error:
             self._display.warning(f"incident.response: the plan could not be shown in chat: {error}")
 
-    def _text(self, params: dict[str, Any], seen: Looks, found: str, everywhere: int, *, asks: bool) -> str:
+    def _turns(self, params: dict[str, Any], seen: Looks, health: Looks, variables: dict[str, Any]) -> Turns:
+        """In which order the hosts are taken: that of the inventory, unless nginx in front of them asks for another. Raises Refused."""
+        if not params["balancers"]:
+            return Turns(list(seen))
+        everywhere = _hosts_of(params["service"], _catalogue.configuration(self.options["config"]), variables)
+        now = _balance.situation(list(seen), everywhere, params["balancer"], params["balancers"], variables["hostvars"])
+        changing = {host for host, look in seen.items() if look.get("wanted", {}) != look.get("state", {}) or host in params["interrupted"]}
+        unwell = {host for host, look in health.items() if not look.get("healthy", True)}
+        now = replace(now, changing=changing if params["looks"] else list(seen), unwell=unwell, half_way=params["interrupted"])
+        return _balance.arranged(now, params["service"], glass_broken=bool(params["break_glass"].strip()))
+
+    def _text(self, params: dict[str, Any], seen: Looks, found: str, everywhere: int, notes: list[str], *, asks: bool) -> str:
         count, only = len(seen), params["only"] or self.check
         kind = "Plan" if only else "About to act"
         out = _out(seen, everywhere, scales=params["replicas"] is not None)
         lines = [f"incident.response: {kind}: {params['action']} of {params['service']} on {count} host{'s' if count > 1 else ''}, plan {found}"]
         lines += [f"  {host}{': ' if look.get('text') else ''}{look.get('text', '')}" for host, look in seen.items()]
         lines.append(f"  one host at a time: {out} % of the service is out meanwhile; it stops at the first that fails")
+        lines += [f"  {note}" for note in notes]
         lines.append(f"  risk {risk(out=out, stateful=bool(params['looks']))}")
         if asks:
             lines.append("  the policy asks for the approval of a second person (safety.approval)")
@@ -173,10 +196,10 @@ def _refuse_unknown(health: Looks, service: str) -> None:
             )
 
 
-def _hosts_of(service: str, config: dict[str, Any], variables: dict[str, Any]) -> int:
-    """On how many hosts the service runs, as far as the catalogue knows."""
+def _hosts_of(service: str, config: dict[str, Any], variables: dict[str, Any]) -> list[str]:
+    """The hosts that the service runs on, as far as the catalogue knows."""
     entry = config["services"].get(service)
-    return len(_catalogue.matching(_catalogue.inventory(variables.get("groups", {})), entry["hosts"])) if entry else 0
+    return _catalogue.matching(_catalogue.inventory(variables.get("groups", {})), entry["hosts"]) if entry else []
 
 
 def _out(seen: Looks, everywhere: int, *, scales: bool) -> int:

@@ -29,6 +29,7 @@ class ActionModule(ControllerAction):
         "failure": {"type": "dict", "default": {}},
         "broken": {"type": "str", "default": ""},
         "plan": {"type": "str", "default": ""},
+        "out": {"type": "str", "default": ""},
         "dry": {"type": "bool", "default": False},
         "last": {"type": "bool", "default": True},
         "again": {"type": "bool", "default": False},
@@ -39,6 +40,9 @@ class ActionModule(ControllerAction):
         change, left = params["change"], self._left(params, variables)
         failed, failure = params["broken"] == params["plan"] != "", _of_plan(params["failure"], params["plan"])
         after, now = self._after(params, failure, variables)
+        if params["out"]:
+            words = f"it gets no requests, since it is STILL OUT of nginx: {params['out']}; it is {after.get('detail') or 'not checked'}"
+            after = {**after, "healthy": False, "detail": words}
         restored = {} if not failure else now if failure["restored"] else {"healthy": False}
         if (failed or params["again"]) and left and left not in (change.get("before"), change.get("wanted")):
             left = {}  # somebody else changed it: it is left to them

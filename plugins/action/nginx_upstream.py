@@ -3,8 +3,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.incident.response.plugins.plugin_utils._remote import RemoteAction
 
 
 class ActionModule(RemoteAction):
-    """In one trip, where that can be."""
+    """In one trip, where that can be. What fails names nginx's host: the one that the task is for, a server behind it, may be well."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        variables = task_vars or {}
+        on, host = str(self._task.delegate_to or variables.get("inventory_hostname", "")), str(variables.get("inventory_hostname", ""))
+        try:
+            result = super().run(tmp, task_vars)
+        except AnsibleConnectionFailure as error:
+            result = {"unreachable": True, "msg": str(error)}
+        lost = bool(result.get("unreachable"))
+        if lost and on != host:
+            result = {"failed": True, "msg": f"can't be reached: {result.get('msg', '')}", "lost": True}
+        if result.get("failed"):
+            result["msg"] = f"nginx on {on} {'' if lost else 'is left as it was: '}{result.get('msg', '')}"
+        service = str(self._templar.template(variables.get("action_service", "")))
+        return result | {"timeline": {"balancer": self._became(result, on), "service": service}}
+
+    def _became(self, result: dict[str, Any], on: str) -> dict[str, dict[str, str]]:
+        """For each server what it is on this balancer now, as far as this task knows."""
+        servers, state = self._task.args.get("servers") or [], str(self._task.args.get("state"))
+        if self._task.check_mode or (result.get("failed") and not result.get("lost")):
+            return {}
+        alone = result.get("alone") or []
+        now = {server: state if server not in alone else "serving" for server in servers}
+        return {on: {server: "unknown" for server in servers} if result.get("lost") and state == "drained" else {} if result.get("lost") else now}

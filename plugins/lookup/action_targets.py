@@ -100,7 +100,17 @@ class LookupModule(LookupBase):
                 f"host={pattern} means {len(found)} hosts ({_some(found)}), more than the blast radius of {limit}. "
                 f"Name fewer, or allow it with -e max_hosts={len(found)}. Nothing was touched."
             )
-        return found
+        return _in_turns(found, variables)
+
+
+def _in_turns(found: list[str], variables: dict[str, Any]) -> list[str]:
+    """In the order that the plan of this run has, where it has one for exactly these hosts."""
+    facts: Any = variables.get("hostvars")
+    for host in found if facts is not None else []:
+        order = ((facts.raw_get(host) or {}).get("_action_plan") or {}).get("order") or []
+        if sorted(order) == sorted(found):
+            return list(order)
+    return found
 
 
 def _check_place(inventory: InventoryManager, found: list[str], settings: dict[str, Any], config: dict[str, Any]) -> None:

@@ -207,7 +207,13 @@ def _refuse_unclear(state: str, found: list[Upstream], holds: list[Upstream], wa
 def is_alone(upstream: Upstream, wanted: str, answers: Callable[[str], bool]) -> bool:
     """Whether it serves, and no other would, were it taken out. A backup serves then."""
     serving = {server.address for server in upstream.servers if server.state == "serving"}
-    return wanted in serving and not any(answers(other) for other in sorted(serving - {wanted}))
+    return wanted in serving and not serving & answering(upstream, answers) - {wanted}
+
+
+def answering(upstream: Upstream, answers: Callable[[str], bool]) -> set[str]:
+    """The addresses of its servers that answer; all where none does, since then that tells nothing."""
+    there = {server.address for server in upstream.servers}
+    return {each for each in there if answers(each)} or there
 
 
 def _edits(text: str, upstream: Upstream, wanted: str, state: str) -> list[tuple[int, int, str]]:

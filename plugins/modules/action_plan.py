@@ -63,6 +63,25 @@ options:
     description: Whether the plan is only shown.
     type: bool
     default: false
+  balancer:
+    description: The nginx that the hosts are behind, as the service catalogue has it.
+    type: dict
+    default: {}
+  balancers:
+    description:
+      - What M(incident.response.nginx_upstream) found on each balancer. The hosts that an earlier run left out of it come first.
+        A host whose turn leaves nobody who serves is named; it is refused where an earlier run left out another one that could.
+    type: list
+    elements: dict
+    default: []
+  interrupted:
+    description: The hosts that an earlier run left half-way.
+    type: dict
+    default: {}
+  break_glass:
+    description: Why it can't wait for the others to be put back first.
+    type: str
+    default: ""
 attributes:
   check_mode: {support: full, description: Shows the plan.}
   diff_mode: {support: none, description: The plan shows what changes.}
@@ -102,6 +121,22 @@ hosts:
 health:
   description: For each host what O(health) says of it.
   type: dict
+  returned: success
+order:
+  description: The hosts in the order in which they are to be taken. The lookup P(incident.response.action_targets#lookup) keeps to it.
+  type: list
+  elements: str
+  returned: success
+first: {description: The first of them., type: str, returned: success}
+alone:
+  description: The hosts that stay in nginx during their turn, since no other would serve.
+  type: list
+  elements: str
+  returned: success
+restore:
+  description: The servers to put back into nginx before the first turn.
+  type: list
+  elements: str
   returned: success
 text:
   description: The plan as it was printed.

@@ -54,6 +54,10 @@ options:
     description: The hash of the plan that was carried out.
     type: str
     default: ""
+  out:
+    description: Why the host could not be put back into the load balancer. Then it gets no requests, and is not better for being healthy.
+    type: str
+    default: ""
   dry:
     description: Whether nothing was changed, since this is a dry drill. Then only the health counts.
     type: bool

@@ -25,7 +25,9 @@ options:
     type: path
     required: true
   servers:
-    description: The servers, such as V(10.0.0.11:8080) or V([fd00::11]:8080). Other spellings of the same address are the same.
+    description:
+      - The servers, such as V(10.0.0.11:8080) or V([fd00::11]:8080). Other spellings of the same address are the same.
+      - With none, nothing is changed, and RV(upstreams) has all that the file has.
     type: list
     elements: str
     required: true
@@ -76,8 +78,9 @@ alone:
   returned: success
 upstreams:
   description: >-
-    The upstreams that have one of the servers, as they were found: C(name), and C(servers), each with C(address), C(asked), its spelling
-    in O(servers), C(state), which is V(serving), V(drained) by this module or V(down) by a person, C(backup), and C(answers).
+    The upstreams that have one of the servers, as they were found: C(name), C(included), where one has servers from another file, and
+    C(servers), each with C(address), C(state), which is V(serving), V(drained) by this module or V(down) by a person, C(backup), and
+    C(answers), which is told of V(drained) and V(absent) only.
   type: list
   elements: dict
   returned: success
@@ -119,12 +122,11 @@ def _connected(address: str) -> str:
         return ""
 
 
-def answering(found: list[_nginx.Upstream]) -> set[str]:
-    """The servers that take a connection; all where none does, since that tells nothing."""
-    asked = sorted({server.address for upstream in found for server in upstream.servers})
+def connecting(upstreams: list[_nginx.Upstream]) -> set[str]:
+    """Those of their servers that take a connection."""
+    asked = sorted({server.address for upstream in upstreams for server in upstream.servers})
     with ThreadPoolExecutor(max(1, min(32, len(asked)))) as several:
-        took = set(several.map(_connected, asked)) - {""}
-    return took or set(asked)
+        return set(several.map(_connected, asked)) - {""}
 
 
 def replace(module: AnsibleModule, path: Path, text: str) -> None:
@@ -226,31 +228,26 @@ def read(module: AnsibleModule, path: Path) -> str:
     return ""
 
 
-def found_in(text: str, servers: list[str], answers: set[str]) -> list[dict[str, Any]]:
-    """The upstreams that have one of the servers, for people and for a plan."""
-    asked = {_nginx.address(server): server for server in servers}
-    return [
-        {
-            "name": upstream.name,
-            "servers": [
-                {"address": each.address, "asked": asked.get(each.address, ""), "state": each.state, "backup": each.backup,
-                 "answers": each.address in answers}
-                for each in upstream.servers
-            ],
-        }
-        for upstream in _nginx.upstreams(text) if any(server.address in asked for server in upstream.servers)
-    ]  # fmt: skip
+def seen(upstreams: list[_nginx.Upstream], connects: set[str]) -> list[dict[str, Any]]:
+    """The upstreams, for people and for a plan."""
+    found = []
+    for upstream in upstreams:
+        answering = _nginx.answering(upstream, connects.__contains__)
+        servers = [
+            {"address": each.address, "state": each.state, "backup": each.backup, "answers": each.address in answering} for each in upstream.servers
+        ]
+        found.append({"name": upstream.name, "included": upstream.included, "servers": servers})
+    return found
 
 
-def changed(module: AnsibleModule, path: Path, text: str) -> tuple[_nginx.Changed, set[str]]:
-    """The file as it is to be, and the servers that answer. Fails where it is not to be."""
+def changed(module: AnsibleModule, path: Path, text: str) -> tuple[_nginx.Changed, list[dict[str, Any]]]:
+    """The file as it is to be, and the upstreams that it is about as they are. Fails where it is not to be."""
     servers, state, name = (module.params[option] for option in ("servers", "state", "upstream"))
-    answers = set[str]()
+    wanted = {_nginx.address(server) for server in servers}
     try:
-        if state in {"drained", "absent"}:
-            wanted = {_nginx.address(server) for server in servers}
-            answers = answering([each for each in _nginx.upstreams(text) if any(server.address in wanted for server in each.servers)])
-        result = _nginx.changed(text, servers, state, name, answers.__contains__)
+        about = [each for each in _nginx.upstreams(text) if not wanted or any(server.address in wanted for server in each.servers)]
+        connects = connecting(about) if state in {"drained", "absent"} else set()
+        result = _nginx.changed(text, servers, state, name, connects.__contains__)
     except _nginx.Unclear as error:
         module.fail_json(msg=f"{path} is not understood: {error}. {_NOTHING}")
     if result.missing:
@@ -260,13 +257,17 @@ def changed(module: AnsibleModule, path: Path, text: str) -> tuple[_nginx.Change
     for server, upstream in result.alone:
         others = [each for each in upstream.servers if each.address != _nginx.address(server)]
         if module.params["alone"] == "refuse" or (module.params["alone"] == "only" and others):
-            module.fail_json(msg=f"{server} is the only server of upstream {upstream.name} that serves{_why(others)}. {_NOTHING}")
-    return result, answers
+            module.fail_json(msg=f"{server} is the only server of upstream {upstream.name} that serves{_why(others)}. {_NOTHING}{_hint(others)}")
+    return result, seen(about, connects)
 
 
 def _why(others: list[_nginx.Server]) -> str:
     words = {"drained": "was taken out by an earlier run and never put back", "down": "is down by somebody's hand", "serving": "does not answer"}
     return ": " + "; ".join(f"{each.address} {words[each.state]}" for each in others) if others else ""
+
+
+def _hint(others: list[_nginx.Server]) -> str:
+    return " Restart the service where that one runs first, which puts it back." if any(each.state == "drained" for each in others) else ""
 
 
 def main() -> None:
@@ -282,7 +283,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=spec, required_if=[["state", "present", ["upstream"]]], supports_check_mode=True)
     path = Path(module.params["path"])
     before = read(module, path)
-    result, answers = changed(module, path, before)
+    result, upstreams = changed(module, path, before)
     config = read_config(module, path)
     unread = result.text == before and is_unread(module, path, config)
     is_changed = result.text != before or unread
@@ -291,7 +292,6 @@ def main() -> None:
     alone = sorted({server for server, _upstream in result.alone})
     said = {"skipped": True, "msg": f"{', '.join(alone)} stays in: no other server could answer"} if alone and not is_changed else {}
     diff = {when: text.encode("latin-1").decode("utf-8", "replace") for when, text in (("before", before), ("after", result.text))}
-    upstreams = found_in(before, module.params["servers"], answers)
     module.exit_json(changed=is_changed, alone=alone, upstreams=upstreams, diff=diff, **said)
 
 

@@ -82,6 +82,11 @@ crashed:
   type: list
   elements: int
   returned: success
+ill:
+  description: The numbers of the instances that run and are not healthy.
+  type: list
+  elements: int
+  returned: success
 memory_left:
   description: MiB that new processes may take.
   type: int
@@ -245,7 +250,7 @@ def main() -> None:
     evidence = "\n".join(f"instance {number}: {log}" for number, log in instances.broken.items())
     module.exit_json(
         **result, healthy=not ill, exists=True, instance="", detail=words, evidence=evidence, broken=instances.broken,
-        crashed=crashed, memory_left=_backend.memory_left(), cpus_left=cpus_left(),
+        crashed=crashed, ill=ill, memory_left=_backend.memory_left(), cpus_left=cpus_left(),
         ports={str(number): str(instances.port(number)) for number in [*numbers, *crashed]},
     )  # fmt: skip
 

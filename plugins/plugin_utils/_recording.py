@@ -14,6 +14,7 @@ from ansible.errors import AnsibleError
 from ansible.template import Templar
 from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.left_out import BALANCER, LeftOut, words
 from ansible_collections.incident.response.plugins.module_utils._core.outcome import Seen, outcome_of
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict
@@ -23,7 +24,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._secrets import 
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, encoded, to_json
 
 _PLAN = "incident.response.action_plan"
-_TELLING = {"incident.response.action_approve", _PLAN, "incident.response.action_verdict"}
+_TELLING = {BALANCER, "incident.response.action_approve", _PLAN, "incident.response.action_verdict"}
 """Actions of ours whose result says what belongs on the timeline."""
 _OURS = {"action_play", "action_undone"}
 """Variables of the plays of our emergency playbooks: what these do is always judged."""
@@ -47,6 +48,10 @@ class Ended:
     undoable: bool
     problem: str
     unwritten: list[str]
+    left_out: Mapping[str, list[str]]
+    """The hosts that get no requests any more, each with the balancers that were told so."""
+    service: str
+    """Theirs."""
 
 
 class Recording:
@@ -67,6 +72,7 @@ class Recording:
         self._seen = Seen(check=check)
         self._planned = False
         self._evidence: list[str] = []
+        self._out, self._service = LeftOut(), ""
 
     def has_had(self, play: Any) -> bool:
         """Whether this very play was part of the run before, as where a playbook is imported twice."""
@@ -212,7 +218,11 @@ class Recording:
         return redact(name, known), f": {why.text}" if why.text else "", {"evidence": why.evidence} if why.evidence else {}
 
     def _told(self, result: Any) -> dict[str, Any]:
-        told: dict[str, Any] = result._result.get("timeline", {})
+        told: dict[str, Any] = dict(result._result.get("timeline", {}))
+        if result._task.action == BALANCER:
+            told |= _balanced(result._result)
+            self._out.see(result._host.name, told["balancer"])
+            self._service = told["service"]
         if "verdict" in told:
             self._seen.judge(result._host.name, Verdict(told["verdict"]))
         if result._task.action == _PLAN:
@@ -228,6 +238,8 @@ class Recording:
         self._seen.half_way = sorted({host for host, change in left if change.touched and change.after is None})
         ended = outcome_of(self._seen)
         where = f", failed at {'; '.join(self._seen.failed[:3])}" if self._seen.failed else ""
+        out = self._out.hosts()
+        where += "".join(f"; {words(*each)}" for each in out.items())
         self.spool.append(
             "run_ended", sync=True, at=utc(time.time()), state=str(ended.verdict), duration_ms=round(duration * 1000),
             text=f"{ended.mark} Ended after {duration:.1f} s: {ended.words}{where}",
@@ -236,7 +248,10 @@ class Recording:
         self.spool.close()
         spool, undoable = self.spool, any(change.undoable() for dummy, change in left)
         recorded = spool.seq - self._announced
-        return Ended(self.run, self.about, ended.words, duration, spool.seq, recorded, self._seen.lost, undoable, spool.problem, spool.lost())
+        return Ended(
+            self.run, self.about, ended.words, duration, spool.seq, recorded, self._seen.lost, undoable, spool.problem, spool.lost(),
+            out, self._service,
+        )  # fmt: skip
 
     def _actions(self) -> list[Action]:
         """What the run has changed that can be undone, by the same rule that an undo goes by."""
@@ -244,3 +259,10 @@ class Recording:
             return []
         lines = (line for line in self.spool.lines() if line["kind"] != "begun")
         return actions(Entry(**{key: value for key, value in line.items() if key in Entry.__slots__}) for line in lines)
+
+
+def _balanced(details: Mapping[str, Any]) -> dict[str, Any]:
+    """What a task for a load balancer, or each item of its loop, says of the servers."""
+    told = [item.get("timeline") or {} for item in [details, *(details.get("results") or [])]]
+    balancers = {on: servers for each in told for on, servers in each.get("balancer", {}).items()}
+    return {"balancer": balancers, "service": next((each["service"] for each in told if each.get("service")), "")}

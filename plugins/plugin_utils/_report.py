@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.incident.response.plugins.module_utils._core.left_out import words
 from ansible_collections.incident.response.plugins.plugin_utils._recording import Ended
 
 
@@ -23,6 +24,10 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
         told.append(f"  lost: {', '.join(ended.lost)} could not be reached any more")
     if ended.undoable:
         told.append(f"  to undo it, with the same inventory: ansible-playbook incident.response.undo -e action={ended.run.name}")
+    for host, balancers in ended.left_out.items():
+        puts = "the undo puts it back, and so does a restart" if ended.undoable else "a restart puts it back"
+        told.append(f"  {words(host, balancers)}, and gets no requests. Once it is up, {puts}:")
+        told.append(f"  ansible-playbook incident.response.restart_service -e 'service={ended.service} host={host}'")
     if answer.get("url"):
         told.append(f"  {answer['url']}")
     if answer.get("pending"):

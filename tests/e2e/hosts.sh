@@ -11,6 +11,7 @@
 #   hosts.sh up N [FOLDER]         start prod-api-01 to prod-api-0N and wait until each is reachable
 #   hosts.sh inventory [FOLDER]    print an Ansible inventory: the last host is the group balancer, the others are api
 #   hosts.sh stop NAME [FOLDER]    switch one host off; its disk is kept
+#   hosts.sh cut NAME [FOLDER]     take the power from one host: nothing on it ends properly, and nobody is told; its disk is kept
 #   hosts.sh start NAME [FOLDER]   switch it on again
 #   hosts.sh down [FOLDER]         stop them all and remove everything of them
 #
@@ -308,6 +309,14 @@ stop_host() { # NAME, which has been asked (TERM) to power off
   clear_host "$1"
 }
 
+cut_host() { # NAME
+  local pid
+  ip link set "$bridge-${1##*-}" down
+  if pid=$(alive "$1"); then pkill -KILL -P "$pid" || true; fi
+  signal KILL "$1"
+  stop_host "$1"
+}
+
 clear_host() { # NAME: removes all that a host that is off has left, but its disk
   local ns group path tries
   ns=ir-$id-${1##*-}
@@ -379,7 +388,7 @@ $1:
     ansible_python_interpreter: /usr/bin/python3
     ansible_ssh_args: >-
       -o ControlMaster=auto -o ControlPersist=60s -o ControlPath=$sockets/%r@%h
-      -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ServerAliveInterval=5
+      -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ServerAliveInterval=2
   hosts:
 END
 }
@@ -406,6 +415,11 @@ case ${1:-} in
     known "${2:-}"
     signal TERM "$2"
     stop_host "$2"
+    ;;
+  cut)
+    fleet "${3:-}"
+    known "${2:-}"
+    cut_host "$2"
     ;;
   start)
     fleet "${3:-}"

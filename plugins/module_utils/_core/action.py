@@ -11,33 +11,40 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .incident import Entry
+from .left_out import BALANCER, left_out
 
 State = Mapping[str, Any]
 
 _TOUCHES_NOTHING = {
     *(f"ansible.builtin.{name}" for name in ("include_role", "include_tasks", "fail", "assert", "set_fact", "debug")),
-    "incident.response.action_approve", "incident.response.service_health",
+    "incident.response.action_approve", "incident.response.service_health", BALANCER,
 }  # fmt: skip
 """Tasks after the plan that leave a host as it is, whether they work or fail: such as the wait for an approval that never comes."""
 
 
 @dataclass(slots=True)
 class Change:
-    """One host's. `touched` once anything was done there; `after` is None where the run never said what it left."""
+    """One host's. `touched` once anything was done there; `after` is None where the run never said what it left.
+
+    `out`: the run took it out of the load balancer, and never put it back.
+    """
 
     before: State
     wanted: State
     text: str = ""
     touched: bool = False
     after: State | None = None
+    out: bool = False
 
     def may_be(self) -> list[State]:
         """The states that the host is in, if nobody else has touched it since."""
+        if not self.touched:
+            return [self.before]
         return [self.before, self.wanted] if self.after is None else [self.after]
 
     def undoable(self) -> bool:
-        """Whether it may be in another state than before."""
-        return self.touched and self.after != self.before
+        """Whether it may be in another state than before, or gets no requests."""
+        return (self.touched and self.after != self.before) or self.out
 
 
 @dataclass(slots=True)
@@ -63,9 +70,12 @@ def actions(entries: Iterable[Entry]) -> list[Action]:
     """The actions of an incident that have a plan to undo them by, oldest first. A run may have several, one after the other."""
     found: list[Action] = []
     current: dict[str, Action] = {}
+    balanced: list[Entry] = []
     outlines = set[str]()
     """Runs whose tasks are not recorded: a host may have been touched though nothing says so."""
     for entry in entries:
+        if entry.action == BALANCER:
+            balanced.append(entry)
         if entry.kind == "run_started" and entry.data.get("recorder") == "task":
             outlines.add(entry.run)
         plan, action = entry.data.get("plan"), current.get(entry.run)
@@ -80,6 +90,10 @@ def actions(entries: Iterable[Entry]) -> list[Action]:
         elif action and entry.kind in {"run_vanished", "run_ended"}:
             for each in found:
                 each.over |= each.run == entry.run
+    for each in found if balanced else []:
+        out = left_out(entry for entry in balanced if entry.run == each.run)
+        for host, change in each.hosts.items():
+            change.out = host in out
     return found
 
 
@@ -123,6 +137,8 @@ def _touches(entry: Entry) -> bool:
     """Whether the host may be another afterwards. What was done elsewhere for it counts only where something was changed, or may have been."""
     if "left" in entry.data:
         return True
+    if entry.action == BALANCER:  # that is kept apart: `out`
+        return False
     if entry.data.get("for"):
         return bool(entry.changed) or entry.state == "interrupted"
     return entry.action not in _TOUCHES_NOTHING and entry.state != "skipped"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -14,19 +14,33 @@ from ansible_collections.incident.response.plugins.module_utils._core import app
 from ansible_collections.incident.response.plugins.module_utils._core.action import plan_hash, risk
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
-from ansible_collections.incident.response.plugins.module_utils._core.scale import count, planned, refusal, running
+from ansible_collections.incident.response.plugins.module_utils._core.scale import cautions, count, planned, refusal, running
 from ansible_collections.incident.response.plugins.module_utils._core.severity import DEFAULT_SEVERITY
 from ansible_collections.incident.response.plugins.module_utils._core.turns import Turns
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatRejected, Message
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import deliver
-from ansible_collections.incident.response.plugins.plugin_utils import _balance, _catalogue, _options
+from ansible_collections.incident.response.plugins.plugin_utils import _balance, _catalogue, _config, _options
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
 Looks = dict[str, dict[str, Any]]
 """What the backend saw on each host."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What the catalogue knows of the service, and on how many hosts it runs, 0 where that isn't known."""
+
+    settings: dict[str, Any]
+    everywhere: int
+
+    def words(self, count: int) -> str:
+        """How many hosts the plan is for, how many there are, and of which environment."""
+        part = "" if not self.everywhere else "all that it has" if count == self.everywhere else f"of the {self.everywhere} that it has"
+        about = ", ".join(filter(None, (part, str(self.settings.get("environment", "")))))
+        return f"{count} host{'s' if count > 1 else ''}{f' ({about})' if about else ''}"
 
 
 class ActionModule(ControllerAction):
@@ -70,7 +84,8 @@ class ActionModule(ControllerAction):
         config, found = _catalogue.configuration(self.options["config"]), plan_hash(plan)
         rules = config["safety"]["approval"]["required"]
         asks = bool(rules) and approval.needed(rules, self._facts(params, variables, config))
-        text = self._text(params, seen, found, len(_hosts_of(params["service"], config, variables)), order.notes, asks=asks)
+        place = _Place(_config.service(config, params["service"]), len(_hosts_of(params["service"], config, variables)))
+        text = self._text(params, seen, found, place, order.notes, asks=asks)
         self._display.display(text, stderr=True)
         if params["approved"] and params["approved"] != found:
             raise Refused(f"The plan is no longer the approved one ({params['approved']}), but {found}. Nothing was touched.\n{text}", hash=found)
@@ -139,15 +154,16 @@ class ActionModule(ControllerAction):
         now = replace(now, changing=changing if params["looks"] else list(seen), unwell=unwell, half_way=params["interrupted"])
         return _balance.arranged(now, params["service"], glass_broken=bool(params["break_glass"].strip()))
 
-    def _text(self, params: dict[str, Any], seen: Looks, found: str, everywhere: int, notes: list[str], *, asks: bool) -> str:
-        count, only = len(seen), params["only"] or self.check
+    def _text(self, params: dict[str, Any], seen: Looks, found: str, place: _Place, notes: list[str], *, asks: bool) -> str:
+        scales, only = params["replicas"] is not None, params["only"] or self.check
         kind = "Plan" if only else "About to act"
-        out = _out(seen, everywhere, scales=params["replicas"] is not None)
-        lines = [f"incident.response: {kind}: {params['action']} of {params['service']} on {count} host{'s' if count > 1 else ''}, plan {found}"]
+        out = _out(seen, place.everywhere, scales=scales)
+        lines = [f"incident.response: {kind}: {params['action']} of {params['service']} on {place.words(len(seen))}, plan {found}"]
         lines += [f"  {host}{': ' if look.get('text') else ''}{look.get('text', '')}" for host, look in seen.items()]
         lines.append(f"  one host at a time: {out} % of the service is out meanwhile; it stops at the first that fails")
         lines += [f"  {note}" for note in notes]
         lines.append(f"  risk {risk(out=out, stateful=bool(params['looks']))}")
+        lines += [f"  careful: {caution}" for caution in (cautions(place.settings) if scales else [])]
         if asks:
             lines.append("  the policy asks for the approval of a second person (safety.approval)")
         if params["only"]:

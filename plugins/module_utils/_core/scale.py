@@ -61,3 +61,15 @@ def refusal(*, now: int, replicas: int, least: int | None, most: int | None, dow
     if replicas < now and not down:
         return f"replicas={replicas} is less than the {now} that run. To scale down: -e allow_scale_down=true"
     return ""
+
+
+def cautions(settings: Mapping[str, Any]) -> list[str]:
+    """What a plan to scale warns of: `settings` is the service's entry in the catalogue, with its defaults."""
+    name, replicas = settings["name"], settings["replicas"]
+    found = []
+    if replicas["backend"] == "instances" and settings["backend"] == "systemd":
+        beside = f"{settings['unit']} is not one of them: it is not counted, and goes on beside them"
+        found.append(f"the instances are of {replicas['template']}; {beside} (backend: instances in the catalogue, if they are the service)")
+    if replicas["backend"] in {"instances", "compose"} and not settings.get("balancer"):
+        found.append(f"the catalogue knows no load balancer (services.{name}.balancer): nothing here gives the new ones requests")
+    return found

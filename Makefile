@@ -3,7 +3,7 @@ VENV := .venv
 # Debian's sbin, too: what makes hosts and containers is there, and not on everybody's PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: demo test lint bench docs lock
+.PHONY: demo test lint bench docs lock transcripts
 $(VENV)/.run: requirements/run.lock
 	tests/venv.sh run
 
@@ -35,6 +35,10 @@ docs: $(VENV)/.dev
 
 lock: $(VENV)/.dev
 	requirements/lock.sh
+
+# What people read in tests/integration/transcripts, written anew: look at the difference before you keep it.
+transcripts: $(VENV)/.dev
+	python -m pytest tests/integration/test_transcripts.py --renew
 
 bench: $(VENV)/.dev
 	python tests/bench/overhead.py

@@ -30,6 +30,10 @@ class ByFile(LoadScopeScheduling):
         return "e2e" if Path(path).parent.name == "e2e" else path
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew", action="store_true", help="write the transcripts of tests/integration/test_transcripts.py anew")
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     return ByFile(config, log)
 

@@ -1,6 +1,9 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes docs/configuration.md from the schema, and docs/plugins.md from what ansible-doc says; `--check` only compares."""
+"""Writes docs/configuration.md from the schema, docs/plugins.md from what ansible-doc says, docs/playbooks.md from the declared variables.
+
+`--check` only compares.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,19 @@ This page is made by `make docs` from `meta/incident-response.schema.json`.
 
 | key | meaning | value | default |
 |---|---|---|---|
+"""
+
+PLAYBOOKS_HEAD = """# The playbooks, and what they take
+
+All is checked before anything is touched, opened or told. A name that looks like one of these (`servcie=`), or that only another playbook takes, is
+refused, and so is a value of another kind: `plan=ture` is neither true nor false. Variables of your own, and those that AWX, Semaphore and
+rulebooks add, pass. In a playbook of your own that imports ours among other plays, any name may be yours: one that looks like ours costs
+a warning, and none of the other names in the last column is taken there.
+
+`--tags`, `--skip-tags`, `--start-at-task` and `--step` that leave out a part of what is listed here are refused. A tag on the line that
+imports a playbook selects all of it.
+
+This page is made by `make docs` from `plugins/plugin_utils/_variables.py`.
 """
 
 
@@ -82,6 +98,22 @@ def plugins() -> Iterator[str]:
                 yield ""
 
 
+def playbooks() -> Iterator[str]:
+    """The variables of every playbook, as they are declared."""
+    sys.path.insert(0, str(ROOT / "collections"))
+    from ansible_collections.incident.response.plugins.module_utils._core.argument import WORDS
+    from ansible_collections.incident.response.plugins.plugin_utils._variables import PLAYBOOKS
+
+    yield PLAYBOOKS_HEAD
+    for name, variables in PLAYBOOKS.items():
+        yield f"## `incident.response.{name}`\n\n| variable | meaning | value | also |\n|---|---|---|---|"
+        for variable, about in variables.items():
+            kind = WORDS.get(about.kind) or f"{'any' if about.kind == 'choices' else 'one'} of {', '.join(about.choices)}"
+            also = ", ".join(f"`{other}`" for other in about.same)
+            yield f"| `{variable}`{' (required)' if about.required else ''} | {about.about} | {kind} | {also} |"
+        yield ""
+
+
 def plain(text: str) -> str:
     """Ansible's markup as Markdown."""
     return re.sub(r"\b[CVOEMP]\(([^)#]+)(?:#\w+)?\)", r"`\1`", text).replace("|", "\\|")
@@ -91,6 +123,7 @@ def main() -> None:
     pages = {
         "configuration.md": HEAD + "\n".join(rows(SCHEMA, "")) + "\n",
         "plugins.md": "\n".join(plugins()).rstrip() + "\n",
+        "playbooks.md": "\n".join(playbooks()).rstrip() + "\n",
     }
     for name, text in pages.items():
         path = ROOT / "docs" / name

@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ansible.errors import AnsibleError
 from ansible_collections.incident.response.plugins.module_utils._core.action import Action, Change, actions, gone_back, half_way
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._ports import Lease
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import lock
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _config, _options, _run, _spool
+from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _config, _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, machine, started
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
@@ -41,6 +42,10 @@ class ActionModule(ControllerAction):
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         service = params["service"]
         kind = self.drill(variables)
+        try:
+            _arguments.refuse_switches(variables, self._templar.template)
+        except AnsibleError as error:
+            raise Refused(str(error)) from None
         expires = _config.seconds(_catalogue.for_action()["safety"]["lock_expires"])
         recorded, name = _run.current() is not None, ""
         try:
@@ -120,7 +125,7 @@ def _half_way(service: str, interrupted: dict[str, Action]) -> str:
     hosts = "; ".join(f"{host} was going from {action.hosts[host].text}" for host, action in interrupted.items())
     return (
         f"The last {last.name} of {service}, run {last.run}, was interrupted, so what is the previous version now can't be told: {hosts}. "
-        f"Nothing was touched. Name the exact version to go to, or undo it: ansible-playbook incident.response.undo -e action={last.run}"
+        f"Nothing was touched. Name the exact version to go to, or undo it: ansible-playbook incident.response.undo -e run={last.run}"
     )
 
 
@@ -129,7 +134,7 @@ def _two_back(service: str, gone: dict[str, tuple[Action, Change]]) -> str:
     hosts = "; ".join(f"{host} went from {change.text}" for host, (dummy, change) in gone.items())
     return (
         f"{service} went back in this incident already, so previous would go two back: {hosts} (run {last.run}). Nothing was touched. "
-        f"Name the exact version to go to: -e version=… Or undo that: ansible-playbook incident.response.undo -e action={last.run}"
+        f"Name the exact version to go to: -e version=… Or undo that: ansible-playbook incident.response.undo -e run={last.run}"
     )
 
 

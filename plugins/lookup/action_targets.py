@@ -16,13 +16,19 @@ options:
     description:
       - The host or pattern that was named; may be empty where the service catalogue says where the service runs.
       - A list means each of its hosts.
-    required: true
-  service:
-    description: The service that was named.
+  playbook:
+    description:
+      - One of the collection's own playbooks, as C(restart_service). Everything else is then taken from the variables that it knows, as
+        C(docs/playbooks.md) lists them, and all of these are checked.
+      - A refusal is then printed as it is, and ends the run with 5, before any play begins.
     type: str
-    required: true
+    default: ""
+  service:
+    description: The service that was named. Required without O(playbook).
+    type: str
+    default: ""
   max_hosts:
-    description: The blast radius, the most hosts that the action may touch. 0 for the configuration's C(safety.max_hosts).
+    description: How many hosts may be named by hand. 0 for the configuration's C(safety.max_hosts).
     type: int
     default: 0
   whole_service:
@@ -48,13 +54,28 @@ _raw:
 """
 
 import difflib
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.module_utils._core import drill
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options
+from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _options, _refusal, _undo
+
+_WHOLE = {"rollback", "scale_up"}
+"""They take one host after the other and stop at the first that fails: so the whole service, on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for. `hosts` is None where no host was named; `most` is how many may be named by hand, 0 for what the configuration says."""
+
+    service: str
+    hosts: tuple[str, ...] | None
+    most: int = 0
+    whole: bool = False
+    replicas: int = 0
 
 
 class LookupModule(LookupBase):
@@ -62,45 +83,78 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
-        variables = variables or {}
+        variables, playbook = variables if variables is not None else {}, str(self.get_option("playbook"))
         _options.say()
-        config = _catalogue.for_action(self.get_option("config"))
+        if not playbook:
+            return _resolved(self._said(terms, variables), variables, self.get_option("config"))
+        try:
+            return _resolved(self._given(playbook, variables), variables, self.get_option("config"))
+        except AnsibleError as error:
+            _refusal.end(error)
+
+    def _said(self, terms: list[Any], variables: dict[str, Any]) -> Asked:
         try:
             drill.parse(variables.get("drill", ""))
         except ValueError as error:
             raise AnsibleError(f"{error}. Nothing was touched.") from None
-        service = str(self.get_option("service"))
-        each = [str(term).strip() for term in (terms[0] if isinstance(terms[0], list) else terms)]
-        named = ",".join(each)
-        settings = _catalogue.service_settings(config, service)
-        service = settings["name"]
+        term = terms[0] if terms else ""
+        named = tuple(filter(None, (str(each).strip() for each in (term if isinstance(term, list) else [term]))))
         if not named and "host" in variables:
             raise AnsibleError("host is empty. Nothing was touched. Name it, or leave it out for all hosts of the service.")
-        pattern = named or (settings["hosts"] if service in config["services"] else "")
-        if not pattern:
-            raise AnsibleError(f'host is empty: name the host to act on, as in -e "service={service} host=prod-api-01". Nothing was touched.')
-        inventory = _catalogue.inventory(variables.get("groups", {}))
-        found = _catalogue.matching(inventory, pattern)
-        if not found:
-            raise AnsibleError(_no_match(pattern, variables.get("groups", {}).get("all", [])))
-        gone = [name for name in each if name and not _catalogue.matching(inventory, name)]
-        if gone:
-            raise AnsibleError(_no_match(gone[0], variables.get("groups", {}).get("all", [])))
-        _check_place(inventory, found, settings, config)
-        subset = variables.get("ansible_limit")
-        if subset:
-            left_out = _catalogue.left_out(inventory, subset, found)
-            if left_out:
-                raise AnsibleError(f"--limit {subset} leaves out {', '.join(left_out)}, which host={pattern} names. Nothing was touched.")
-        limit = self.get_option("max_hosts") or config["safety"]["max_hosts"]
-        if limit < 1:
+        limit = self.get_option("max_hosts")
+        if limit < 0:
             raise AnsibleError(f"max_hosts must be 1 or more, not {limit}. Nothing was touched.")
-        if len(found) > limit and (named or not self.get_option("whole_service")):
-            raise AnsibleError(
-                f"host={pattern} means {len(found)} hosts ({_some(found)}), more than the blast radius of {limit}. "
-                f"Name fewer, or allow it with -e max_hosts={len(found)}. Nothing was touched."
-            )
-        return _in_turns(found, variables)
+        return Asked(str(self.get_option("service")), named or None, limit, self.get_option("whole_service"))
+
+    def _given(self, playbook: str, variables: dict[str, Any]) -> Asked:
+        given = _arguments.given(playbook, variables, self)
+        if playbook == "undo":
+            record = _undo.record(str(given.get("run", "")).strip(), str(given.get("incident", "")).strip())
+            called = str(given.get("service", record["service"])).strip()
+            if _catalogue.service_settings(_catalogue.for_action(self.get_option("config")), called)["name"] != record["service"]:
+                raise AnsibleError(f"service={called} is not what {record['run']} was of: that is {record['service']}. Nothing was touched.")
+            return Asked(record["service"], tuple(record["hosts"]), len(record["hosts"]))
+        service = str(given["app" if playbook == "rollback" else "service"]).strip()
+        host = given.get("host")
+        named = None if host is None else tuple(str(each).strip() for each in (host if isinstance(host, (list, tuple)) else [host]))
+        return Asked(service, named, int(given.get("max_hosts", 0)), playbook in _WHOLE, int(given.get("replicas", 0)))
+
+
+def _resolved(asked: Asked, variables: dict[str, Any], config_file: str) -> list[str]:
+    """The names of the hosts. Raises AnsibleError where there are none, or others, or more than may be."""
+    config = _catalogue.for_action(config_file)
+    settings = _catalogue.service_settings(config, asked.service)
+    service, every = settings["name"], variables.get("groups", {}).get("all", [])
+    pattern = ",".join(asked.hosts) if asked.hosts else (settings["hosts"] if service in config["services"] else "")
+    if not pattern:
+        raise AnsibleError(f'host is empty: name the host to act on, as in -e "service={service} host=prod-api-01". Nothing was touched.')
+    inventory = _catalogue.inventory(variables.get("groups", {}))
+    found = _catalogue.matching(inventory, pattern)
+    if not found:
+        raise AnsibleError(_no_match(pattern, every))
+    gone = [name for name in asked.hosts or () if not _catalogue.matching(inventory, name)]
+    if gone:
+        raise AnsibleError(_no_match(gone[0], every))
+    _check_place(inventory, found, settings, config)
+    _check_limit(inventory, found, pattern, variables.get("ansible_limit"))
+    limit = asked.most or config["safety"]["max_hosts"]
+    if len(found) > limit and (asked.hosts or not asked.whole):
+        raise AnsibleError(
+            f"host={pattern} means {len(found)} hosts ({_some(found)}), more than the {limit} that may be named by hand (safety.max_hosts). "
+            f"Name fewer, or allow it with -e max_hosts={len(found)}. Nothing was touched."
+        )
+    most = settings["replicas"].get("max")
+    if most is not None and asked.replicas > most:
+        problem = f"replicas={asked.replicas} is more than the {most} that the service catalogue allows (replicas.max)"
+        raise AnsibleError(f"{problem}. Nothing was touched.")
+    return _in_turns(found, variables)
+
+
+def _check_limit(inventory: InventoryManager, found: list[str], pattern: str, limit: str | None) -> None:
+    """Whether `--limit` would leave any of them out, in silence."""
+    left_out = _catalogue.left_out(inventory, limit, found) if limit else []
+    if left_out:
+        raise AnsibleError(f"--limit {limit} leaves out {', '.join(left_out)}, which host={pattern} names. Nothing was touched.")
 
 
 def _in_turns(found: list[str], variables: dict[str, Any]) -> list[str]:

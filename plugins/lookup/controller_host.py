@@ -14,6 +14,12 @@ author: Contributors to incident.response (@incident-response)
 options:
   _terms:
     description: None are taken.
+  playbook:
+    description: >-
+      One of the collection's own playbooks, as C(incident_open). The variables that it knows, as C(docs/playbooks.md) lists them, are then
+      checked; a refusal is printed as it is, and ends the run with 5, before any play begins.
+    type: str
+    default: ""
 """
 EXAMPLES = r"""
 - name: Open an incident
@@ -33,14 +39,24 @@ _raw:
 
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options
+from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _options, _refusal
 
 
 class LookupModule(LookupBase):
-    """Looks at the limit of the run."""
+    """Looks at what was typed."""
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+        self.set_options(var_options=variables, direct=kwargs)
+        variables, playbook = variables if variables is not None else {}, str(self.get_option("playbook"))
         _options.say()
-        _catalogue.refuse_limit(variables or {}, [_catalogue.CONTROLLER])
+        try:
+            if playbook:
+                _arguments.given(playbook, variables, self)
+            _catalogue.refuse_limit(variables, [_catalogue.CONTROLLER])
+        except AnsibleError as error:
+            if playbook:
+                _refusal.end(error)
+            raise
         return [_catalogue.CONTROLLER]

@@ -14,7 +14,12 @@ author: Contributors to incident.response (@incident-response)
 options:
   _terms:
     description: The name or id of the incident. Empty where O(service) says which.
-    required: true
+  playbook:
+    description: >-
+      One of the collection's own playbooks, as C(incident_close), which take both from their variables. These are then checked; a refusal is
+      printed as it is, and ends the run with 5, before any play begins.
+    type: str
+    default: ""
   service:
     description: The service that was named.
     type: str
@@ -43,7 +48,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _journal, _options
+from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _journal, _options, _refusal
 
 _CHECKS = ("unit", "command", "http", "tcp")
 
@@ -53,9 +58,19 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
+        variables, playbook = variables if variables is not None else {}, str(self.get_option("playbook"))
         _options.say()
-        variables, options = variables or {}, _options.settings()
-        service = str(self.get_option("service")).strip() or _journal.service_of(str(terms[0]).strip() or options["incident"], options)
+        if not playbook:
+            return [self._looked_up(str(terms[0]) if terms else "", str(self.get_option("service")), variables)]
+        try:
+            given = _arguments.given(playbook, variables, self)
+            return [self._looked_up(str(given.get("incident", "")), str(given.get("service", "")), variables)]
+        except AnsibleError as error:
+            _refusal.end(error)
+
+    def _looked_up(self, incident: str, service: str, variables: dict[str, Any]) -> dict[str, Any]:
+        options = _options.settings()
+        service = service.strip() or _journal.service_of(incident.strip() or options["incident"], options)
         config = _catalogue.configuration(options["config"])
         config = _catalogue.filled(config, service, variables, self._loader, options["config"]) if service else config
         settings = _catalogue.service_settings(config, service) if service in _catalogue.names(config) else {}
@@ -69,4 +84,4 @@ class LookupModule(LookupBase):
                 'Name the inventory with -i; or do it all the same, and say why: -e \'{"force": true, "message": "…"}\''
             )
         _catalogue.refuse_limit(variables, hosts or [_catalogue.CONTROLLER])
-        return [{"name": service, "hosts": hosts or [_catalogue.CONTROLLER], "checks": checks if hosts else {}}]
+        return {"name": service, "hosts": hosts or [_catalogue.CONTROLLER], "checks": checks if hosts else {}}

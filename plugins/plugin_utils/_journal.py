@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
@@ -28,3 +29,17 @@ def service_of(incident: str, options: Mapping[str, Any]) -> str:
             return str(journal.info(found)["service"]) if found else ""
     except (OSError, sqlite3.Error, ValueError) as error:
         raise AnsibleError(f"The journal can't be read: {error}. Nothing was touched.") from error
+
+
+def services(options: Mapping[str, Any], *, still_open: bool) -> set[str]:
+    """The services that incidents are of, all or only those that are open. Raises OSError, sqlite3.Error, ValueError."""
+    with opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
+        return {str(journal.info(each)["service"]) for each in (journal.open_incidents() if still_open else journal.ids())}
+
+
+def status_of(incident: str, options: Mapping[str, Any]) -> tuple[Status | None, list[str]]:
+    """The incident's stage, None where it isn't known, and the names of those that are open. Raises OSError, sqlite3.Error, ValueError."""
+    with opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
+        found = journal.find(incident)
+        there = [f"{info['name']} ({info['service'] or info['title']})" for info in map(journal.info, journal.open_incidents())]
+        return (Status(journal.info(found)["status"]) if found else None), there

@@ -23,7 +23,7 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
     if ended.lost:
         told.append(f"  lost: {', '.join(ended.lost)} could not be reached any more")
     if ended.undoable:
-        told.append(f"  to undo it, with the same inventory: ansible-playbook incident.response.undo -e action={ended.run.name}")
+        told.append(f"  to undo it, with the same inventory: ansible-playbook incident.response.undo -e run={ended.run.name}")
     for host, balancers in ended.left_out.items():
         puts = "the undo puts it back, and so does a restart" if ended.undoable else "a restart puts it back"
         told.append(f"  {words(host, balancers)}, and gets no requests. Once it is up, {puts}:")

@@ -18,7 +18,7 @@ _NOTHING = "Nothing was touched."
 def record(run: str, incident: str) -> dict[str, Any]:
     """The action of that run, or the latest of that incident: what it was, and for each host the states wanted and expected."""
     if not run and not incident:
-        raise AnsibleError(f"Name what to undo: -e action=… as the run told it at its end, or -e incident=… for its latest action. {_NOTHING}")
+        raise AnsibleError(f"Name what to undo: -e run=… as the run told it at its end, or -e incident=… for its latest action. {_NOTHING}")
     try:
         found, drill = _find(run, incident)
     except (OSError, sqlite3.Error, ValueError) as error:
@@ -33,8 +33,8 @@ def _find(run: str, incident: str) -> tuple[Action, bool]:
     with _journal.opened(options, folder) as journal:
         where = journal.incident_of(run) if run else journal.find(incident)
         if where is None:
-            hint = "Look with: ansible localhost -m incident.response.incident_info"
-            raise AnsibleError(f"{f'action={run}' if run else f'incident={incident}'} isn't known in this journal. {hint} {_NOTHING}")
+            hint = "Look with: ansible localhost -m incident.response.incident_info."
+            raise AnsibleError(f"{f'run={run}' if run else f'incident={incident}'} isn't known in this journal. {hint} {_NOTHING}")
         if not journal.verify(where).verified:
             raise AnsibleError(f"The record of {journal.info(where)['name']} was tampered with, so it says nothing to go by. {_NOTHING}")
         drill = bool(journal.info(where)["drill"])
@@ -42,7 +42,7 @@ def _find(run: str, incident: str) -> tuple[Action, bool]:
     found = [each for each in known if not run or each.run == run]
     if not found:
         there = f"It can be done for: {', '.join(f'{each.run} ({each.name})' for each in known[-5:])}." if known else "A restart can't be undone."
-        raise AnsibleError(f"{f'action={run}' if run else f'incident={incident}'} changed nothing that can be undone. {there} {_NOTHING}")
+        raise AnsibleError(f"{f'run={run}' if run else f'incident={incident}'} changed nothing that can be undone. {there} {_NOTHING}")
     same = [each for each in known if each.run == found[-1].run]
     if len(same) > 1:
         did = ", ".join(f"{each.name} of {each.service}" for each in same)

@@ -97,7 +97,7 @@ def test_partial_success_keeps_the_healthy_and_says_so(scaled: Site, fleet: Flee
     ("arguments", "says"),
     [
         ("replicas=many", "replicas='many' is not a whole number above 0"),
-        ("", "replicas='' is not a whole number above 0"),
+        ("", "scale_up needs replicas: -e replicas=3"),
         ("replicas=-1", "is not a whole number above 0"),
         ("replicas=3.5", "is not a whole number above 0"),
         ("replicas=0", "is not a whole number above 0"),

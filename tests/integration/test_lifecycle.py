@@ -207,7 +207,7 @@ def test_each_playbook_takes_the_incident_a_step_on(site: Site, flat: bool) -> N
         ("open", {"service": "api", "severity": "bad"}, "P0, P1, P2, P3"),
         ("update", {"service": "api"}, "message"),
         ("severity", {"service": "api", "severity": "P0"}, "reason"),
-        ("handoff", {"service": "api", "message": "x"}, "'to' is undefined"),
+        ("handoff", {"service": "api", "message": "x"}, "incident_handoff needs to: -e to=grace"),
         ("open", {"service": "api", "drill": True}, "an incident that is opened by hand is a real one"),
         ("open", {"service": "api", "concerns": ["fire"]}, "security, data_loss, trade_off"),
     ],

@@ -13,9 +13,10 @@ import pytest
 from environments import locked
 from fleets import Fleet
 from fleets import run as task
+from integration.test_inputs import refused
 from integration.test_secrets import PLAY, VAULTED
 from servers.running import RocketChat
-from sites import Site, eventually
+from sites import RESTART, Site, eventually
 
 
 def interpreter() -> str | None:
@@ -49,6 +50,16 @@ def test_the_restart_command_works_and_is_told(programs: Path, tmp_path: Path, c
     code, output = site.ad_hoc("rocketchat_incident", "service=api message=watching")
     assert code == 0, output
     assert site.entries()[-1]["text"] == "watching"
+
+
+def test_what_is_mistyped_is_refused_in_our_words_alone_and_other_names_are_taken(programs: Path, tmp_path: Path) -> None:
+    site = Site(tmp_path, programs)
+    said = refused(site, RESTART, "-e", "servcie=api host=prod-api-01")
+    assert said == "-e servcie= is not known to restart_service: did you mean service? Nothing was touched."
+    assert refused(site, RESTART, "-e", "service=api host=prod-api-01", "--tags", "nosuch").startswith("--tags nosuch")
+    code, output = site.run("-e", "app=api hosts=prod-api-01")
+    assert code == 0, output
+    assert site.incidents()[0]["runs"][0]["verdict"] == "worked"
 
 
 def test_without_the_callback_start_and_outcome_are_recorded(programs: Path, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_people_call_the_next_level_by_the_playbook_and_whom_the_server_does_not
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ('{"service": "api"}', "Say why"),
+        ('{"service": "api"}', "incident_escalate needs reason"),
         ('{"service": "db", "reason": "x"}', "there is no incident of db"),
         ('{"incident": "incident-2020-01-01-001", "reason": "x"}', "no incident is called incident-2020-01-01-001"),
         ('{"service": "api", "reason": "x", "level": 9}', "level=9 is no level. The levels of escalation are: 1 On-call Engineer, 2 DevOps"),

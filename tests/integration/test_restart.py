@@ -33,7 +33,7 @@ def test_a_restart_is_recorded_and_the_next_one_updates_the_same_incident(site: 
         ("service=api host=prod-api-1", "Did you mean prod-api-01"),
         ("service=api host=", "host is empty"),
         ("service=api", "host is empty"),
-        ("service=api host=all", "more than the blast radius of 1"),
+        ("service=api host=all", "more than the 1 that may be named by hand (safety.max_hosts)"),
         ('{"service": "api; reboot", "host": "prod-api-01"}', "is not the name of a service"),
         ('{"service": "@all\\n*x*", "host": "prod-api-01"}', "is not the name of a service"),
     ],

@@ -18,7 +18,7 @@ def test_the_handbooks_command_goes_back_and_undo_comes_back(deployed: Deployed)
     assert code == 0, output
     assert deployed.current() == deployed.running() == [f"releases/{MIDDLE}"] * 2
     assert f"prod-api-01: {NEW} to {MIDDLE} (deployed 2" in output
-    assert f"incident.response.undo -e action={deployed.last_run()}" in output
+    assert f"incident.response.undo -e run={deployed.last_run()}" in output
     (incident,) = deployed.incidents()
     assert incident["status"] == "mitigated"
     assert any(f"{NEW} to {MIDDLE}" in entry["text"] for entry in incident["entries"])
@@ -153,7 +153,7 @@ def test_a_killed_rollback_refuses_previous_and_heals_by_undo_or_version(deploye
         assert code != 0
         assert f"prod-api-01 was going from {NEW} to {MIDDLE}" in output
         assert deployed.current() == [f"releases/{MIDDLE}", f"releases/{NEW}"]
-        killed = output.partition("undo -e action=")[2].split()[0]
+        killed = output.partition("undo -e run=")[2].split()[0]
         code, output = deployed.undo("-e", f"action={killed}") if heal == "undo" else deployed.rollback("-e", f"version={MIDDLE}")
         assert code == 0, output
         assert deployed.current() == deployed.running() == [f"releases/{NEW if heal == 'undo' else MIDDLE}"] * 2
@@ -204,4 +204,4 @@ def test_a_host_that_is_lost_after_its_own_judgement_makes_the_run_bad_with_its_
     assert "verdict made_worse, failed at" in last
     assert f"on {HOSTS[0]}" in last
     assert deployed.incidents()[0]["status"] != "mitigated"
-    assert f"incident.response.undo -e action={deployed.last_run()}" in output
+    assert f"incident.response.undo -e run={deployed.last_run()}" in output

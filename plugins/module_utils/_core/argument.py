@@ -1,0 +1,182 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What people type behind `-e`: which names a playbook knows, and what each may be."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from . import drill
+from .severity import Severity
+
+_TRUE = frozenset({"true", "yes", "on", "1"})
+_FALSE = frozenset({"false", "no", "off", "0"})
+_AGO = re.compile(r"\d+[smhd]")
+_NEAR = 0.75
+"""How alike two names must be, from 0 to 1, for one to be taken for a typing mistake: `hots` and `host` are 0.75."""
+
+
+class Wrong(ValueError):
+    """The value is none of its kind. The text says what was expected, as in `must be true or false`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One that a playbook knows. `same` are the other names that it is taken by; `kind` is one of KINDS."""
+
+    about: str
+    kind: str = "text"
+    same: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    required: bool = False
+    example: str = ""
+
+
+def switch(given: object) -> bool:
+    """True and false words only: what was mistyped must not count as no. Raises Wrong."""
+    word = str(given).strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise Wrong("must be true or false")
+    return word in _TRUE
+
+
+def value(known: Variable, given: object) -> object:
+    """What was given, as the playbook is to see it. Raises Wrong."""
+    return KINDS[known.kind](known, given)
+
+
+def mistyped(name: str, known: Iterable[str]) -> str:
+    """The known name that is meant by a mistyped one; empty where it is like none."""
+    typed, by_shape = name.lower().replace("-", "_"), {each.lower(): each for each in known}
+    near = difflib.get_close_matches(typed, by_shape, n=1, cutoff=_NEAR)
+    swapped = [each for each in by_shape if sorted(each) == sorted(typed)]
+    return by_shape[(near or swapped)[0]] if near or swapped else ""
+
+
+def meant(name: str, variables: Mapping[str, Variable]) -> str:
+    """The name that is meant by a mistyped one, as the playbook has it, else as it is taken, too."""
+    return mistyped(name, variables) or mistyped(name, spellings(variables))
+
+
+def spellings(variables: Mapping[str, Variable]) -> dict[str, str]:
+    """Each name that is taken, with the one that the playbook uses."""
+    other = {spelling: name for name, each in variables.items() for spelling in each.same}
+    return other | {name: name for name in variables}
+
+
+def agree(values: Collection[object]) -> bool:
+    """Whether the same was said each time, if under several names."""
+    return len({str(each).strip() for each in values}) <= 1
+
+
+def _text(_known: Variable, given: object) -> object:
+    if isinstance(given, (list, tuple, Mapping)):
+        raise Wrong("must be text")
+    return given
+
+
+def _named(_known: Variable, given: object) -> object:
+    if given is None or not str(given).strip():
+        raise Wrong("is empty")
+    return _text(_known, given)
+
+
+def _hosts(_known: Variable, given: object) -> object:
+    names = given if isinstance(given, (list, tuple)) else [given]
+    for each in names:
+        _named(_known, each)
+    return _named(_known, "" if not names else names[0]) if len(names) < 2 else given
+
+
+def _reason(_known: Variable, given: object) -> object:
+    if str(given).strip().lower() in {"", "none", *_TRUE, *_FALSE}:
+        raise Wrong("must be the reason, in words")
+    return _text(_known, given)
+
+
+def _switch(_known: Variable, given: object) -> object:
+    switch(given)
+    return given
+
+
+def _drill(_known: Variable, given: object) -> object:
+    try:
+        drill.parse(given)
+    except ValueError:
+        raise Wrong("is neither true, false nor dry") from None
+    return given
+
+
+def _count(_known: Variable, given: object) -> object:
+    text = str(given).strip()
+    if isinstance(given, bool) or not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise Wrong("is not a whole number above 0")
+    return given
+
+
+def _seconds(_known: Variable, given: object) -> object:
+    try:
+        good = not isinstance(given, bool) and 0 <= float(str(given)) < float("inf")
+    except ValueError:
+        good = False
+    if not good:
+        raise Wrong("must be a number of seconds, 0 or more")
+    return given
+
+
+def _choice(known: Variable, given: object) -> object:
+    if str(given) not in known.choices:
+        near = mistyped(str(given), known.choices)
+        raise Wrong(f"must be one of {', '.join(known.choices)}{f': did you mean {near}?' if near else ''}")
+    return given
+
+
+def _choices(known: Variable, given: object) -> object:
+    for each in given if isinstance(given, (list, tuple)) else str(given).split(","):
+        _choice(known, str(each).strip())
+    return given
+
+
+def _severity(known: Variable, given: object) -> object:
+    try:
+        return str(Severity.parse(str(given)))
+    except ValueError:
+        raise Wrong(f"must be one of {', '.join(Severity)}") from None
+
+
+def _time(_known: Variable, given: object) -> object:
+    try:
+        datetime.fromisoformat(str(given).strip())
+    except ValueError:
+        raise Wrong("is no time such as 2026-12-01T22:00:00Z") from None
+    return given
+
+
+def _since(known: Variable, given: object) -> object:
+    return given if _AGO.fullmatch(str(given).strip()) else _time(known, given)
+
+
+def _mapping(_known: Variable, given: object) -> object:
+    if not isinstance(given, Mapping) and not re.match(r"\s*(\{|\w+=)", str(given)):
+        raise Wrong("must be a mapping")
+    return given  # text may say one, as a=b
+
+
+KINDS: Mapping[str, Callable[[Variable, object], object]] = {
+    "text": _text, "name": _named, "hosts": _hosts, "reason": _reason, "switch": _switch, "drill": _drill, "count": _count, "seconds": _seconds,
+    "choice": _choice, "choices": _choices, "severity": _severity, "time": _time, "since": _since, "mapping": _mapping,
+    "service": _named, "incident": _named, "level": _count, "open_incident": _named,
+}  # fmt: skip
+"""What a value may be. What only the configuration or the journal knows, whether there is such a service, say, is asked there."""
+WORDS: Mapping[str, str] = {
+    "text": "text", "name": "text", "hosts": "a host, a pattern, or a list", "reason": "text", "switch": "true or false",
+    "drill": "true, false or dry", "count": "a whole number above 0", "seconds": "seconds", "severity": ", ".join(Severity),
+    "time": "a time, as 2026-12-01T22:00:00Z", "since": "a time, or 7d for seven days ago", "mapping": "a mapping",
+    "service": "a service of the catalogue", "incident": "the name of an incident", "open_incident": "the name of an open incident",
+    "level": "a number, 1 is the first",
+}  # fmt: skip
+"""Each kind as people read it."""

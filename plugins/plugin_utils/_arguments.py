@@ -1,0 +1,189 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What was given to a playbook of the collection: all of it is checked before a play has hosts, so before an incident is opened or anybody told."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sqlite3
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
+from ansible_collections.incident.response.plugins.module_utils._core import argument
+from ansible_collections.incident.response.plugins.module_utils._core.argument import Variable, Wrong
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _command_line, _journal, _options
+from ansible_collections.incident.response.plugins.plugin_utils._command_line import CommandLine
+from ansible_collections.incident.response.plugins.plugin_utils._variables import PLAYBOOKS, SWITCHES, Variables
+
+_NOTHING = "Nothing was touched."
+_ACTIONS = {"restart_service", "rollback", "scale_up", "undo"}
+_PASS = ("ansible_", "awx_", "tower_", "semaphore_", "action_", "service_restart_", "service_rollback_", "service_scale_", "incident_", "drill")
+"""What AWX, Semaphore, rulebooks and Ansible add, and the variables of our roles. A step that may be no drill says so itself."""
+_LOOSE = "_raw_params"
+
+Given = MutableMapping[str, Any]
+_asked: set[tuple[str, str]] = set()
+
+
+def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]:
+    """What the playbook is to act on, by the names that it uses. Raises AnsibleError for what it doesn't know, and for what can't be.
+
+    A value that was typed under another name, or in another way, is from now on an extra variable as the playbook has it.
+    """
+    loader: Any = lookup._loader
+    template: Any = lookup._templar
+    known, typed, line = PLAYBOOKS[playbook], load_extra_vars(loader), _command_line.read(loader)
+    _refuse_loose_words(typed, known)
+    if line.alone:
+        _refuse_names(playbook, typed, line)
+    else:
+        _warn_of_names(playbook, typed, line)
+    if line.alone or playbook == "undo":  # `action` has always been taken for `run`
+        _take(known, typed, variables, {name for other in line.ours if other != playbook for name in PLAYBOOKS[other]})
+    _command_line.refuse_parts(line, playbook, acts=playbook in _ACTIONS)
+    found = _values(known, typed, variables, template.template)
+    for name, each in known.items():
+        if each.required and name not in found:
+            raise AnsibleError(f"{playbook} needs {name}: -e {name}={each.example}. {_NOTHING}")
+    if (playbook, str(found)) not in _asked:  # once: what changes while a run is under way must not end it
+        _ask(known, found)
+        _asked.add((playbook, str(found)))
+    return found
+
+
+def refuse_switches(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> None:
+    """Raises AnsibleError for a switch of the roles that is neither true nor false: they may be used in a play of somebody's own."""
+    for name in SWITCHES:
+        if name in variables:
+            _value(name, Variable("", "switch"), template(variables[name]))
+
+
+def _refuse_loose_words(typed: Mapping[str, Any], known: Variables) -> None:
+    loose = str(typed.get(_LOOSE) or "").strip()
+    if loose:
+        switch = loose if loose in known and known[loose].kind in {"switch", "drill"} else ""
+        hint = f"Did you mean {switch}=true?" if switch else "Write values with blanks as JSON: -e '{\"message\": \"two words\"}'"
+        raise AnsibleError(f"-e has words that belong to nothing: {loose[:80]!r}. {hint} {_NOTHING}")
+
+
+def _refuse_names(playbook: str, typed: Mapping[str, Any], line: CommandLine) -> None:
+    """Those that look like a variable of the playbook, and those of another one: whoever typed it meant something that would not happen."""
+    taken = argument.spellings(PLAYBOOKS[playbook])
+    elsewhere = {name for other in line.ours for name in argument.spellings(PLAYBOOKS[other])}
+    problems = []
+    for name in (str(each) for each in typed):
+        if name in taken or name in elsewhere or name.startswith(_PASS):
+            continue
+        near = argument.meant(name, PLAYBOOKS[playbook])
+        others = [other for other, variables in PLAYBOOKS.items() if name in argument.spellings(variables)]
+        if near:
+            problems.append(f"-e {name}= is not known to {playbook}: did you mean {near}?")
+        elif others:
+            problems.append(f"-e {name}= is not known to {playbook}, only to {', '.join(others[:3])}. It takes {', '.join(PLAYBOOKS[playbook])}.")
+    if problems:
+        raise AnsibleError(f"{' '.join(problems)} {_NOTHING}")
+
+
+def _warn_of_names(playbook: str, typed: Mapping[str, Any], line: CommandLine) -> None:
+    """In a playbook of somebody's own any name may be theirs, so that one which looks like ours costs no more than a warning."""
+    taken = argument.spellings(PLAYBOOKS[playbook])
+    for name in (str(each) for each in typed):
+        near = "" if name in taken or name.startswith(_PASS) else argument.meant(name, PLAYBOOKS[playbook])
+        if near and not re.search(rf"\b{re.escape(name)}\b", line.others):
+            Display().warning(f"incident.response: -e {name}= is not known to {playbook}: if you mean {near}, end this and run it again")
+
+
+def _take(known: Variables, typed: Given, variables: Given, elsewhere: set[str]) -> None:
+    """Give each value that was typed under another name the one that the playbook uses. Raises AnsibleError where two differ.
+
+    What another of the playbooks on the command line has `elsewhere` under that name may be meant for it.
+    """
+    for name, each in known.items():
+        others = (other for other in each.same if other in typed and other not in known)
+        said = {other: typed[other] for other in others if not (name in variables and other in elsewhere)}
+        if not said:
+            continue
+        if name in variables:
+            said = {name: variables[name], **said}
+        if not argument.agree(list(said.values())):
+            shown = ", ".join(f"{other}={str(value)[:40]!r}" for other, value in said.items())
+            raise AnsibleError(f"{' and '.join(said)} are the same, and differ: {shown}. {_NOTHING} Leave one of them out.")
+        if name not in variables:
+            _set(name, next(iter(said.values())), typed, variables)
+
+
+def _set(name: str, value: Any, typed: Given, variables: Given) -> None:
+    """As an extra variable: the very mapping that Ansible's variable manager holds, so that all plays, roles and callbacks see it."""
+    typed[name] = variables[name] = value
+
+
+def _values(known: Variables, typed: Given, variables: Given, template: Callable[[Any], Any]) -> dict[str, Any]:
+    found = {}
+    for name, each in known.items():
+        if name not in variables:
+            continue
+        value = template(variables[name])
+        found[name] = _value(name, each, value)
+        if name in typed and found[name] != value:
+            _set(name, found[name], typed, variables)
+    return found
+
+
+def _value(name: str, known: Variable, value: Any) -> Any:
+    try:
+        return argument.value(known, value)
+    except Wrong as wrong:
+        what = f"{name} {wrong}" if str(wrong) == "is empty" else f"{name}={str(value)[:40]!r} {wrong}"
+        hint = f" Write it as in -e {name}={known.example}" if known.example else ""
+        raise AnsibleError(f"{what}. {_NOTHING}{hint}") from None
+
+
+def _ask(known: Variables, found: Mapping[str, Any]) -> None:
+    """What only the configuration and the journal know."""
+    options = _options.settings()
+    for name, value in found.items():
+        match known[name].kind:
+            case "service" if not known[name].required and not argument.switch(found.get("force", False)):
+                _refuse_service(str(value).strip(), options, new="title" in known)
+            case "level":
+                levels = _catalogue.configuration(options["config"])["escalation"]["levels"]
+                if int(value) > len(levels):
+                    there = ", ".join(f"{number} {each['name']}" for number, each in enumerate(levels, start=1))
+                    raise AnsibleError(f"{name}={value} is no level. The levels of escalation are: {there}. {_NOTHING}")
+    if any(each.kind == "open_incident" for each in known.values()):
+        _refuse_incident(str(found.get("incident") or options["incident"] or "").strip(), options)
+
+
+def _refuse_service(name: str, options: Mapping[str, Any], *, new: bool) -> None:
+    """Raises AnsibleError for a service that a catalogue doesn't have, and no incident is of: most likely it was mistyped."""
+    config = _catalogue.configuration(options["config"])
+    there = _catalogue.names(config)
+    if not there or name in there:
+        return
+    try:
+        there |= _journal.services(options, still_open=new)
+    except (OSError, sqlite3.Error, ValueError):
+        return
+    if name not in there:
+        near = difflib.get_close_matches(name, there, n=2)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(sorted(there)[:20])}."
+        raise AnsibleError(f"service={name[:60]} is not in the service catalogue. {hint} {_NOTHING} To take it all the same: -e force=true")
+
+
+def _refuse_incident(name: str, options: Mapping[str, Any]) -> None:
+    """Raises AnsibleError where an action is to belong to an incident that isn't there, or is over. A broken journal stops no action."""
+    if not name:
+        return
+    try:
+        status, there = _journal.status_of(name, options)
+    except (OSError, sqlite3.Error, ValueError):
+        return
+    if not status or status.is_over:
+        what = f"is over ({status})" if status else "isn't known here"
+        hint = f"Open now: {', '.join(there[:10])}." if there else "None is open."
+        raise AnsibleError(f"incident={name[:60]} {what}. {hint} {_NOTHING} Without incident it is the open one of the service, or a new one.")

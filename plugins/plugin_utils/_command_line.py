@@ -1,0 +1,107 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What was typed: which playbooks run, ours alone or somebody's own too, and whether all of ours does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible import context
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible_collections.incident.response.plugins.plugin_utils._variables import PLAYBOOKS
+
+_COLLECTION = "incident.response."
+_NAMED = re.compile(r"playbook='(\w+)'")
+_IMPORT = ("import_playbook", "ansible.builtin.import_playbook")
+_DEPTH = 5
+_LISTS = ("listhosts", "listtasks", "listtags", "syntax")
+
+
+@dataclass(slots=True)
+class CommandLine:
+    """`ours` are the collection's playbooks that it runs, with the tags that are put on them; `others` the text of somebody's own plays."""
+
+    ours: dict[str, set[str]] = field(default_factory=dict)
+    alone: bool = True
+    others: str = ""
+
+
+def read(loader: DataLoader) -> CommandLine:
+    """From the arguments of ansible-playbook, and the files that they name: a file of one line that imports ours counts as ours."""
+    line = CommandLine()
+    for named in context.CLIARGS.get("args") or ():
+        _add(line, str(named), Path.cwd(), set(), loader, _DEPTH)
+    return line
+
+
+def _add(line: CommandLine, named: str, folder: Path, tags: set[str], loader: DataLoader, depth: int) -> None:
+    ours = _by_name(named)
+    path = folder / named
+    if ours:
+        line.ours.setdefault(ours, set()).update(tags)
+    elif depth and "{{" not in named and path.is_file():
+        for entry in _entries(path, loader):
+            _add_entry(line, entry, path, tags | _tags(entry), loader, depth)
+    else:
+        line.alone = False
+
+
+def _add_entry(line: CommandLine, entry: Mapping[str, Any], path: Path, tags: set[str], loader: DataLoader, depth: int) -> None:
+    imported = next((str(entry[key]) for key in _IMPORT if key in entry), "")
+    play = _NAMED.search(str(entry.get("hosts", ""))) if _COLLECTION in str(entry.get("hosts", "")) else None
+    if imported:
+        _add(line, imported, path.parent, tags, loader, depth - 1)
+    elif play:
+        line.ours.setdefault(play[1], set()).update(tags)
+    else:
+        line.alone = False
+        line.others += path.read_text(encoding="utf-8", errors="replace")
+
+
+def _by_name(named: str) -> str:
+    """`incident.response.incident_open`, and `incident.response.incident.open`, which is the file in the folder."""
+    if not named.startswith(_COLLECTION):
+        return ""
+    name = named.removeprefix(_COLLECTION).removeprefix("emergency.").replace(".", "_")
+    return name if name in PLAYBOOKS else ""
+
+
+def _entries(path: Path, loader: DataLoader) -> Iterator[Mapping[str, Any]]:
+    """The plays and imports of a playbook. What can't be read was complained of by Ansible, which read it before."""
+    try:
+        found = loader.load_from_file(str(path))
+    except AnsibleError:
+        return
+    yield from (entry for entry in found or [] if isinstance(entry, Mapping))
+
+
+def _tags(entry: Mapping[str, Any]) -> set[str]:
+    given = entry.get("tags") or []
+    return {each.strip() for each in (given.split(",") if isinstance(given, str) else map(str, given))}
+
+
+def refuse_parts(line: CommandLine, playbook: str, *, acts: bool) -> None:
+    """Raises AnsibleError where the run leaves out a part of the playbook: an action whose judge is left out must not end well.
+
+    Where somebody's own playbook imports ours, they may leave ours out as a whole.
+    """
+    if any(context.CLIARGS.get(each) for each in _LISTS):
+        return
+    wanted, unwanted = (set(context.CLIARGS.get(each) or ()) for each in ("tags", "skip_tags"))
+    own = line.ours.get(playbook, set())
+    why = ""
+    if line.alone and unwanted & ({"all", "tagged"} | own if own else {"all", "untagged"}):
+        why = f"--skip-tags {','.join(sorted(unwanted))}"
+    elif line.alone and wanted and not wanted & ({"all", "tagged", "always"} | own if own else {"all", "untagged"}):
+        why = f"--tags {','.join(sorted(wanted))}"
+    elif line.alone and context.CLIARGS.get("start_at_task"):
+        why = f"--start-at-task {context.CLIARGS['start_at_task']!r}"
+    elif context.CLIARGS.get("step") and (line.alone or acts):
+        why = "--step"
+    if why:
+        raise AnsibleError(f"{why} leaves out a part of {playbook}, which runs as a whole or not at all. Nothing was touched. Run it without.")

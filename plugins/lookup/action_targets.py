@@ -54,6 +54,7 @@ _raw:
 """
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,12 +110,13 @@ class LookupModule(LookupBase):
     def _given(self, playbook: str, variables: dict[str, Any]) -> Asked:
         given = _arguments.given(playbook, variables, self)
         if playbook == "undo":
-            record = _undo.record(str(given.get("run", "")).strip(), str(given.get("incident", "")).strip())
+            there = variables.get("action_undone")  # else it is the template of the play
+            record = there if isinstance(there, Mapping) else _undo.record(*(str(given.get(name, "")).strip() for name in ("run", "incident")))
             called = str(given.get("service", record["service"])).strip()
             if _catalogue.service_settings(_catalogue.for_action(self.get_option("config")), called)["name"] != record["service"]:
-                raise AnsibleError(f"service={called} is not what {record['run']} was of: that is {record['service']}. Nothing was touched.")
+                raise AnsibleError(f"service={called} is not what that run was of: that is {record['service']}. Nothing was touched.")
             return Asked(record["service"], tuple(record["hosts"]), len(record["hosts"]))
-        service = str(given["app" if playbook == "rollback" else "service"]).strip()
+        service = str(given.get("app" if playbook == "rollback" else "service", "")).strip()
         host = given.get("host")
         named = None if host is None else tuple(str(each).strip() for each in (host if isinstance(host, (list, tuple)) else [host]))
         return Asked(service, named, int(given.get("max_hosts", 0)), playbook in _WHOLE, int(given.get("replicas", 0)))

@@ -39,16 +39,16 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
     template: Any = lookup._templar
     known, typed, line = PLAYBOOKS[playbook], load_extra_vars(loader), _command_line.read(loader)
     _refuse_loose_words(typed, known)
-    if line.alone:
+    if line.alone and not _command_line.only_lists():
         _refuse_names(playbook, typed, line)
-    else:
+    elif not line.alone:
         _warn_of_names(playbook, typed, line)
     if line.alone or playbook == "undo":  # `action` has always been taken for `run`
         _take(known, typed, variables, {name for other in line.ours if other != playbook for name in PLAYBOOKS[other]})
     _command_line.refuse_parts(line, playbook, acts=playbook in _ACTIONS)
     found = _values(known, typed, variables, template.template)
     for name, each in known.items():
-        if each.required and name not in found:
+        if each.required and name not in found and not _command_line.only_lists():
             raise AnsibleError(f"{playbook} needs {name}: -e {name}={each.example}. {_NOTHING}")
     if (playbook, str(found)) not in _asked:  # once: what changes while a run is under way must not end it
         _ask(known, found)

@@ -85,12 +85,17 @@ def _tags(entry: Mapping[str, Any]) -> set[str]:
     return {each.strip() for each in (given.split(",") if isinstance(given, str) else map(str, given))}
 
 
+def only_lists() -> bool:
+    """Whether nothing runs: a linter, say, gives all playbooks the same variables."""
+    return any(context.CLIARGS.get(each) for each in _LISTS)
+
+
 def refuse_parts(line: CommandLine, playbook: str, *, acts: bool) -> None:
     """Raises AnsibleError where the run leaves out a part of the playbook: an action whose judge is left out must not end well.
 
     Where somebody's own playbook imports ours, they may leave ours out as a whole.
     """
-    if any(context.CLIARGS.get(each) for each in _LISTS):
+    if only_lists():
         return
     wanted, unwanted = (set(context.CLIARGS.get(each) or ()) for each in ("tags", "skip_tags"))
     own = line.ours.get(playbook, set())

@@ -55,7 +55,7 @@ class ActionModule(ControllerAction):
             raise Refused(f"not good yet: {seen}", plan=params["plan"], after=after)
         evidence = redact(str(after.get("evidence") or ""), secret_values(variables)) if verdict is not Verdict.WORKED else ""
         result = {"verdict": str(verdict), "evidence": evidence, "plan": params["plan"], "after": after}
-        data = {"verdict": str(verdict)} | ({"left": left} if left and not params["dry"] else {})
+        data = {"verdict": str(verdict), "healthy": bool(now.get("healthy"))} | ({"left": left} if left and not params["dry"] else {})
         good = verdict is Verdict.WORKED
         text, detail = f"verdict {verdict}: {seen}", {} if good else {"evidence": cut(evidence, 3000)}
         result = self.recorded(result, data | detail, variables, text=text, state="ok" if good else "failed")

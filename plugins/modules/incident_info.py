@@ -64,7 +64,7 @@ incidents:
     drill: {description: Whether it is an exercise., type: bool, returned: success}
     opened_at: {description: When it was opened., type: str, returned: success}
     acknowledged_at: {description: When a person took it on., type: str, returned: success}
-    mitigated_at: {description: When its effect was gone., type: str, returned: success}
+    mitigated_at: {description: When its effect was gone; none again where it turned out not to be., type: str, returned: success}
     resolved_at: {description: When its cause was gone., type: str, returned: success}
     closed_at: {description: When it was closed., type: str, returned: success}
     channel: {description: Its chat channel., type: str, returned: success}

@@ -10,7 +10,8 @@ version_added: 0.1.0
 description:
   - Writes to the journal, from which Rocket.Chat is told, where one is configured. A chat that is down keeps nothing from being recorded.
   - In a play its work is done on the controller, by the action plugin of the same name, so it needs no C(delegate_to) and no C(run_once).
-  - A stage that is skipped is recorded as inferred. No stage goes back.
+  - A stage that is skipped is recorded as inferred. No stage goes back,
+    but V(mitigated) to V(investigating), which calls who is on call.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.connection]
 options:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.template import Templar
-from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions
+from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions, versions
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._core.left_out import BALANCER, LeftOut, words
 from ansible_collections.incident.response.plugins.module_utils._core.outcome import Seen, outcome_of
@@ -36,7 +36,8 @@ _EVIDENCE = 3000
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended. `about` is the action and the service, `seq` the number of its last line, `unwritten` what could be written nowhere."""
+    """How a run ended. `about` is the action and the service, `seq` the number of its last line, `unwritten` what could be written nowhere,
+    `versions` which host has what where it failed."""
 
     run: Run
     about: str
@@ -48,6 +49,7 @@ class Ended:
     undoable: bool
     problem: str
     unwritten: list[str]
+    versions: str
     left_out: Mapping[str, list[str]]
     """The hosts that get no requests any more, each with the balancers that were told so."""
     service: str
@@ -233,16 +235,18 @@ class Recording:
     def end(self) -> Ended:
         """Write the last line."""
         duration = (self._over or time.monotonic()) - self._begun
-        left = [change for action in self._actions() for change in action.hosts.items()]
+        acted = self._actions()
+        left = [change for action in acted for change in action.hosts.items()]
         self._seen.changed = self._changed
         self._seen.half_way = sorted({host for host, change in left if change.touched and change.after is None})
         ended = outcome_of(self._seen)
+        now = versions(acted[-1]) if acted and ended.failed else ""
         where = f", failed at {'; '.join(self._seen.failed[:3])}" if self._seen.failed else ""
         out = self._out.hosts()
         where += "".join(f"; {words(*each)}" for each in out.items())
         self.spool.append(
             "run_ended", sync=True, at=utc(time.time()), state=str(ended.verdict), duration_ms=round(duration * 1000),
-            text=f"{ended.mark} Ended after {duration:.1f} s: {ended.words}{where}",
+            text=f"{ended.mark} Ended after {duration:.1f} s: {'; '.join(filter(None, (ended.words, now)))}{where}",
             data={"check": self._seen.check, "failed": ended.failed, "evidence": cut("\n".join(self._evidence), _EVIDENCE)},
         )  # fmt: skip
         self.spool.close()
@@ -250,7 +254,7 @@ class Recording:
         recorded = spool.seq - self._announced
         return Ended(
             self.run, self.about, ended.words, duration, spool.seq, recorded, self._seen.lost, undoable, spool.problem, spool.lost(),
-            out, self._service,
+            now, out, self._service,
         )  # fmt: skip
 
     def _actions(self) -> list[Action]:

@@ -22,6 +22,8 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
     told = [f"incident.response: incident {name}", f"  {ended.about}: {ended.outcome}, {ended.seconds:.1f} s, {ended.recorded} entries recorded"]
     if ended.lost:
         told.append(f"  lost: {', '.join(ended.lost)} could not be reached any more")
+    if ended.versions:
+        told.append(f"  {ended.versions}")
     if ended.undoable:
         told.append(f"  to undo it, with the same inventory: ansible-playbook incident.response.undo -e run={ended.run.name}")
     for host, balancers in ended.left_out.items():

@@ -101,6 +101,20 @@ def test_stages_never_go_back(site: Site) -> None:
     assert "stages only go forward" in output
 
 
+def test_what_is_not_mitigated_after_all_is_investigated_again(site: Site) -> None:
+    told(site, "state=open service=api")
+    told(site, "state=mitigated service=api")
+    code, output = site.run("-e", "service=api", "-e", '{"message": "errors are back"}', playbook="playbooks/incident/investigate.yml")
+    assert code == 0, output
+    incident = site.incidents()[0]
+    assert (incident["status"], incident["mitigated_at"]) == ("investigating", None)
+    assert [entry["text"] for entry in incident["entries"] if entry["kind"] in {"status", "reminded"}][-2:] == [
+        "Investigating again: errors are back", "Being investigated again, since it is not mitigated: errors are back",
+    ]  # fmt: skip
+    told(site, "state=mitigated service=api")
+    assert site.incidents()[0]["mitigated_at"]
+
+
 def test_titles_are_kept_as_they_are_typed(site: Site) -> None:
     title = "it's \"down\" 🔥 @all `rm -rf /` $(reboot) *x*\n## next"
     opening = {"incident.response.rocketchat_incident": {"state": "open", "service": "api", "title": "{{ title }}"}}

@@ -94,10 +94,23 @@ def test_a_bad_release_is_put_back_and_the_other_hosts_are_untouched(deployed: D
     assert "put back as it was before, and is healthy" in output, output
     assert deployed.current() == deployed.running() == [f"releases/{NEW}"] * 2
     assert (deployed.srv / HOSTS[1] / "running").stat().st_mtime_ns == untouched
+    assert f"now: {HOSTS[0]} {NEW} (as before); {HOSTS[1]} {NEW} (not touched)" in output
     assert deployed.incidents()[0]["status"] == "acknowledged"
     code, output = deployed.undo()
     assert code != 0
     assert "nothing to undo" in output
+
+
+def test_a_half_failed_rollback_says_which_host_has_which_version(deployed: Deployed) -> None:
+    (deployed.srv / HOSTS[1] / "releases" / MIDDLE / "bad").touch()
+    code, output = deployed.rollback()
+    assert code != 0
+    versions = f"now: {HOSTS[0]} {MIDDLE}; {HOSTS[1]} {NEW} (as before)"
+    assert output.count(versions) == 1, output
+    (end,) = [entry["text"] for entry in deployed.entries() if entry["kind"] == "run_ended"]
+    assert versions in end
+    (call,) = [entry["text"] for entry in deployed.entries() if entry["kind"] == "reminded"]
+    assert call == f"The rollback of api made it worse; {versions} (run {deployed.last_run()})"
 
 
 def test_a_pending_migration_refuses_unless_forced(deployed: Deployed) -> None:
@@ -137,7 +150,7 @@ def test_a_plan_touches_nothing_and_only_the_approved_one_runs(deployed: Deploye
 
 
 def test_a_killed_rollback_refuses_previous_and_heals_by_undo_or_version(deployed: Deployed) -> None:
-    for heal in ("undo", "version"):
+    for heal, before in (("undo", "acknowledged"), ("version", "investigating")):  # the second time it was mitigated
         (deployed.srv / HOSTS[0] / "slow").touch()
         (deployed.srv / "starting").unlink(missing_ok=True)
         process = deployed.start("-e", "app=api version=previous", playbook=ROLLBACK)
@@ -146,7 +159,8 @@ def test_a_killed_rollback_refuses_previous_and_heals_by_undo_or_version(deploye
         process.wait()
         (deployed.srv / HOSTS[0] / "slow").unlink()
         subprocess.run(["pkill", "-KILL", "-f", str(deployed.script)], check=False)
-        assert eventually(lambda: deployed.kinds()[-1] == "run_vanished")
+        assert eventually(lambda: deployed.incidents()[0]["runs"][-1]["verdict"] == "unknown")
+        assert deployed.incidents()[0]["status"] == before
         assert deployed.current() == [f"releases/{MIDDLE}", f"releases/{NEW}"]
 
         code, output = deployed.rollback()

@@ -47,8 +47,12 @@ def test_a_shorter_head_cannot_be_made_without_the_key() -> None:
 def test_skipped_stages_are_listed_and_steps_back_are_refused() -> None:
     assert steps(Status.OPEN, Status.MITIGATED) == [Status.ACKNOWLEDGED, Status.INVESTIGATING, Status.MITIGATED]
     assert steps(Status.OPEN, Status.OPEN) == []
+    assert steps(Status.MITIGATED, Status.INVESTIGATING) == [Status.INVESTIGATING]  # the one step back that there is
     with pytest.raises(IllegalTransition, match="only go forward"):
         steps(Status.RESOLVED, Status.OPEN)
+    for stage in (Status.OPEN, Status.ACKNOWLEDGED):
+        with pytest.raises(IllegalTransition, match="only go forward"):
+            steps(Status.MITIGATED, stage)
     with pytest.raises(IllegalTransition, match="close it first"):
         steps(Status.OPEN, Status.REVIEWED)
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,97 @@ def test_a_worked_run_mitigates_once_and_a_failed_one_does_not(journal: SqliteJo
     ingest(journal, [*lines("r2"), {**end, "run": "r2", "state": "worked"}])
     info = journal.info(incident)
     assert (info["status"], info["mitigated_at"], info["acknowledged_at"]) == ("mitigated", AT, None)
+
+
+def run(
+    name: str, verdict: str, *, kind: str = "run_ended", seconds: int = 0, judged: bool = True, more: Sequence[dict[str, Any]] = (), **start: Any
+) -> list[dict[str, Any]]:  # fmt: skip
+    """A restart's lines, in which `more` happens."""
+    at = AT.replace(":05:00", f":{5 + seconds // 60:02}:{seconds % 60:02}")
+    failed = verdict != "worked"
+    task = {"kind": "task", "run": name, "at": at, "host": "h1"}
+    first = {**lines(name, **start)[0], "at": at}
+    found = [first, {**task, "text": "Plan", "action": "incident.response.action_plan", "state": "ok"}, *({**task, **each} for each in more)]
+    if judged:
+        data = {"verdict": verdict, "healthy": not failed}
+        found += [
+            {**task, "text": "Restart", "action": "ansible.builtin.systemd_service", "state": "changed", "changed": True},
+            {**task, "text": "Judge", "action": "incident.response.action_verdict", "state": "failed" if failed else "ok", "data": data},
+        ]
+    end = {"kind": kind, "run": name, "at": at, "state": verdict, "text": "Ended", "data": {"failed": failed, "check": bool(start.get("check"))}}
+    return [{**each, "run_seq": number} for number, each in enumerate([*found, end], start=1)]
+
+
+def reminded(journal: SqliteJournal, incident: str) -> list[Entry]:
+    return [each for each in journal.entries(incident) if each.kind == "reminded"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "more"),
+    [
+        ("no_effect", {}),
+        ("made_worse", {}),
+        ("unknown", {}),
+        ("unknown", {"judged": False, "more": [{"action": "ansible.builtin.systemd_service", "state": "unreachable"}]}),
+        ("unknown", {"judged": False, "more": [{"action": "ansible.builtin.systemd_service", "state": "interrupted"}], "kind": "run_vanished"}),
+        ("unknown", {"judged": False, "more": [{"action": "ansible.builtin.copy", "state": "changed", "changed": True}]}),
+    ],
+)
+def test_a_failed_action_takes_a_mitigated_incident_back_and_calls_who_is_on_call(
+    journal: SqliteJournal, verdict: str, more: dict[str, Any]
+) -> None:
+    incident = ingest(journal, run("r1", "worked", person=True)) or ""
+    assert journal.info(incident)["mitigated_at"] == AT
+    failed = run("r2", verdict, seconds=60, person=True, **more)
+    for _time in range(2):  # a courier that was killed offers it again
+        ingest(journal, failed)
+        info = journal.info(incident)
+        assert (info["status"], info["mitigated_at"]) == ("investigating", None)
+    (call,) = reminded(journal, incident)
+    assert "so it is being investigated again" in call.text
+    assert call.data["pages"] is (verdict == "made_worse")
+    ingest(journal, run("r3", "worked", seconds=120, person=True))
+    ingest(journal, failed)  # long after
+    info = journal.info(incident)
+    assert (info["status"], info["mitigated_at"]) == ("mitigated", "2025-11-10T10:07:00.000Z")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"judged": False},
+        {"judged": False, "check": True, "more": [{"action": "ansible.builtin.copy", "state": "changed", "changed": True}]},
+        {"judged": False, "more": [{"action": "incident.response.action_approve", "state": "failed"}]},
+        {"judged": False, "more": [{"action": "ansible.builtin.fail", "state": "failed"}]},
+        {"judged": False, "kind": "run_vanished"},
+    ],
+)
+def test_what_was_refused_or_only_planned_takes_nothing_back(journal: SqliteJournal, more: dict[str, Any]) -> None:
+    incident = ingest(journal, run("r1", "worked")) or ""
+    ingest(journal, run("r2", "unknown", seconds=60, **more))
+    assert journal.info(incident)["status"] == "mitigated"
+    assert reminded(journal, incident) == []
+
+
+def test_an_action_that_automation_started_and_that_failed_pages(journal: SqliteJournal) -> None:
+    incident = ingest(journal, run("r1", "worked")) or ""
+    ingest(journal, run("r2", "no_effect", seconds=60))
+    assert [each.data["pages"] for each in reminded(journal, incident)] == [True]
+
+
+def test_what_made_it_worse_calls_people_whatever_the_stage(journal: SqliteJournal) -> None:
+    incident = ingest(journal, run("r1", "made_worse", person=True)) or ""
+    assert journal.info(incident)["status"] == "acknowledged"
+    (call,) = reminded(journal, incident)
+    assert call.text == "The restart of api made it worse (run r1)"
+    assert call.data["pages"] is True
+
+
+def test_a_drills_failure_leaves_the_real_incident_alone(journal: SqliteJournal) -> None:
+    incident = ingest(journal, run("r1", "worked")) or ""
+    drill = ingest(journal, run("r2", "made_worse", seconds=60, drill="full"))
+    assert drill != incident
+    assert journal.info(incident)["status"] == "mitigated"
 
 
 def test_a_lock_is_held_by_who_lives_or_whose_lease_has_not_expired(journal: SqliteJournal) -> None:

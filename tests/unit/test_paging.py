@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, derive, transition, utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, calling, derive, transition, utc
 from ansible_collections.incident.response.plugins.module_utils._core.oncall import Named
 from ansible_collections.incident.response.plugins.module_utils._core.paging import Page, Rules
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
@@ -157,6 +157,23 @@ def test_a_severity_that_begins_to_page_calls_although_somebody_is_at_it_until_i
     assert look(journal, given, 30) == []
     goes(journal, incident, "investigating", 40)
     assert look(journal, given, 10000) == []
+
+
+def test_what_made_it_worse_pages_although_somebody_is_at_it_until_a_person_acts_or_says_something(journal: SqliteJournal) -> None:
+    incident, phone = opened(journal), Phone()
+    given = plan(phone=phone)
+    goes(journal, incident, "investigating", 1)
+    assert look(journal, given, 2) == []
+    for start, answer in ((10, "note"), (1000, "run_started")):
+        with journal.transaction():
+            journal.append(incident, [calling(f"failed {start}", "The restart of api made it worse", at=utc(OPENED + start), pages=True)])
+        assert look(journal, given, start) == ["Paged Ada by phone"]
+        adds(journal, incident, start + 1, answer, person=True)
+        assert look(journal, given, start + 900) == []
+    assert phone.pages[0].reason == "The restart of api made it worse"
+    with journal.transaction():
+        journal.append(incident, [calling("failed r", "The restart of api failed", at=utc(OPENED + 3000), pages=False)])
+    assert look(journal, given, 3000) == []
 
 
 def test_what_goes_on_calling_by_itself_is_told_of_the_answer_and_of_the_end(journal: SqliteJournal) -> None:

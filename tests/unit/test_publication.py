@@ -270,6 +270,20 @@ def test_mitigation_and_resolution_are_drafted_at_once_for_those_who_know_of_it(
     assert "lasted 2 min" in draft.text
 
 
+def test_what_is_not_mitigated_after_all_is_drafted_at_once_and_no_longer_called_monitored(journal: SqliteJournal) -> None:
+    incident, given = opened(journal), plan()
+    publishes(journal, incident, given, "first_notice", 1)
+    goes(journal, incident, "mitigated", 60)
+    look(journal, given, 60)
+    publishes(journal, incident, given, "update", 61)
+    assert look(journal, given, 62) == []
+    goes(journal, incident, "investigating", 70)
+    assert any("(update)" in each for each in look(journal, given, 70))
+    assert look(journal, given, 71) == []
+    (draft,) = publication.drafts(journal.entries(incident))
+    assert draft.post["status"] == "investigating"
+
+
 def test_what_was_never_told_is_not_called_solved(journal: SqliteJournal) -> None:
     incident, given = opened(journal), plan()
     goes(journal, incident, "resolved", 60)

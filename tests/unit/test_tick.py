@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import overdue
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, transition, utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, derive, transition, utc
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
@@ -90,6 +90,22 @@ def test_a_deadline_is_kept_to_the_millisecond(
     assert key in entry.data["reminders"]
     assert entry.kind == kind
     assert look(journal, deadline) == []
+
+
+def test_the_clocks_of_what_is_not_mitigated_after_all_run_again_from_the_opening(journal: SqliteJournal) -> None:
+    incident = opened(journal)
+    goes(journal, incident, "open", "investigating", 0)
+    assert "mitigate" in [key for each in look(journal, 40 * MINUTE) for key in each.data["reminders"]]
+    for number, minute in ((1, 50), (2, 55)):
+        goes(journal, incident, "investigating", "mitigated", (minute - 1) * MINUTE)
+        goes(journal, incident, "mitigated", "investigating", minute * MINUTE)
+        assert not derive(incident, journal.entries(incident))["mitigated_at"]
+        (entry,) = look(journal, minute * MINUTE)
+        assert f"mitigate again {number}" in entry.data["reminders"]
+        assert entry.text == "Not mitigated 30 min after it was opened (it was thought to be): whoever is stuck gets help"
+        assert look(journal, minute * MINUTE) == []
+    (entry,) = look(journal, HOUR)
+    assert (entry.data["level"], entry.data["reminders"]) == (3, ["outage again 2"])
 
 
 @pytest.mark.parametrize(("concern", "level"), [("security", 3), ("data_loss", 3), ("trade_off", 2)])

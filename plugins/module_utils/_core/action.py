@@ -6,14 +6,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .incident import Entry
 from .left_out import BALANCER, left_out
+from .verdict import Verdict
 
 State = Mapping[str, Any]
+PLANNED = "incident.response.action_plan"
+_LOST = {"failed", "unreachable", "interrupted"}
 
 _TOUCHES_NOTHING = {
     *(f"ansible.builtin.{name}" for name in ("include_role", "include_tasks", "fail", "assert", "set_fact", "debug")),
@@ -151,6 +155,59 @@ def _fold(action: Action, entry: Entry, *, stopped: bool) -> None:
     if stopped:
         for other in action.hosts.values():
             other.touched &= other is change or other.after is not None
+
+
+def failed(entries: Iterable[Entry], run: str) -> bool:
+    """Whether a run that is over has acted, and not done what it should: no plan, and nothing that was refused before anything was touched."""
+    mine = [each for each in entries if each.run == run]
+    end = next((each for each in reversed(mine) if each.kind in {"run_ended", "run_vanished"}), None)
+    start = next((each for each in mine if each.kind == "run_started"), None)
+    if end is None or end.state == Verdict.WORKED or (end.kind == "run_ended" and not end.data.get("failed")):
+        return False
+    if (start and start.data.get("check")) or end.data.get("check"):
+        return False
+    return _acted(mine, outline=bool(start and start.data.get("recorder") == "task"))
+
+
+def _acted(entries: Sequence[Entry], *, outline: bool) -> bool:
+    """Whether a run has touched anything, or leaves a service that isn't healthy. `outline`: its tasks are not recorded."""
+    planned = judged = False
+    for entry in entries:
+        verdict = entry.data.get("verdict")
+        judged |= verdict is not None
+        if entry.changed or (verdict not in {None, Verdict.WORKED} and not entry.data.get("healthy")):
+            return True
+        if planned and verdict is None and entry.state in _LOST and _touches(entry):
+            return True
+        planned |= entry.action == PLANNED and "plan" in entry.data if outline else entry.action == PLANNED
+    return outline and planned and not judged
+
+
+def versions(action: Action) -> str:
+    """Which host has what after an action that changes versions, or how many instances; empty where it changes no state."""
+    words = [f"{host} {_has(change)}" for host, change in action.hosts.items() if change.wanted]
+    return f"now: {'; '.join(words)}" if words else ""
+
+
+def _has(change: Change) -> str:
+    before, wanted = _names(change)
+    if not change.touched:
+        return f"{before} (not touched)"
+    if change.after is None:
+        return f"{before} or {wanted}, nobody knows which" if before != wanted else f"{before}, which nobody has seen since"
+    if change.after == change.wanted:
+        return wanted
+    return f"{before} (as before)" if change.after == change.before else f"neither {before} nor {wanted}"
+
+
+def _names(change: Change) -> tuple[str, str]:
+    """What people call the states: the plan says `1.4 to 1.3 (deployed …)`, `1 to 2 instances, of 2 to 4`, or `1.4 already`."""
+    before, has, after = change.text.partition(" to ")
+    if not has:
+        name = change.text.removesuffix(" already") or "as planned"
+        return name, name
+    wanted = re.split(r" \(|, ", after, maxsplit=1)[0]
+    return before + (" instances" if wanted.endswith(" instances") else ""), wanted
 
 
 def risk(*, out: int, stateful: bool) -> str:

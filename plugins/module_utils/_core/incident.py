@@ -13,7 +13,7 @@ from typing import Any
 
 from .naming import provisional
 from .severity import DEFAULT_SEVERITY
-from .status import Status, steps
+from .status import Status, is_back, steps
 
 _STAMPS = {
     Status.ACKNOWLEDGED: "acknowledged_at",
@@ -80,15 +80,31 @@ def seconds(at: str) -> float:
 
 def transition(current: Status, wanted: Status, *, at: str, actor: str, run: str = "", run_seq: int | None = None) -> list[Entry]:
     """The entries that take an incident from `current` to `wanted`; skipped stages are marked as inferred."""
-    path = steps(current, wanted)
+    path, again = steps(current, wanted), " again" if is_back(current, wanted) else ""
     return [
         Entry(
             "status", at, actor=actor, run=run, run_seq=run_seq if step is wanted else None,
-            text=f"{step.capitalize()}{' (inferred)' if step is not wanted else ''}",
+            text=f"{step.capitalize()}{' (inferred)' if step is not wanted else again}",
             data={"to": str(step), "inferred": step is not wanted},
         )
         for step in path
     ]  # fmt: skip
+
+
+def relapses(entries: Iterable[Entry]) -> list[int]:
+    """The places, from 1, of the entries that took the incident back from mitigated to investigating."""
+    found, before = [], ""
+    for position, entry in enumerate(entries, start=1):
+        if entry.kind == "status":
+            if (before, entry.data.get("to")) == (Status.MITIGATED, Status.INVESTIGATING):
+                found.append(position)
+            before = str(entry.data.get("to"))
+    return found
+
+
+def calling(key: str, text: str, *, at: str, pages: bool, actor: str = "") -> Entry:
+    """The entry that calls who is on call: by a mention, and where it `pages` by the notifiers, too, whoever has acknowledged the incident."""
+    return Entry("reminded", at, actor=actor, text=text, data={"reminders": [key], "reason": text, "pages": pages})
 
 
 def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
@@ -137,6 +153,8 @@ def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) 
             stamp = _STAMPS.get(Status(entry.data["to"]))
             if stamp and not entry.data.get("inferred"):
                 state[stamp] = entry.at
+            if entry.data["to"] == Status.INVESTIGATING:
+                state["mitigated_at"] = None  # it counts from the last time that it was verified
         case "run_started":
             runs[entry.run] = {
                 "run": entry.run, "action": entry.action, "actor": entry.actor, "started_at": entry.at, "ended_at": None,

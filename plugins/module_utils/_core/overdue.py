@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .incident import CONCERNS, Entry, seconds, utc
+from .incident import CONCERNS, Entry, relapses, seconds, utc
 from .severity import Severity
 from .status import Status
 
@@ -63,7 +63,7 @@ def due(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks, now:
     if Status(state["status"]).is_over:
         return list(_review(state, clocks, now))
     concerns = [Reminder(f"concern {each}", each, CONCERNS[each], _CALLED_FOR[each]) for each in state["concerns"]]
-    return [*concerns, *_stages(state, clocks, since), *_silence(state, entries, clocks, now)]
+    return [*concerns, *_stages(state, clocks, since, len(relapses(entries))), *_silence(state, entries, clocks, now)]
 
 
 def told(entries: Sequence[Entry]) -> set[str]:
@@ -98,7 +98,8 @@ def escalation(levels: Sequence[Level], target: int, reason: str, *, at: str, ac
     return Entry("escalated", at, actor=actor, text=f"Escalated to {called.name}: {reason}", data=data)
 
 
-def _stages(state: Mapping[str, Any], clocks: Clocks, since: float) -> Iterator[Reminder]:
+def _stages(state: Mapping[str, Any], clocks: Clocks, since: float, again: int) -> Iterator[Reminder]:
+    """By the stage. What was told before the incident was found not to be mitigated, `again` times, is told anew: customers wait since it opened."""
     status = Status(state["status"])
     if status is Status.OPEN and clocks.ack:
         yield from _late(since, clocks.ack, Reminder("ack", "ack", f"nobody has acknowledged for {length(clocks.ack)}"))
@@ -108,12 +109,13 @@ def _stages(state: Mapping[str, Any], clocks: Clocks, since: float) -> Iterator[
         within = f"within {length(clocks.respond)}" if clocks.respond else "at once"
         yield from _late(since, clocks.respond, Reminder("respond", "respond", f"{who}not being investigated: work is to begin {within}"))
     if not _mitigated(status):
+        once, after = (f" again {again}", " after it was opened (it was thought to be)") if again else ("", "")
         if clocks.mitigate:
-            text = f"not mitigated for {length(clocks.mitigate)}: whoever is stuck gets help"
-            yield from _late(since, clocks.mitigate, Reminder("mitigate", "mitigate", text, LEAD))
+            text = f"not mitigated {'' if again else 'for '}{length(clocks.mitigate)}{after}: whoever is stuck gets help"
+            yield from _late(since, clocks.mitigate, Reminder(f"mitigate{once}", "mitigate", text, LEAD))
         if clocks.outage and state["severity"] in {Severity.P0, Severity.P1}:
-            text = f"not mitigated for {length(clocks.outage)}"
-            yield from _late(since, clocks.outage, Reminder("outage", "mitigate", text, LEADERSHIP))
+            text = f"not mitigated {'' if again else 'for '}{length(clocks.outage)}{after}"
+            yield from _late(since, clocks.outage, Reminder(f"outage{once}", "mitigate", text, LEADERSHIP))
     if clocks.resolve:
         yield from _late(since, clocks.resolve, Reminder("resolve", "resolve", f"not resolved for {length(clocks.resolve)}"))
 

@@ -105,7 +105,7 @@ def _calls(entries: Sequence[Entry], rules: Rules) -> Iterator[tuple[int, Entry]
     """
     severity = before = ""
     for position, entry in enumerate(entries, start=1):
-        if entry.kind == "opened" or entry.kind == "escalated" and entry.data.get("notify"):
+        if entry.kind == "opened" or entry.data.get("notify" if entry.kind == "escalated" else "pages"):
             yield position, entry
         severity = str(entry.data.get("severity", severity)) if entry.kind in {"opened", "changed"} else severity
         if entry.kind == "changed" and severity in rules.severities and before not in rules.severities:
@@ -118,8 +118,9 @@ def _answered(position: int, call: Entry, entries: Sequence[Entry], status: Stat
         return status is not Status.OPEN
     later = entries[position:]
     reasons = {each.at for each in later if each.kind == "changed"}  # what is said with a change answers nothing
-    said = call.kind == "escalated" and any(each.kind == "note" and each.at not in reasons for each in later)
-    return said or any(each.kind == "status" for each in later)
+    said = call.kind in {"escalated", "reminded"} and any(each.kind == "note" and each.at not in reasons for each in later)
+    acts = call.kind == "reminded" and any(each.kind == "run_started" and each.data.get("person") for each in later)
+    return said or acts or any(each.kind == "status" for each in later)
 
 
 def _next(position: int, call: Entry, entries: Sequence[Entry], rules: Rules, now: float) -> Attempt | None:

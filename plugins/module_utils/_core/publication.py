@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from . import status_page
-from .incident import Entry, seconds, utc
+from .incident import Entry, relapses, seconds, utc
 from .status import Status
 from .status_page import COMPONENT_STATES, OPERATIONAL, Record, claims, states_of
 
@@ -133,7 +133,7 @@ def _occasion(audience: str, state: Mapping[str, Any], entries: Sequence[Entry],
     if not said:
         late = now >= seconds(state["opened_at"]) + rules.after
         return "first_notice" if audience == CUSTOMERS and late and not pending and not mitigated else ""
-    if mitigated and not _since_mitigation(entries, audience):
+    if (mitigated or relapses(entries)) and not _since_turn(entries, audience):
         return "update"
     every = rules.every.get(state["severity"])
     if not every or now < seconds(said[-1].at) + LEAD * every:
@@ -273,10 +273,10 @@ def _by_policy(entries: Sequence[Entry]) -> dict[str, str]:
     return found
 
 
-def _since_mitigation(entries: Sequence[Entry], audience: str) -> bool:
-    """Whether the audience was told, or is about to be, since the effect is gone."""
-    reached = max((number for number, each in enumerate(entries) if each.kind == "status" and each.data.get("to") == Status.MITIGATED), default=-1)
-    later = entries[reached + 1 :]
+def _since_turn(entries: Sequence[Entry], audience: str) -> bool:
+    """Whether the audience was told, or is about to be, since the effect is gone, or turned out not to be."""
+    turns = [number for number, each in enumerate(entries, start=1) if each.kind == "status" and each.data.get("to") == Status.MITIGATED]
+    later = entries[max([*turns, *relapses(entries)], default=0) :]
     made = [draft for draft in map(draft_of, later) if draft and draft.audience == audience]
     return bool(made or told(later, audience))
 

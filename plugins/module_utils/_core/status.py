@@ -36,17 +36,25 @@ class IllegalTransition(ValueError):
         self.wanted = wanted
 
 
+def is_back(current: Status, wanted: Status) -> bool:
+    """Whether it is the one step back that there is: what was mitigated turns out not to be."""
+    return (current, wanted) == (Status.MITIGATED, Status.INVESTIGATING)
+
+
 def steps(current: Status, wanted: Status) -> list[Status]:
     """The stages to go through from `current` to `wanted`, `wanted` last.
 
     Empty when nothing is to be done. All but the last are skipped stages that the caller records as
-    inferred. Raises IllegalTransition for a step back, and for a review of what isn't closed.
+    inferred. Raises IllegalTransition for a step back but the one that there is, and for a review of what isn't closed.
     """
     here, there = _ORDER.index(current), _ORDER.index(wanted)
     if here == there:
         return []
+    if is_back(current, wanted):
+        return [wanted]
     if there < here:
-        raise IllegalTransition(current, wanted, "stages only go forward; open a new incident if it came back")
+        why = "stages only go forward, but for mitigated, which can become investigating again; open a new incident if it came back"
+        raise IllegalTransition(current, wanted, why)
     if wanted is Status.REVIEWED and current is not Status.CLOSED:
         raise IllegalTransition(current, wanted, "close it first; a review looks back on a closed incident")
     return _ORDER[here + 1 : there + 1]

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._core.incident import CONCERNS, RESOLUTION, ROLES, Entry, derive, transition
+from .._core.incident import CONCERNS, RESOLUTION, ROLES, Entry, calling, derive, transition
 from .._core.severity import DEFAULT_SEVERITY, Severity
-from .._core.status import IllegalTransition, Status, steps
+from .._core.status import IllegalTransition, Status, is_back, steps
 from .._ports import Journal
 from .record import open_incident
 
@@ -172,7 +172,12 @@ def _stages(state: dict[str, Any], wanted: Wanted, stage: Status, severity: Seve
         if wanted.message:
             data["block"]["message"] = wanted.message
     text = f"{last.text}: {wanted.message}" if wanted.message else last.text
-    return [*inferred, replace(last, text=text, data=data)]
+    found = [*inferred, replace(last, text=text, data=data)]
+    if is_back(current, stage):  # who is on call has thought that it is mitigated
+        why = f": {wanted.message}" if wanted.message else ""
+        text = f"Being investigated again, since it is not mitigated{why}"
+        found.append(calling(f"again {len(state['entries'])}", text, at=at, pages=False, actor=actor))
+    return found
 
 
 def _says(entry: Entry, message: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core import publication, status_page
-from .._core.incident import Entry, derive, seconds, utc
+from .._core.incident import Entry, derive, relapses, seconds, utc
 from .._core.publication import CUSTOMERS, Draft, Rules
 from .._core.redact import redact
 from .._core.status import Status
@@ -267,7 +267,8 @@ def _post(state: Mapping[str, Any], entries: Sequence[Entry], plan: Plan, asked:
     """What the status page is to say: the stage, how bad it is, what is affected."""
     status = Status(state["status"])
     before = _shown(entries)
-    fitting = before if before not in {"", *OVER} else "investigating"
+    back = bool(relapses(entries)) and before == "monitoring"  # what is monitored is thought to be mitigated
+    fitting = before if before not in {"", *OVER} and not back else "investigating"
     fitting = "resolved" if status.is_over else "monitoring" if status is Status.MITIGATED else fitting
     post: dict[str, Any] = {"status": asked.status or fitting, "impact": IMPACT_OF[state["severity"]]}
     if not before:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from .._core.incident import Entry, derive, transition
+from .._core import action
+from .._core.incident import Entry, calling, derive, transition
 from .._core.naming import numbered
 from .._core.severity import DEFAULT_SEVERITY, Severity
-from .._core.status import Status
+from .._core.status import Status, is_back
 from .._core.verdict import Verdict
 from .._ports import Journal
 
@@ -40,11 +41,14 @@ def ingest(journal: Journal, lines: Sequence[dict[str, Any]]) -> str | None:
                 continue
             if entry.data.get("chat"):
                 journal.want_chat(incident)
-            journal.append(incident, [entry])
+            if not journal.append(incident, [entry]):  # it is offered again
+                continue
             if entry.kind == "run_started" and entry.data.get("person") and not entry.data.get("check"):
                 _advance(journal, incident, Status.ACKNOWLEDGED, entry)
             if entry.kind == "run_ended" and entry.state == Verdict.WORKED and not entry.data.get("check"):
                 _advance(journal, incident, Status.MITIGATED, entry)
+            if entry.kind in {"run_ended", "run_vanished"}:
+                _after_failure(journal, incident, entry)
         return incident
 
 
@@ -90,10 +94,29 @@ def open_incident(
     return incident
 
 
+def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
+    """What failed on a mitigated incident takes it back to investigating; that, and what made it worse, calls who is on call."""
+    entries = journal.entries(incident)
+    if not action.failed(entries, end.run):
+        return
+    current, worse = Status(derive(incident, entries)["status"]), end.state == Verdict.MADE_WORSE
+    back = is_back(current, Status.INVESTIGATING)
+    if not back and not worse:
+        return
+    start = next((each for each in entries if each.run == end.run and each.kind == "run_started"), None)
+    what = f"{start.action} of {start.data.get('service') or 'a service'}" if start else "a run"
+    verdict = "made it worse" if worse else f"failed (verdict {end.state.replace('_', ' ')})"
+    acted = [each for each in action.actions(entries) if each.run == end.run]
+    left = action.versions(acted[-1]) if acted else ""
+    text = f"The {what} {verdict}{', so it is being investigated again' if back else ''}{f'; {left}' if left else ''} (run {end.run})"
+    alone = not (start and start.data.get("person"))  # nobody sits in front of it
+    step = transition(current, Status.INVESTIGATING, at=end.at, actor=end.actor, run=end.run) if back else []
+    journal.append(incident, [*step, calling(f"failed {end.run}", text, at=end.at, pages=worse or alone)])
+
+
 def _advance(journal: Journal, incident: str, wanted: Status, cause: Entry) -> None:
     entries = journal.entries(incident)
     current = Status(derive(incident, entries)["status"])
-    done = any(entry.kind == "status" and entry.run == cause.run and entry.data["to"] == wanted for entry in entries)
     order = list(Status)
-    if not done and order.index(current) < order.index(wanted):
+    if order.index(current) < order.index(wanted):
         journal.append(incident, transition(current, wanted, at=cause.at, actor=cause.actor, run=cause.run))

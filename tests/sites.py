@@ -137,6 +137,13 @@ class Site:
             os.kill(process, signal.SIGKILL)
         assert eventually(lambda: not self.couriers())
 
+    def off(self, seconds: float) -> None:
+        """Let the clock of all that is run from now on be ahead by so many seconds, or behind."""
+        folder = self.folder / "clock"
+        folder.mkdir(exist_ok=True)
+        (folder / "sitecustomize.py").write_text(f"import time\ntrue = time.time\ntime.time = lambda: true() + {seconds}\n")
+        self.environment["PYTHONPATH"] = str(folder)
+
     def without_callback(self) -> None:
         """As an installed collection is met: our ansible.cfg isn't there."""
         config = self.folder / "ansible.cfg"

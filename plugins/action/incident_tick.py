@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ansible_collections.incident.response.plugins.module_utils._core import moment
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError
@@ -27,6 +28,9 @@ class ActionModule(ControllerAction):
 
     SPEC: ClassVar = {"watch": {"type": "float", "default": 0}, "duration": {"type": "float", "default": 0}}
 
+    _wrong = ""
+    """Why no clock of the handbook is looked at."""
+
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         if params["watch"] < 0 or params["duration"] < 0:
             raise Refused("watch and duration are numbers of seconds, 0 or more")
@@ -40,7 +44,11 @@ class ActionModule(ControllerAction):
         told = [{"incident": name, "text": entry.text, "level": entry.data.get("level", 0)} for name, entry in reminded]
         attempts = [{"incident": name, "text": entry.text, "worked": entry.state == "ok"} for name, entry in paged]
         outside = [{"incident": name, "text": entry.text, "worked": entry.state != "failed"} for name, entry in published]
-        return {"changed": bool(told or attempts or outside), "reminded": told, "paged": attempts, "published": outside}
+        result = {"reminded": told, "paged": attempts, "published": outside, "clock": self._wrong or self.clock}
+        if self._wrong:
+            how = "Set it right, such as with: timedatectl set-ntp true. What was asked for in chat was done, and who is called was paged."
+            raise Refused(f"Nobody was reminded and nothing escalated, since {self._wrong}. {how}", **result)
+        return {"changed": bool(told or attempts or outside), **result}
 
     def _tick(self, config: dict[str, Any]) -> tuple[Found, Found, Found]:
         """What was asked for and is late, whom it tried to reach, and what those outside are told, or are to be."""
@@ -49,7 +57,8 @@ class ActionModule(ControllerAction):
             folder = self.folder()
             with self.journal(folder) as journal:
                 publishing = _publishing.publishing(config, folder)
-                found = self._heard(journal, config, policy, publishing.plan) + tick.look(journal, policy, now=time.time(), write=not self.check)
+                found = self._heard(journal, config, policy, publishing.plan)
+                found += [] if self._wrong else tick.look(journal, policy, now=time.time(), write=not self.check)
                 paged = self._paged(journal, config, folder)
                 published = self._published(journal, publishing)
                 for name, entry in [*found, *paged, *published]:
@@ -62,7 +71,7 @@ class ActionModule(ControllerAction):
         return found, paged, published
 
     def _heard(self, journal: SqliteJournal, config: dict[str, Any], policy: tick.Policy, plan: publish.Plan) -> Found:
-        """What people ask for in chat. A chat that can't be asked costs a warning: the clocks run without it."""
+        """What people ask for in chat. A chat that can't be asked costs a warning: the clocks run without it. Its server's clock is compared."""
         connection = _options.connection(self.options)
         if not connection:
             return []
@@ -72,6 +81,7 @@ class ActionModule(ControllerAction):
                 given = hear.Heard(policy, plan, config["safety"]["approval"]["approvers"])
                 return hear.listen(journal, chat, given, now=time.time(), write=not self.check)
             finally:
+                self._wrong = moment.skewed(chat.skew)
                 chat.close()
         except ChatError as error:
             self._display.warning(f"incident.response: what is asked for in chat could not be read: {error}")
@@ -83,7 +93,7 @@ class ActionModule(ControllerAction):
 
     def _published(self, journal: SqliteJournal, publishing: _publishing.Publishing) -> Found:
         """What can't be written or brought there costs a warning, and is tried again."""
-        found, problems = publish.look(journal, publishing.plan, clock=time.time, write=not self.check)
+        found, problems = ([], []) if self._wrong else publish.look(journal, publishing.plan, clock=time.time, write=not self.check)
         if not self.check:
             shown, more = publishing.show(journal, False)
             found, problems = [*found, *shown], [*problems, *more]

@@ -331,6 +331,8 @@ class CallbackModule(CallbackBase):
         for each in ended:
             answer = wait(each.run.folder, each.run.name, each.seq, max(0.0, until - time.monotonic()))
             self._display.display("\n" + "\n".join(_report.lines(each, answer)), stderr=True)
+            if answer.get("clock"):
+                self._display.warning(f"incident.response: THE CLOCKS DISAGREE: {answer['clock']}. Set it right, such as with: timedatectl set-ntp true")
             for problem in filter(None, (answer.get("problem"), each.problem)):
                 self._degraded(f"{problem}. The spool keeps what it can; the next run carries it on")
             for line in each.unwritten:

@@ -73,7 +73,8 @@ incidents:
     pending: {description: Entries that are not in chat yet., type: int, returned: success}
     entries:
       description: >-
-        The timeline, each with C(seq), C(at), C(kind), C(actor), C(text), C(run), C(host), C(action), C(state), C(changed), C(duration_ms).
+        The timeline, each with C(seq), C(at), C(kind), C(actor), C(text), C(run), C(host), C(action), C(state), C(changed), C(duration_ms),
+        and C(arrived_at), when the journal got it, which isn't sealed, and is null for what a version before this one wrote.
         C(host) is the one on which it was done, also where a task was delegated.
       type: list
       elements: dict

@@ -15,6 +15,8 @@ description:
   - Tries the notifiers in C(paging) one after the other until the call is answered, and writes down each attempt.
   - Drafts what customers should hear, at the cadence of C(severities.*.update_every), and asks whoever speaks for the incident to publish it.
     Sends what was published and not sent, and brings the status page up to date.
+  - Fails, and looks at no clock, where this machine's own clock is more than a minute off that of the chat server. What was written by a
+    clock that was wrong counts from when the journal got it, and that is said.
   - Each reminder is told once, whichever machine looks, however many do at the same moment, and however long none did. Run it every minute.
   - Its work is done on the controller, by the action plugin of the same name.
 author: Contributors to incident.response (@incident-response)
@@ -46,6 +48,10 @@ reminded:
     incident: {description: The name of the incident., type: str, returned: success}
     text: {description: What is late., type: str, returned: success}
     level: {description: "The number of the level that was called, from 2 on; 0 for none.", type: int, returned: success}
+clock:
+  description: What is wrong or strange about this machine's clock; empty where nothing is.
+  type: str
+  returned: always
 paged:
   description: Whom it tried to reach, and how.
   type: list

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.incident.response.plugins.module_utils._core import drill
+from ansible_collections.incident.response.plugins.module_utils._core import drill, moment
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
@@ -45,6 +45,8 @@ class ControllerAction(ActionBase):
     TELLS_WHAT_IS_MISSING: ClassVar[bool] = True
     """Whether it is the first of its run that could."""
     _requires_connection = False
+    clock = ""
+    """What is strange about this machine's clock, as far as the journal shows it."""
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The task's result. Raises Refused where it fails."""
@@ -84,8 +86,15 @@ class ControllerAction(ActionBase):
         return state_dir(given or self.options["state_dir"])
 
     def journal(self, folder: Path, *, timeout: float = 10) -> SqliteJournal:
-        """A connection to the journal. Raises OSError, sqlite3.Error, ValueError."""
-        return _journal.opened(self.options, folder, timeout=timeout)
+        """A connection to the journal. Says when the clocks disagree. Raises OSError, sqlite3.Error, ValueError."""
+        journal = _journal.opened(self.options, folder, timeout=timeout)
+        self.clock = moment.doubt(journal.last_arrival(), journal.moment())
+        if self.clock:
+            self.warn_of_clock(self.clock)
+        return journal
+
+    def warn_of_clock(self, doubt: str) -> None:
+        self._display.warning(f"incident.response: THE CLOCKS DISAGREE: {doubt}. Set it right, such as with: timedatectl set-ntp true")
 
     def send(self, folder: Path, journal: SqliteJournal, incidents: Iterable[str], given: Mapping[str, str] | None = None) -> None:
         """Have a courier bring them to chat, page, and tell those outside; wait for chat as long as is configured. Where one works already,

@@ -221,6 +221,7 @@ class Postman(threading.Thread):
         self._folder, self._connection = folder, connection
         self.problem = ""
         self.hopeless = False
+        self.clock = ""
         self.left = True
         self.moved = time.monotonic()
         self.hurry = threading.Event()
@@ -245,7 +246,8 @@ class Postman(threading.Thread):
                         self.hurry.clear()
                         self.left = deliverer.step(all_now=hurry)
                         self.problem = ""
-                        self._log_new(deliverer.notes)
+                        self.clock = deliverer.clock
+                        self._log_new([*deliverer.notes, *filter(None, (self.clock,))])
                         self.moved = time.monotonic()
                         self.hurry.wait(0.5)
             except Deliverer.TROUBLE as error:
@@ -409,6 +411,8 @@ class Courier:
             return answer | {"problem": str(error)}
         if self._postman and answer["pending"]:
             answer["chat_problem"] = self._postman.problem
+        if self._postman:
+            answer["clock"] = self._postman.clock
         return answer
 
     def _say(self, run: str, answer: dict[str, Any]) -> None:

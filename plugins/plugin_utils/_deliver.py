@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.incident.response.plugins.module_utils._core.moment import skewed
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
@@ -44,6 +45,11 @@ class Deliverer:
     def step(self, *, all_now: bool) -> bool:
         """Deliver what is due. Whether anything is left. Raises one of TROUBLE."""
         return self._delivery.step(all_now=all_now)
+
+    @property
+    def clock(self) -> str:
+        """What is wrong with this machine's clock by that of the server; empty where nothing is."""
+        return skewed(self._chat.skew)
 
     def __enter__(self) -> Deliverer:
         return self

@@ -6,17 +6,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
 from .._core import chain
-from .._core.incident import Entry, derive
+from .._core.incident import Entry, derive, seconds, utc
+from .._core.moment import TOLERANCE, Moment, happened
 from .._core.naming import normal, number_of
 from .._core.status_page import ALONE, Record
 from .._ports import Lease, Outgoing, Projection
+from .moment import now
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -37,7 +39,12 @@ CREATE TABLE IF NOT EXISTS published (incident TEXT NOT NULL, position INTEGER N
 CREATE TABLE IF NOT EXISTS leases (
     service TEXT PRIMARY KEY, holder TEXT NOT NULL, machine TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL,
     since TEXT NOT NULL, expires REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS arrivals (
+    incident TEXT NOT NULL, position INTEGER NOT NULL, wall REAL NOT NULL, boot TEXT NOT NULL, started REAL NOT NULL,
+    uptime REAL NOT NULL,
+    PRIMARY KEY (incident, position));
 """
+"""What is added since the first version is a table of its own: versions before it go on writing into the same file."""
 
 
 def _read(body: bytes | str) -> Entry:
@@ -48,15 +55,24 @@ def _read(body: bytes | str) -> Entry:
         return Entry("unreadable", "", text="this entry can't be read any more")
 
 
+def _settled(entry: Entry, arrival: Moment, present: Moment) -> Entry:
+    try:
+        at = seconds(entry.at)
+    except (ValueError, TypeError):
+        return entry
+    true = happened(at, arrival, present)
+    return entry if true == at else replace(entry, at=utc(true))
+
+
 class SqliteJournal:
     """One connection to the journal file, for one thread. Raises sqlite3.Error where the file is damaged or can't be written."""
 
-    def __init__(self, path: Path, key: bytes, *, timeout: float = 10) -> None:
-        self._key = key
+    def __init__(self, path: Path, key: bytes, *, timeout: float = 10, clock: Callable[[], Moment] = now) -> None:
+        self._key, self.moment = key, clock
         self._db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
         try:
             self._db.execute("PRAGMA synchronous=FULL")
-            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'published'").fetchone():
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'arrivals'").fetchone():
                 path.chmod(0o600)
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.executescript(_SCHEMA)
@@ -102,7 +118,7 @@ class SqliteJournal:
         """Append what isn't there yet (known by run and place in it); the number appended. Inside a transaction."""
         stored = self.head(incident)
         count, last = (stored.count, stored.seal) if stored else (0, chain.START)
-        before = count
+        before, arrived = count, self.moment()
         for entry in entries:
             if entry.run_seq is not None and self._db.execute(
                 "SELECT 1 FROM entries WHERE run = ? AND run_seq = ?", (entry.run, entry.run_seq)
@@ -112,6 +128,7 @@ class SqliteJournal:
             body = entry.to_json().encode()
             last = chain.seal(self._key, incident, count, body, last)
             self._db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", (incident, count, body, last, entry.run, entry.run_seq))
+            self._db.execute("INSERT OR REPLACE INTO arrivals VALUES (?, ?, ?, ?, ?, ?)", (incident, count, *astuple(arrived)))
             if entry.kind == "published":
                 self._db.execute("INSERT INTO published VALUES (?, ?)", (incident, count))
         if count != before:
@@ -131,6 +148,37 @@ class SqliteJournal:
         """The entries at the positions after `after`, in order."""
         rows = self._db.execute("SELECT body FROM entries WHERE incident = ? AND position > ? ORDER BY position", (incident, after))
         return [_read(body) for (body,) in rows]
+
+    def reckoned(self, incident: str) -> list[Entry]:
+        """The entries, each at the instant at which it happened by this machine's present clock: what the clocks of the handbook count from.
+
+        What a version before this one wrote has no arrival, and is taken at its word.
+        """
+        rows = self._db.execute(
+            "SELECT e.body, a.wall, a.boot, a.started, a.uptime FROM entries e LEFT JOIN arrivals a USING (incident, position) WHERE incident = ? "
+            "ORDER BY position",
+            (incident,),
+        )
+        present = self.moment()
+        return [entry if wall is None else _settled(entry, Moment(wall, *more), present) for body, wall, *more in rows for entry in (_read(body),)]
+
+    def sight(self, incident: str) -> None:
+        """Let what has not even happened yet, by this machine's clock, and was written by another or by a version that notes no arrival, count
+        from now on. Else it would be young for as long as that clock is ahead."""
+        present = self.moment()
+        query = "SELECT e.position, e.body, a.wall, a.boot FROM entries e LEFT JOIN arrivals a USING (incident, position) WHERE incident = ?"
+        rows = [
+            (incident, position, *astuple(present)) for position, body, wall, boot in self._db.execute(query, (incident,))
+            if boot != (present.boot or "-") and (utc(wall) if wall else _read(body).at) > utc(present.wall + TOLERANCE)
+        ]  # fmt: skip
+        if rows:
+            with self.transaction():
+                self._db.executemany("INSERT OR REPLACE INTO arrivals VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def last_arrival(self) -> Moment | None:
+        """When the journal got its last entry."""
+        row = self._db.execute("SELECT wall, boot, started, uptime FROM arrivals ORDER BY rowid DESC LIMIT 1").fetchone()
+        return Moment(*row) if row else None
 
     def published(self) -> list[Record]:
         """What the public was told, by the incident, those that were told of first before the others."""
@@ -222,6 +270,10 @@ class SqliteJournal:
         with self._snapshot():
             report, head = self.verify(incident), self.head(incident)
             state = derive(incident, self.entries(incident))
+            rows = self._db.execute("SELECT position, wall, boot, started, uptime FROM arrivals WHERE incident = ?", (incident,))
+            came = {position: moment.wall - moment.off for position, *more in rows for moment in (Moment(*more),)}
+            for shown in state["entries"]:
+                shown["arrived_at"] = utc(came[shown["seq"]]) if shown["seq"] in came else None
             return {
                 **state, "verified": report.verified, "first_bad": report.first_bad, "reason": report.reason,
                 "head": chain.short(head.seal) if head else "", "pending": self.pending(incident),

@@ -38,6 +38,8 @@ class RocketChat:
             raise ChatDenied(complaint("chat", "requests"))
         self.url, self._timeout, self._clock = url.rstrip("/"), timeout, clock
         self._user_id, self._token = user_id, token
+        self.skew: float | None = None
+        """By how many seconds this machine's clock is ahead of the server's; None as long as it hasn't said."""
         self._session = requests.Session()
         self._session.verify = verify
         self._session.headers.update({"X-Auth-Token": token, "X-User-Id": user_id, "Content-Type": "application/json"})
@@ -56,6 +58,7 @@ class RocketChat:
                 method, f"{self.url}/api/v1/{route}", json=body, params=query, timeout=(min(3.0, self._timeout), self._timeout),
                 allow_redirects=False,
             )  # fmt: skip
+            self._compare(answer.headers.get("Date"))
             content = answer.json() if answer.content else {}
         except requests.JSONDecodeError:
             msg = f"{self.url} answered {route} with {answer.status_code} and no JSON: is this the address of a Rocket.Chat server?"
@@ -70,6 +73,12 @@ class RocketChat:
         if answer.status_code == 200 and content.get("success") is True:
             return content
         raise self._error(route, answer, content)
+
+    def _compare(self, date: str | None) -> None:
+        try:
+            self.skew = self._clock() - parsedate_to_datetime(date or "").timestamp()
+        except (TypeError, ValueError):
+            return
 
     def _error(self, route: str, answer: requests.Response, content: dict[str, Any]) -> ChatError:
         words = self._safe(content.get("error") or content.get("message") or f"status {answer.status_code}")

@@ -52,7 +52,7 @@ def _claim(journal: Journal, incident: str, plan: Plan, clock: Callable[[], floa
 
 
 def _due(journal: Journal, incident: str, plan: Plan, clock: Callable[[], float]) -> paging.Attempt | None:
-    entries = journal.entries(incident)
+    entries = journal.reckoned(incident)
     return paging.due(derive(incident, entries), entries, plan.rules, clock())
 
 

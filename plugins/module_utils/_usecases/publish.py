@@ -202,7 +202,7 @@ def _by_mail(position: int) -> dict[str, Any]:
 
 def _mail(journal: Journal, incident: str, now: float) -> publication.Mail | None:
     """What is to be sent next; None under an embargo that came meanwhile."""
-    entries = journal.entries(incident)
+    entries = journal.reckoned(incident)
     due = next(publication.mails(entries, now), None)
     return None if due is None or publication.silent(derive(incident, entries)) else due
 
@@ -249,7 +249,8 @@ def _due(journal: Journal, incident: str, plan: Plan, now: float) -> list[Entry]
     changes = publication.following(state, entries, plan.components(state["service"]) if plan.shows else (), plan.rules)
     if changes:
         return [publication.setting(changes, at=utc(now), policy=True)]
-    wanted = publication.drafted(state, entries, plan.rules, now)
+    counted = journal.reckoned(incident)
+    wanted = publication.drafted(derive(incident, counted), counted, plan.rules, now)
     if wanted is None:
         return []
     audience, occasion = wanted

@@ -32,6 +32,8 @@ def look(journal: Journal, policy: Policy, *, now: float, write: bool) -> list[t
     """
     found = []
     for incident in watched(journal, now):
+        if write:
+            journal.sight(incident)
         if _next(journal, policy, incident, now) is None:
             continue
         if not write:
@@ -67,7 +69,7 @@ def escalate(journal: Journal, incident: str, policy: Policy, *, reason: str, ta
 
 
 def _next(journal: Journal, policy: Policy, incident: str, now: float) -> Entry | None:
-    entries = journal.entries(incident)
+    entries = journal.reckoned(incident)
     state = derive(incident, entries)
     reminders: Sequence[overdue.Reminder] = overdue.due(state, entries, policy.clocks(state["severity"]), now)
     return overdue.reminding(reminders, entries, policy.levels, at=utc(now))

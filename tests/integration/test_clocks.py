@@ -33,7 +33,7 @@ def test_an_incident_that_a_wrong_clock_wrote_is_as_old_as_its_arrival(site: Sit
     code, output = ticks(site)
     assert code == 0, output
     assert "THE CLOCKS DISAGREE" in output
-    assert ("nobody has acknowledged for 5 min" in output) is reminded
+    assert ("nobody has acknowledged for 10 min" in output) is reminded
     assert "CTO" not in output
     assert [entry["kind"] for entry in site.entries()].count("escalated") == reminded  # ten minutes without an answer call the DevOps lead
 

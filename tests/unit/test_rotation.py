@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
@@ -14,6 +15,7 @@ import recurring_ical_events  # type: ignore[import-untyped]
 from ansible_collections.incident.response.plugins.module_utils._core import rotation
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 
+LATER = datetime(2027, 12, 1, tzinfo=UTC)
 PEOPLE: dict[str, Any] = {"ada": {}, "grace": {}, "joan": {}}
 
 
@@ -196,6 +198,65 @@ def test_gaps_are_found_to_the_second_and_named() -> None:
     assert list(early.gaps(instant("2026-01-06T00:00Z"), instant("2027-01-06T00:00Z"))) == [
         (instant("2026-01-06T00:00Z"), instant("2026-02-01T00:00Z"))
     ]
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "day", "next_begin"),
+    [
+        # On that day 02:30 means 03:30 (RFC 5545), which is after 03:20: nobody is on call, and nothing begins.
+        ("America/New_York", "02:30-03:20", "2027-03-14", "2027-03-15T06:30Z"),
+        ("America/New_York", "02:30-03:30", "2027-03-14", "2027-03-15T06:30Z"),
+        ("Europe/Berlin", "02:15-03:00", "2027-03-28", "2027-03-29T00:15Z"),
+        ("Australia/Lord_Howe", "02:10-02:40", "2026-10-04", "2026-10-04T15:10Z"),
+        # What is in the gap as a whole is an hour, or half an hour, later on that day; what only ends in it is longer.
+        ("Europe/Berlin", "02:10-02:50", "2027-03-28", "2027-03-28T01:10Z"),
+        ("Europe/Berlin", "02:15-03:45", "2027-03-28", "2027-03-28T01:15Z"),
+        ("Europe/Berlin", "01:30-02:30", "2027-03-28", "2027-03-28T00:30Z"),
+        # When the clocks go back, the first of two counts.
+        ("Europe/Berlin", "02:10-02:50", "2026-10-25", "2026-10-25T00:10Z"),
+    ],
+)
+def test_hours_that_fall_into_a_change_of_the_clocks_begin_when_they_are_said_to(zone: str, hours: str, day: str, next_begin: str) -> None:
+    rules = {"name": "night", "people": ["ada"], "start": "2026-01-05T00:00", "hours": hours}
+    (level,) = rotation.levels({"people": PEOPLE, "schedule": {"time_zone": zone, "layers": [rules]}})
+    midnight = datetime.fromisoformat(f"{day}T00:00").replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    with pytest.raises(rotation.NoCover) as gap:
+        level.at(midnight)
+    begins = instant(str(gap.value).partition("it begins at ")[2])
+    assert begins == instant(next_begin)
+    assert level.at(begins)[1].start == begins
+    (first, *_later) = level.gaps(midnight, midnight + timedelta(days=3))
+    assert first == (midnight, begins)
+
+
+def test_an_override_that_a_change_of_the_clocks_leaves_nothing_of_is_refused_with_the_reason() -> None:
+    schedule: dict[str, Any] = {
+        "time_zone": "Europe/Berlin",
+        "layers": [{"name": "night", "people": ["ada"], "start": "2026-01-05T00:00"}],
+        "overrides": [{"layer": "night", "person": "grace", "from": "2027-03-28T02:30", "until": "2027-03-28T03:20"}],
+    }
+    ((where, why),) = rotation.problems({"people": PEOPLE, "schedule": schedule})
+    assert where == ("schedule", "overrides", 0, "until")
+    assert why == "must be after from, 2027-03-28T02:30 (the clocks are set forward between them, so that nothing is left)"
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("hours", ["02:10-02:50", "02:30-03:20", "01:45-02:15", "23:30-02:30"])
+def test_all_hours_begin_as_in_an_independent_calendar_and_none_is_empty(zone: str, hours: str) -> None:
+    rules = {"name": "night", "people": ["ada"], "start": "2026-01-05T00:00", "hours": hours}
+    (level,) = rotation.levels({"people": PEOPLE, "schedule": {"time_zone": zone, "layers": [rules]}})
+    start = hours[:5].replace(":", "")
+    event = f"BEGIN:VEVENT\r\nUID:a\r\nDTSTART;TZID={zone}:20260105T{start}00\r\nDURATION:PT1M\r\nRRULE:FREQ=DAILY\r\nEND:VEVENT\r\n"
+    calendar = icalendar.Calendar.from_ical(f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{event}END:VCALENDAR\r\n")
+    there = {each["DTSTART"].dt.astimezone(UTC) for each in recurring_ical_events.of(calendar).between(instant("2026-01-06T12:00Z"), LATER)}
+    when, found = instant("2026-01-06T12:00Z"), list[datetime]()
+    for _gap, begins in level.gaps(when, LATER):
+        found.append(begins)
+        if begins < LATER:
+            shift = level.at(begins)[1]
+            assert shift.start == begins < shift.end
+    assert set(found) <= there | {LATER}
+    assert len(there) - len(found) <= 4  # those days on which the hours are empty
 
 
 @pytest.mark.parametrize("section", [FOLLOW], ids=["follow the sun"])

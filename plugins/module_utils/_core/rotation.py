@@ -102,12 +102,15 @@ class Layer:
         return next((each for each in self._windows(when) if each[0] <= when < each[1]), None)
 
     def _windows(self, when: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """The hours of the days around `when`."""
+        """The hours of the days around `when`. Those are left out that a change of the clocks leaves nothing of: 02:30 to 03:20 on a day on which
+        02:30 is 03:30."""
         begin, end = self.hours or (time(), time())
         today = when.astimezone(self.zone).date()
         for day in (today + timedelta(days=number) for number in range(-2, 3)):
             last = day if end > begin else day + timedelta(days=1)
-            yield self._utc(day, begin), self._utc(last, end)
+            starts, ends = self._utc(day, begin), self._utc(last, end)
+            if starts < ends:
+                yield starts, ends
 
     def _utc(self, day: date, at: time) -> datetime:
         return datetime.combine(day, at).replace(tzinfo=self.zone, fold=0).astimezone(UTC)
@@ -237,7 +240,8 @@ def problems(section: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
         of: Mapping[str, Any] = next((rules for rules in schedule.get("layers", []) if rules["name"] == each["layer"]), {})
         start, end = _span(each, ZoneInfo(_zone(of, schedule)))
         if start >= end:
-            yield (*here, "until"), f"must be after from, {each['from']}"
+            why = " (the clocks are set forward between them, so that nothing is left)" if each["from"] < each["until"] else ""
+            yield (*here, "until"), f"must be after from, {each['from']}{why}"
         if any(layer == each["layer"] and start < other_end and other_start < end for layer, other_start, other_end in spans):
             yield here, f"overlaps another override of the layer {each['layer']}"
         spans.append((each["layer"], start, end))

@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
+from ansible_collections.incident.response.plugins.module_utils._core import chain
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import Lease
@@ -170,6 +174,82 @@ def test_a_lock_is_held_by_who_lives_or_whose_lease_has_not_expired(journal: Sql
     assert lock.acquire(journal, elsewhere, now=1001, alive=lambda pid, since: True) is None
     journal.release("run-a")
     assert journal.lease("api") is None
+
+
+FIRST_SCHEMA = """
+CREATE TABLE entries (
+    incident TEXT NOT NULL, position INTEGER NOT NULL, body BLOB NOT NULL, seal TEXT NOT NULL, run TEXT, run_seq INTEGER,
+    PRIMARY KEY (incident, position), UNIQUE (run, run_seq));
+CREATE TABLE heads (incident TEXT PRIMARY KEY, count INTEGER NOT NULL, seal TEXT NOT NULL, proof TEXT NOT NULL);
+CREATE TABLE incidents (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, service TEXT NOT NULL, status TEXT NOT NULL, opened_at TEXT NOT NULL);
+CREATE TABLE names (name TEXT PRIMARY KEY, incident TEXT NOT NULL);
+CREATE TABLE projections (
+    incident TEXT PRIMARY KEY, rid TEXT NOT NULL, oncall TEXT NOT NULL, planned INTEGER NOT NULL, edited INTEGER NOT NULL);
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, incident TEXT NOT NULL, body TEXT NOT NULL, first INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting', problem TEXT NOT NULL DEFAULT '');
+CREATE INDEX outbox_waiting ON outbox (incident, state);
+CREATE TABLE shown (incident TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (incident, key));
+CREATE TABLE published (incident TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (incident, position));
+CREATE TABLE leases (
+    service TEXT PRIMARY KEY, holder TEXT NOT NULL, machine TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL,
+    since TEXT NOT NULL, expires REAL NOT NULL);
+"""
+"""As the first version of the collection made it, and still writes into it."""
+
+
+def writes_as_the_first_version_does(path: Path, incident: str, entry: Entry) -> None:
+    """The statements of that version, to the letter."""
+    key, body = b"k" * 32, entry.to_json().encode()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        row = db.execute("SELECT count, seal, proof FROM heads WHERE incident = ?", (incident,)).fetchone()
+        count, last = (row[0] + 1, row[1]) if row else (1, chain.START)
+        seal = chain.seal(key, incident, count, body, last)
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", (incident, count, body, seal, entry.run, entry.run_seq))
+        db.execute("INSERT INTO published VALUES (?, ?)", (incident, count))
+        db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", (incident, count, seal, chain.head(key, incident, count, seal).proof))
+        db.execute("INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?)", (incident, "", "api", "open", AT))
+        db.execute("INSERT OR IGNORE INTO names VALUES (?, ?)", (f"name-{count}", incident))
+        db.execute("INSERT OR IGNORE INTO projections VALUES (?, '', '[]', 0, 0)", (incident,))
+        db.execute("INSERT OR REPLACE INTO projections VALUES (?, ?, ?, ?, ?)", (incident, "r", "[]", 0, 0))
+        db.execute("INSERT INTO outbox (incident, body, first) VALUES (?, ?, ?)", (incident, "{}", 1))
+        db.execute("INSERT OR REPLACE INTO shown VALUES (?, ?, ?)", (incident, "topic", "t"))
+        db.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?)", ("api", "run", "m", 1, "1", AT, 0.0))
+        db.execute("COMMIT")
+
+
+def test_a_journal_of_the_first_version_is_used_by_it_and_by_this_one_in_turns(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(FIRST_SCHEMA)
+    for turn in range(3):
+        writes_as_the_first_version_does(path, "i1", Entry("opened" if not turn else "note", AT, text=f"old {turn}", data={"service": "api"}))
+        with SqliteJournal(path, b"k" * 32) as journal:
+            journal.sight("i1")
+            with journal.transaction():
+                journal.append("i1", [Entry("note", AT, text=f"new {turn}")])
+            info = journal.info("i1")
+            assert info["verified"], info["reason"]
+            assert [entry.text for entry in journal.reckoned("i1")] == [each["text"] for each in info["entries"]]
+            assert journal.lease("api") == Lease("api", "run", "m", 1, "1", AT, 0.0)
+    assert [(each["text"], each["arrived_at"] is None) for each in info["entries"]] == [
+        (f"{who} {turn}", who == "old") for turn in range(3) for who in ("old", "new")
+    ]
+
+
+def test_what_the_first_version_wrote_with_a_clock_that_is_ahead_counts_from_when_it_is_seen(tmp_path: Path) -> None:
+    path, before = tmp_path / "journal.db", utc(time.time())
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(FIRST_SCHEMA)
+    writes_as_the_first_version_does(path, "i1", Entry("opened", utc(time.time() + 3 * 3600), data={"service": "api"}))
+    writes_as_the_first_version_does(path, "i1", Entry("note", AT))
+    with SqliteJournal(path, b"k" * 32) as journal:
+        journal.sight("i1")
+        first, second = journal.reckoned("i1")
+        assert before <= first.at <= utc(time.time())
+        assert second.at == AT  # it is taken at its word
 
 
 def test_where_the_journal_is(tmp_path: Path) -> None:

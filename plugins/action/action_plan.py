@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.incident.response.plugins.module_utils._core import approval, chat_text
+from ansible_collections.incident.response.plugins.module_utils._core import approval, chat_text, verdict
 from ansible_collections.incident.response.plugins.module_utils._core.action import plan_hash, risk
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
@@ -85,7 +85,8 @@ class ActionModule(ControllerAction):
         rules = config["safety"]["approval"]["required"]
         asks = bool(rules) and approval.needed(rules, self._facts(params, variables, config))
         place = _Place(_config.service(config, params["service"]), len(_hosts_of(params["service"], config, variables)))
-        text = self._text(params, seen, found, place, order.notes, asks=asks)
+        words = _words(seen, health)
+        text = self._text(params, words, _out(seen, place.everywhere, scales=params["replicas"] is not None), found, place, order.notes, asks=asks)
         self._display.display(text, stderr=True)
         if params["approved"] and params["approved"] != found:
             raise Refused(f"The plan is no longer the approved one ({params['approved']}), but {found}. Nothing was touched.\n{text}", hash=found)
@@ -99,11 +100,12 @@ class ActionModule(ControllerAction):
             channel = config["channels"]["incidents"]
             if channel and self._incident(params["service"], variables) is None:
                 self._post(channel, chat_text.plan(about, self.origin(variables).actor, text.splitlines()), found, variables)
-            return self.recorded(result, {"only": True}, variables, text=_line(found, seen))
+            return self.recorded(result, {"only": True}, variables, text=f"plan {found}: {'; '.join(words)}")
         plan["actor"] = self.origin(variables).actor
         # what a restart changes can't be undone, and needs no record; a dry drill changes nothing
         undoable = any(each["before"] or each["wanted"] for each in plan["hosts"].values()) and self.drill(variables) is not Drill.DRY
-        return self.recorded(result, {"plan": plan} if undoable else {}, variables, text=_line(found, seen))
+        data = {"health": {host: verdict.health(each) for host, each in health.items() if each}} | ({"plan": plan} if undoable else {})
+        return self.recorded(result, data, variables, text=f"plan {found}: {'; '.join(words)}")
 
     def _facts(self, params: dict[str, Any], variables: dict[str, Any], config: dict[str, Any]) -> approval.Facts:
         settings = _catalogue.service_settings(config, params["service"])
@@ -154,16 +156,17 @@ class ActionModule(ControllerAction):
         now = replace(now, changing=changing if params["looks"] else list(seen), unwell=unwell, half_way=params["interrupted"])
         return _balance.arranged(now, params["service"], glass_broken=bool(params["break_glass"].strip()))
 
-    def _text(self, params: dict[str, Any], seen: Looks, found: str, place: _Place, notes: list[str], *, asks: bool) -> str:
-        scales, only = params["replicas"] is not None, params["only"] or self.check
+    def _text(
+        self, params: dict[str, Any], words: list[str], out: int, found: str, place: _Place, notes: list[str], *, asks: bool
+    ) -> str:  # fmt: skip
+        only = params["only"] or self.check
         kind = "Plan" if only else "About to act"
-        out = _out(seen, place.everywhere, scales=scales)
-        lines = [f"incident.response: {kind}: {params['action']} of {params['service']} on {place.words(len(seen))}, plan {found}"]
-        lines += [f"  {host}{': ' if look.get('text') else ''}{look.get('text', '')}" for host, look in seen.items()]
+        lines = [f"incident.response: {kind}: {params['action']} of {params['service']} on {place.words(len(words))}, plan {found}"]
+        lines += [f"  {each}" for each in words]
         lines.append(f"  one host at a time: {out} % of the service is out meanwhile; it stops at the first that fails")
         lines += [f"  {note}" for note in notes]
         lines.append(f"  risk {risk(out=out, stateful=bool(params['looks']))}")
-        lines += [f"  careful: {caution}" for caution in (cautions(place.settings) if scales else [])]
+        lines += [f"  careful: {caution}" for caution in (cautions(place.settings) if params["replicas"] is not None else [])]
         if asks:
             lines.append("  the policy asks for the approval of a second person (safety.approval)")
         if params["only"]:
@@ -176,8 +179,14 @@ def _by_host(hosts: list[str], each: list[dict[str, Any]]) -> Looks:
     return dict(zip(hosts, each or [{}] * len(hosts), strict=True))
 
 
-def _line(found: str, seen: Looks) -> str:
-    return f"plan {found}: " + "; ".join(f"{host}{': ' if look.get('text') else ''}{look.get('text', '')}" for host, look in seen.items())
+def _words(seen: Looks, health: Looks) -> list[str]:
+    """What is to change on each host, and how the service is there now."""
+    found = []
+    for host, look in seen.items():
+        now = verdict.health(health[host])
+        parts = filter(None, (str(look.get("text") or ""), f"now {now}" if now else ""))
+        found.append(": ".join(filter(None, (host, ", ".join(parts)))))
+    return found
 
 
 def _refuse_twice(hosts: list[str], hostvars: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
-from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, judge, replaced, unproved
+from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, health, judge, replaced, unproved
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._remote import in_one_trip
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
@@ -57,7 +57,8 @@ class ActionModule(ControllerAction):
         result = {"verdict": str(verdict), "evidence": evidence, "plan": params["plan"], "after": after}
         data = {"verdict": str(verdict), "healthy": bool(now.get("healthy"))} | ({"left": left} if left and not params["dry"] else {})
         good = verdict is Verdict.WORKED
-        text, detail = f"verdict {verdict}: {seen}", {} if good else {"evidence": cut(evidence, 3000)}
+        was = "" if params["again"] else health(params["before"])
+        text, detail = f"verdict {verdict}: {seen}{f'; before: {was}' if was else ''}", {} if good else {"evidence": cut(evidence, 3000)}
         result = self.recorded(result, data | detail, variables, text=text, state="ok" if good else "failed")
         if good:
             return result

@@ -102,7 +102,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
-from ansible_collections.incident.response.plugins.module_utils._core import drill
+from ansible_collections.incident.response.plugins.module_utils._core import drill, moment
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._libraries import complaint, missing
@@ -332,7 +332,7 @@ class CallbackModule(CallbackBase):
             answer = wait(each.run.folder, each.run.name, each.seq, max(0.0, until - time.monotonic()))
             self._display.display("\n" + "\n".join(_report.lines(each, answer)), stderr=True)
             if answer.get("clock"):
-                self._display.warning(f"incident.response: THE CLOCKS DISAGREE: {answer['clock']}. Set it right, such as with: timedatectl set-ntp true")
+                self._display.warning(f"incident.response: {moment.warning(answer['clock'])}")
             for problem in filter(None, (answer.get("problem"), each.problem)):
                 self._degraded(f"{problem}. The spool keeps what it can; the next run carries it on")
             for line in each.unwritten:

@@ -90,11 +90,8 @@ class ControllerAction(ActionBase):
         journal = _journal.opened(self.options, folder, timeout=timeout)
         self.clock = moment.doubt(journal.last_arrival(), journal.moment())
         if self.clock:
-            self.warn_of_clock(self.clock)
+            self._display.warning(f"incident.response: {moment.warning(self.clock)}")
         return journal
-
-    def warn_of_clock(self, doubt: str) -> None:
-        self._display.warning(f"incident.response: THE CLOCKS DISAGREE: {doubt}. Set it right, such as with: timedatectl set-ntp true")
 
     def send(self, folder: Path, journal: SqliteJournal, incidents: Iterable[str], given: Mapping[str, str] | None = None) -> None:
         """Have a courier bring them to chat, page, and tell those outside; wait for chat as long as is configured. Where one works already,

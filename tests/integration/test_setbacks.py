@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 from servers.running import RocketChat
 from sites import Site, eventually
 
@@ -37,3 +39,16 @@ def test_a_failed_action_on_a_mitigated_incident_takes_it_back_in_chat_and_on_th
     incident = site.incidents()[0]
     assert incident["status"] == "mitigated"
     assert incident["mitigated_at"] == incident["runs"][-1]["ended_at"]
+
+
+def test_the_health_before_is_in_the_plan_and_on_the_timeline_in_words(site: Site) -> None:
+    health = {"service_restart_tcp": "127.0.0.1:9", "service_restart_retries": 1}
+    code, output = site.run("-e", "service=api host=prod-api-01", "-e", json.dumps(health))
+    assert code != 0
+    output = " ".join(output.split())
+    was = "down: "
+    assert f" prod-api-01: now {was}" in output
+    planned, *judged = [entry["text"] for entry in site.entries() if entry["action"].endswith(("action_plan", "action_verdict"))]
+    assert f"prod-api-01: now {was}" in planned
+    assert f"; before: {was}" in judged[-1]
+    assert "127.0.0.1:9" in judged[-1].partition("before: ")[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import chain, naming
@@ -10,7 +11,7 @@ from ansible_collections.incident.response.plugins.module_utils._core import red
 from ansible_collections.incident.response.plugins.module_utils._core.redact import MASK, redact
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import IllegalTransition, Status, steps
-from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, judge, replaced, worst
+from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, health, judge, replaced, worst
 
 KEY = b"k" * 32
 
@@ -94,6 +95,21 @@ def test_another_process_is_a_proof_and_the_same_listener_is_none(
     before: dict[str, str], after: dict[str, str], stopped: bool, found: bool | None
 ) -> None:
     assert replaced(before, after, stopped=stopped) is found
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ({}, ""),
+        ({"healthy": True, "detail": "HTTP 200"}, "healthy: HTTP 200"),
+        ({"healthy": False, "detail": "connection\nrefused"}, "down: connection refused"),
+        ({"healthy": None, "detail": "no answer"}, "its health isn't known: no answer"),
+        ({"healthy": False, "detail": ""}, "down"),
+        ({"healthy": False, "detail": "x" * 500}, f"down: {'x' * 119}…"),
+    ],
+)
+def test_health_is_said_in_words(seen: dict[str, Any], words: str) -> None:
+    assert health(seen) == words
 
 
 def test_the_verdict_of_a_run_is_that_of_its_worst_host() -> None:

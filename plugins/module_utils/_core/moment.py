@@ -64,6 +64,11 @@ def skewed(skew: float | None) -> str:
     return f"this machine's clock is {_amount(skew)} {_way(skew)} the chat server's"
 
 
+def warning(doubt: str) -> str:
+    """The doubt, and what to do about it."""
+    return f"THE CLOCKS DISAGREE: {doubt}. Set it right, such as with: timedatectl set-ntp true"
+
+
 def _way(seconds: float) -> str:
     return "ahead of" if seconds > 0 else "behind"
 

@@ -18,6 +18,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+_DETAIL = 120
 _WORST_FIRST = (Verdict.MADE_WORSE, Verdict.UNKNOWN, Verdict.NO_EFFECT, Verdict.WORKED)
 
 
@@ -50,6 +51,15 @@ def replaced(before: Mapping[str, Any], after: Mapping[str, Any], *, stopped: bo
         if old and new:
             return True if not old & new else False if name == "instance" else None
     return True if stopped else None
+
+
+def health(seen: Mapping[str, Any]) -> str:
+    """What was seen of a service, as people say it: `down: connection refused`; empty where nothing was looked at."""
+    if "healthy" not in seen:
+        return ""
+    state = {True: "healthy", False: "down"}.get(seen["healthy"], "its health isn't known")
+    detail = " ".join(str(seen.get("detail") or "").split())
+    return f"{state}: {detail if len(detail) <= _DETAIL else detail[: _DETAIL - 1] + '…'}" if detail else state
 
 
 def unproved(before: Mapping[str, Any], after: Mapping[str, Any], acted: bool | None) -> str:

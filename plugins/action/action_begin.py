@@ -46,7 +46,9 @@ class ActionModule(ControllerAction):
             _arguments.refuse_switches(variables, self._templar.template)
         except AnsibleError as error:
             raise Refused(str(error)) from None
-        expires = _config.seconds(_catalogue.for_action()["safety"]["lock_expires"])
+        config = _catalogue.for_action()
+        _catalogue.refuse_protected(config, _catalogue.inventory(variables.get("groups", {})), variables.get("ansible_play_hosts_all", []))
+        expires = _config.seconds(config["safety"]["lock_expires"])
         recorded, name = _run.current() is not None, ""
         try:
             folder = self.folder()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.action imp
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
 from ansible_collections.incident.response.plugins.module_utils._core.scale import cautions, count, planned, refusal, running
-from ansible_collections.incident.response.plugins.module_utils._core.severity import DEFAULT_SEVERITY
+from ansible_collections.incident.response.plugins.module_utils._core.severity import DEFAULT_SEVERITY, Severity
 from ansible_collections.incident.response.plugins.module_utils._core.turns import Turns
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatRejected, Message
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
@@ -115,7 +116,11 @@ class ActionModule(ControllerAction):
     def _severity(self, service: str, variables: dict[str, Any]) -> str:
         """That of the incident that is open, else the one that a new one will have."""
         there = self._incident(service, variables)
-        return str(there["severity"] if there else variables.get("severity") or DEFAULT_SEVERITY).upper()
+        if there:
+            return str(there["severity"])
+        with suppress(ValueError):  # what is none opens an incident of the default, which the journal's rules say
+            return str(Severity.parse(str(variables.get("severity") or DEFAULT_SEVERITY)))
+        return str(DEFAULT_SEVERITY)
 
     def _incident(self, service: str, variables: dict[str, Any]) -> dict[str, Any] | None:
         """The one that is open, and that this run is recorded in. A broken journal, which was told before, has none."""

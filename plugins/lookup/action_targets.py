@@ -181,10 +181,7 @@ def _check_place(inventory: InventoryManager, found: list[str], settings: dict[s
                 f"({_some(there) or 'no host of the inventory'}). Nothing was touched."
             )
         _check_names(inventory, found, settings, config)
-    protected = config["safety"]["protected_hosts"]
-    kept = [name for each in protected for name in _catalogue.matching(inventory, each) if name in found]
-    if kept:
-        raise AnsibleError(f"{_some(kept)} is protected (safety.protected_hosts in the configuration). Nothing was touched.")
+    _catalogue.refuse_protected(config, inventory, found)
 
 
 def _check_names(inventory: InventoryManager, found: list[str], settings: dict[str, Any], config: dict[str, Any]) -> None:

@@ -32,9 +32,8 @@ options:
     description: What is wrong, in a few words.
     type: str
   severity:
-    description: How bad it is. A new incident has V(P1) unless it is given.
+    description: How bad it is, V(P0) to V(P3), in capitals or not. A new incident has V(P1) unless it is given.
     type: str
-    choices: [P0, P1, P2, P3]
   text:
     description:
       - What there is to say. Saying the same again adds nothing.
@@ -149,7 +148,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "incident": {"type": "str"},
     "service": {"type": "str"},
     "title": {"type": "str"},
-    "severity": {"type": "str", "choices": list(map(str, Severity))},
+    "severity": {"type": "str"},
     "text": {"type": "str"},
     **{name: {"type": "str"} for name in (*ROLES, *RESOLUTION)},
     "concerns": {"type": "list", "elements": "str", "choices": list(CONCERNS), "default": []},
@@ -164,13 +163,13 @@ _SHOWN = ("id", "name", "title", "service", "severity", "status", "channel", "ur
 
 
 def wanted(params: Mapping[str, Any], incident: str) -> lifecycle.Wanted:
-    """The options as a use case takes them; `incident` is the one of the environment."""
+    """The options as a use case takes them; `incident` is the one of the environment. Raises ValueError for what is no severity."""
     return lifecycle.Wanted(
         status=None if params["state"] == "updated" else Status(params["state"]),
         incident=params["incident"] or incident,
         service=params["service"] or "",
         title=params["title"] or "",
-        severity=Severity(params["severity"]) if params["severity"] else None,
+        severity=Severity.parse(params["severity"]) if params["severity"] else None,
         message=params["text"] or "",
         roles={name: params[name] for name in ROLES if params[name]},
         concerns=tuple(params["concerns"]),

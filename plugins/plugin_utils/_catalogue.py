@@ -143,6 +143,14 @@ def matching(found: InventoryManager, pattern: str) -> list[str]:
     return [host.name for host in found.list_hosts(pattern)]
 
 
+def refuse_protected(config: Mapping[str, Any], found: InventoryManager, hosts: Collection[str]) -> None:
+    """Raises AnsibleError where any of the hosts is one that no action touches."""
+    kept = [name for each in config["safety"]["protected_hosts"] for name in matching(found, each) if name in hosts]
+    if kept:
+        shown = ", ".join(kept[:5]) + (" …" if len(kept) > 5 else "")
+        raise AnsibleError(f"{shown} is protected (safety.protected_hosts in the configuration). Nothing was touched.")
+
+
 def names(config: Mapping[str, Any]) -> set[str]:
     """All that a service of the catalogue may be called."""
     return {name for service, entry in config["services"].items() for name in (service, *entry["aliases"])}

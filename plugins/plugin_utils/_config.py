@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.incident.response.plugins.module_utils._core import rotation
 from ansible_collections.incident.response.plugins.module_utils._libraries import complaint
 from ansible_collections.incident.response.plugins.plugin_utils import _config_file, _config_template, _config_text
-from ansible_collections.incident.response.plugins.plugin_utils._config_file import contents
+from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE, contents
 from ansible_collections.incident.response.plugins.plugin_utils._config_text import Where, dotted
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def find(explicit: str = "", environ: Mapping[str, str] | None = None) -> Path |
     Raises ConfigError where it isn't there, or may not be used.
     """
     named = explicit or (os.environ if environ is None else environ).get("INCIDENT_CONFIG", "")
-    if not named:
+    if not named or Path(named) == NONE:
         return None
     path = Path(named).expanduser().absolute()
     if path in _refused:
@@ -62,8 +62,8 @@ def load(path: Path | None) -> dict[str, Any]:
 
     As long as the file is the same it is the same object, for all: nobody may change it.
     """
-    if path is None:
-        return _completed({})
+    if path is None or path == NONE:
+        return _defaults()
     try:
         changed = path.stat().st_mtime_ns
     except OSError:
@@ -118,6 +118,11 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
+@lru_cache
+def _defaults() -> dict[str, Any]:
+    return _completed({})
+
+
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> dict[str, Any]:
     text = _config_text.parsed(path, contents(path))
@@ -132,12 +137,24 @@ def _read(path: Path, _changed: int) -> dict[str, Any]:
         problems += told(look({} if problems else given))
     if problems:
         raise ConfigError(problems)
-    completed = _completed(given)
+    completed = _anchored(_completed(given), path.parent)
     safety = completed["safety"]
     within, expires = safety["approval"]["within"], safety["lock_expires"]
     if seconds(within) >= seconds(expires):
         line = text.line(("safety", "approval", "within"))
         raise ConfigError([f"{path}:{line}: safety.approval.within must be below safety.lock_expires ({expires}), not {within}"])
+    return completed
+
+
+def _anchored(completed: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same, with paths on this machine that are relative to the configuration's folder: the courier stands elsewhere."""
+    for source in completed["oncall"]["sources"]:
+        if "calendars" in source:
+            source["calendars"] = [each if "://" in each else str(folder / Path(each).expanduser()) for each in source["calendars"]]
+    for notifier in completed["paging"]["notifiers"]:
+        program = notifier.get("command", [""])[0]
+        if "/" in program:
+            notifier["command"] = [str(folder / Path(program).expanduser()), *notifier["command"][1:]]
     return completed
 
 

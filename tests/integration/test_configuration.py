@@ -236,7 +236,7 @@ def test_one_that_others_can_write_pages_nobody_from_the_courier(away: Away, cha
 def test_the_courier_goes_by_the_configuration_of_the_run(away: Away, chat: RocketChat, way: str) -> None:
     """It starts in /, where a relative name means nothing."""
     page = away.project / "pages"
-    text = json.dumps({"status_page": {"folder": str(page), "title": "Shop"}, "channels": {"incidents": "security"}})
+    text = json.dumps({"status_page": {"folder": str(page), "title": "Shop"}, "channels": {"incidents": "devops"}})
     away.write(text, away.project if way == "found" else away.empty)
     if way == "relative":
         away.environment["INCIDENT_CONFIG"] = "incident-response.yml"
@@ -245,7 +245,7 @@ def test_the_courier_goes_by_the_configuration_of_the_run(away: Away, chat: Rock
     assert code == 0, output
     assert eventually(lambda: away.site.incidents()[0]["pending"] == 0), away.site.courier_log()
     assert eventually((page / "index.html").exists), away.site.courier_log()
-    assert chat.texts("security"), away.site.courier_log()
+    assert any("api" in message["msg"] for message in chat.messages("devops")), away.site.courier_log()
 
 
 def test_a_relative_key_file_is_the_same_key_for_the_courier(away: Away) -> None:
@@ -271,7 +271,8 @@ def test_a_severity_in_small_letters_is_understood_everywhere(away: Away, chat: 
     away.environment |= chat.environment()
     code, output = away.run("-e", "service=web severity=p0", playbook="incident.response.incident_open")
     assert code == 0, output
-    code, output = away.run("-m", "incident.response.rocketchat_incident", "-a", "service=web severity=' p2 '", playbook="localhost", program="ansible")
+    lower = ("-m", "incident.response.rocketchat_incident", "-a", "service=web severity=' p2 '")
+    code, output = away.run(*lower, playbook="localhost", program="ansible")
     assert code == 0, output
     assert away.site.incidents()[0]["severity"] == "P2"
     code, output = away.run(*ACT, "-e", "severity=p0")
@@ -280,9 +281,6 @@ def test_a_severity_in_small_letters_is_understood_everywhere(away: Away, chat: 
     code, output = away.run("-e", "service=web severity=high", playbook="incident.response.incident_open")
     assert code != 0
     assert "'high' is not a severity: choose one of P0, P1, P2, P3" in output
-
-
-COMMANDS = {"start": ["{script}", "start"], "stop": ["{script}", "stop"], "status": ["{script}", "status"]}
 
 
 def catalogue(away: Away, service: dict[str, object], **more: object) -> Path:
@@ -312,7 +310,8 @@ def test_a_variable_that_is_not_there_is_named_with_its_line_before_anything_is_
     path = catalogue(away, {"health": {"http": "http://{{ nowhere }}:8080/"}})
     output = refused(away)
     line = next(number for number, text in enumerate(path.read_text().splitlines(), 1) if "nowhere" in text)
-    assert f"{path}:{line}: services.api.health.http: http://{{{{ nowhere }}}}:8080/ can't be filled in for prod-api-01: 'nowhere' is undefined" in output
+    assert f"{path}:{line}: services.api.health.http: http://{{{{ nowhere }}}}:8080/ can't be filled in for prod-api-01" in output
+    assert "'nowhere' is undefined" in output
     assert "Nothing was touched." in output
 
 

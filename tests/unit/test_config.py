@@ -115,6 +115,32 @@ def test_a_mistake_below_a_severity_in_small_letters_has_its_line(tmp_path: Path
         _config.load(written(tmp_path, "paging: {severities: [p9]}\n"))
 
 
+def test_paths_of_the_controller_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The courier, which starts in /, reads the same file as the run."""
+    monkeypatch.chdir("/")
+    text = """
+oncall: {sources: [{type: ical, calendars: [a.ics, /srv/b.ics, 'https://c.example.com/c.ics', 'webcal://d.example.com/d.ics']}]}
+paging: {notifiers: [{type: command, command: [./page.sh, ./x]}, {type: command, command: [notify, ./x]}]}
+"""
+    config = _config.load(written(tmp_path, text))
+    (source,) = config["oncall"]["sources"]
+    assert source["calendars"] == [f"{tmp_path}/a.ics", "/srv/b.ics", "https://c.example.com/c.ics", "webcal://d.example.com/d.ics"]
+    assert [each["command"] for each in config["paging"]["notifiers"]] == [[f"{tmp_path}/page.sh", "./x"], ["notify", "./x"]]
+
+
+@pytest.mark.parametrize("runbook", ["https://wiki.example.com/api", "docs/runbooks/api.md", "/srv/run books/api.md", "~/api.md"])
+def test_a_runbook_is_an_address_or_a_path(tmp_path: Path, runbook: str) -> None:
+    path = written(tmp_path, f"services:\n  api: {{runbook: '{runbook}'}}\nlinks: {{logs: 'https://logs.example.com/'}}\n")
+    config = _config.load(path)
+    assert (config["services"]["api"]["runbook"], config["links"]["logs"]) == (runbook, "https://logs.example.com/")
+
+
+@pytest.mark.parametrize("runbook", ["javascript:alert(1)", "ftp://wiki", "http://", " "])
+def test_a_runbook_that_leads_nowhere_is_refused(tmp_path: Path, runbook: str) -> None:
+    with pytest.raises(_config.ConfigError, match=r":1: services\.api\.runbook must be an address that begins with http"):
+        _config.load(written(tmp_path, f"services: {{api: {{runbook: '{runbook}'}}}}\n"))
+
+
 def test_the_schema_is_one_and_its_defaults_hold_to_it() -> None:
     from jsonschema import Draft202012Validator
 

@@ -20,10 +20,28 @@ ROOT = Path(__file__).parents[1]
 SCHEMA = json.loads((ROOT / "meta" / "incident-response.schema.json").read_text())
 HEAD = """# The configuration file
 
-`incident-response.yml` is looked for in this order: `INCIDENT_CONFIG` (or `config` in the section `[incident_response]`
-of ansible.cfg), the working directory, `$XDG_CONFIG_HOME/incident-response/`. Without one, and with an empty one, every
-key has the value below, which is the handbook's. A mistake is named with its line before anything is touched;
-`INCIDENT_CONFIG=/dev/null` acts without the file.
+`incident-response.yml` is looked for once in a run, in this order; the first wins:
+
+1. what `INCIDENT_CONFIG` names (from the working directory), or `config` in the section `[incident_response]` of ansible.cfg (from its folder);
+2. beside the playbook that the command line names, unless it is one of this collection;
+3. beside the inventory: the folder of each `-i`, or the folder itself;
+4. beside the ansible.cfg in use;
+5. the working directory;
+6. `$XDG_CONFIG_HOME/incident-response/`, which is `~/.config/incident-response/` by default;
+7. `/etc/incident-response/`.
+
+Each run says which it uses, or that there is none, and the record keeps its path and the beginning of its SHA-256. Where two of the places
+have files that differ, the run names both. Without a file, and with an empty one, every key has the value below, which is the handbook's:
+then there is no catalogue, and no host is protected. `INCIDENT_REQUIRE_CONFIG=true` (`require_config` in ansible.cfg) refuses to act then.
+A mistake is named with its line before anything is touched; `INCIDENT_CONFIG=/dev/null` acts without the file.
+
+The file can name commands. One that was found is refused if somebody else could have written it: it or its folder belongs to somebody
+other than you and root, or can be written by everybody, or by a group with others in it. Mend that with `chmod go-w`, or name the file
+yourself: what `INCIDENT_CONFIG` or ansible.cfg names is used, with a warning.
+
+Below `services.NAME`, the keys `unit`, `commands`, `compose`, `swarm`, `kubernetes`, `health`, `versions`, `balancer` and `replicas` may hold
+`{{ … }}`: variables of the inventory, filled in for each host, with simple filters and without lookups. Everywhere else there is no host to ask
+for, and it is refused with its line: have one file beside each inventory instead.
 
     services:
       api:

@@ -46,6 +46,7 @@ class ActionModule(ControllerAction):
             _arguments.refuse_switches(variables, self._templar.template)
         except AnsibleError as error:
             raise Refused(str(error)) from None
+        _options.say(self.options)  # a play of one's own takes the role, and nobody has said it yet
         config = _catalogue.for_action()
         _catalogue.refuse_protected(config, _catalogue.inventory(variables.get("groups", {})), variables.get("ansible_play_hosts_all", []))
         expires = _config.seconds(config["safety"]["lock_expires"])
@@ -115,7 +116,7 @@ class ActionModule(ControllerAction):
         about = _run.start(
             run, self.origin(variables), variables, action=str(variables.get("incident_action", "action")), service=service,
             known=secret_values(variables), recorder="task", check=self.check, chat=chat, incident=self.options["incident"],
-            drill=str(kind), hosts=list(variables.get("ansible_play_hosts_all", [])), **_options.facts(),
+            drill=str(kind), hosts=list(variables.get("ansible_play_hosts_all", [])), **self.options["location"].facts,
         )  # fmt: skip
         if _spool.append_shared(folder, run.name, "run_started", first=True, **about):
             _spool.start_courier(folder, run.name, _options.environment(self.options))

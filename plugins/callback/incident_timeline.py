@@ -270,14 +270,14 @@ class CallbackModule(CallbackBase):
         about = _run.start(
             run, came, variables, action=action, service=service, known=secret_values(variables), recorder="callback", check=check,
             chat=self._chat_is_configured(), incident=self._settings["incident"], drill=str(kind),
-            **_options.facts(),
+            **self._settings["location"].facts,
         )  # fmt: skip
         recording.spool.append("run_started", sync=True, **about)
         self._run = recording
         if kind:
             self._display.display(f"incident.response: THIS IS A DRILL{': nothing is changed' if kind is Drill.DRY else ''}", stderr=True)
         self._display.display(f"incident.response: recording {shown} (run {run.name})", stderr=True)
-        _options.say()
+        _options.say(self._settings)
         try:
             start_courier(folder, run.name, _options.environment(self._settings))
         except OSError as error:

@@ -85,7 +85,7 @@ class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
         variables, playbook = variables if variables is not None else {}, str(self.get_option("playbook"))
-        _options.say()
+        _options.say(_options.settings())
         if not playbook:
             return _resolved(self._said(terms, variables), variables, self.get_option("config"))
         try:

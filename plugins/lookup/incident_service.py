@@ -59,7 +59,7 @@ class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
         variables, playbook = variables if variables is not None else {}, str(self.get_option("playbook"))
-        _options.say()
+        _options.say(_options.settings())
         if not playbook:
             return [self._looked_up(str(terms[0]) if terms else "", str(self.get_option("service")), variables)]
         try:

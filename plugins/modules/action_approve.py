@@ -49,4 +49,5 @@ approved_by:
   description: The chat user who said yes; empty where the glass was broken, and in check mode.
   type: str
   returned: success
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """

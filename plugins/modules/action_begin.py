@@ -49,4 +49,5 @@ run:
   description: The run's name, as its entries have it.
   type: str
   returned: where the journal could be used
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """

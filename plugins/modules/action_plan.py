@@ -142,4 +142,5 @@ text:
   description: The plan as it was printed.
   type: str
   returned: success
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """

@@ -92,4 +92,5 @@ evidence:
   type: str
   returned: always
 after: {description: The health that was judged., type: dict, returned: always}
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """

@@ -84,4 +84,5 @@ subject: {description: The subject of the mail., type: str, returned: success}
 text: {description: The text., type: str, returned: success}
 published: {description: Whether it went out., type: bool, returned: success}
 sent: {description: "What came of it, in words, by mail and on the page.", type: list, elements: str, returned: success}
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """

@@ -35,4 +35,5 @@ runs:
   type: list
   elements: str
   returned: always
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """

@@ -42,4 +42,5 @@ RETURN = r"""
 incident: {description: The name of the incident., type: str, returned: success}
 level: {description: "The name of the level that was called; empty where it was called before.", type: str, returned: success}
 notify: {description: Whom it names., type: list, elements: str, returned: success}
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """

@@ -88,6 +88,7 @@ incidents:
     first_bad: {description: The C(seq) of the first entry that isn't; null where all are., type: int, returned: success}
     reason: {description: What is wrong with it., type: str, returned: success}
     head: {description: "Short hash of the newest entry's seal, as chat has it.", type: str, returned: success}
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """
 
 import sqlite3

@@ -70,4 +70,5 @@ published:
     incident: {description: The name of the incident., type: str, returned: success}
     text: {description: What it was., type: str, returned: success}
     worked: {description: Whether it was taken on., type: bool, returned: success}
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """

@@ -73,4 +73,5 @@ as_of:
   description: "When a stale answer was given, in UTC; empty for a fresh one."
   type: str
   returned: success
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """

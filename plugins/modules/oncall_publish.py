@@ -52,4 +52,5 @@ left:
   type: list
   elements: str
   returned: success
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """

@@ -123,6 +123,7 @@ incident:
   sample: {"id": "3f0c9ad1e5b7a642", "name": "incident-2025-11-10-001", "title": "API response time degraded", "service": "api",
     "severity": "P1", "status": "resolved", "channel": "incident-2025-11-10-001",
     "url": "https://chat.example.com/channel/incident-2025-11-10-001", "pending": 0}
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """
 
 import os

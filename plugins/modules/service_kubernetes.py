@@ -113,4 +113,5 @@ out:
   description: How many of the pods, in per cent, may be missing while they are replaced.
   type: int
   returned: success
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """

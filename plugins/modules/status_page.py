@@ -100,4 +100,5 @@ post:
     ends: {description: When maintenance ends; empty for an incident., type: str, returned: success}
     updates: {description: How many updates there are., type: int, returned: success}
 page: {description: "Where the page is - the first file of a static one, else the name of the provider.", type: str, returned: success}
+config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """

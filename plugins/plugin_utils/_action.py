@@ -59,8 +59,8 @@ class ControllerAction(ActionBase):
                 self._task.args.setdefault(name, self._task.args.pop(other))
         dummy, params = self.validate_argument_spec(argument_spec=self.SPEC, **self.RULES)
         self.options = _options.settings()
-        _options.warn()
-        result["config"] = _options.facts()["config"]
+        _options.warn(self.options)
+        result |= {"config": self.options["location"].facts["config"]}
         if self.TELLS_WHAT_IS_MISSING:
             self._tell_missing_libraries()
         try:

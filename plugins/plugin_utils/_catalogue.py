@@ -33,7 +33,8 @@ def for_action(explicit: str = "") -> dict[str, Any]:
     """The configuration as an action needs it. Raises AnsibleError, also where there must be one, and is none."""
     if explicit:
         return configuration(explicit)
-    options, found = _options.settings(), _options.location()
+    options = _options.settings()
+    found = options["location"]
     config = configuration(options["config"])
     given = str(options["require_config"] or "").strip()
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 NONE = Path(os.devnull)
 """Stands for: without a configuration."""
 LARGEST = 2**20
-"""Bytes. A catalogue of 2,000 services has half of it."""
+"""Bytes. A short entry for a service has 60, so this is room for thousands."""
 
 
 class ConfigError(ValueError):

@@ -42,6 +42,11 @@ class Location:
     looked: tuple[str, ...] = ()
 
     @property
+    def facts(self) -> dict[str, str]:
+        """What the record keeps of it."""
+        return {"config": "" if self.path == NONE else str(self.path), "config_sha256": self.digest}
+
+    @property
     def words(self) -> str:
         """One line for people."""
         if self.path != NONE:

@@ -52,6 +52,27 @@ def test_with_the_callback_enabled_it_records_everything(installed: Site) -> Non
     assert "Start api on prod-api-01" in [entry["text"] for entry in incident["entries"]]
 
 
+def test_a_protected_host_is_protected_from_an_empty_directory(installed: Site) -> None:
+    """By the inventory's folder and by the playbook's, with nothing of ours but what is installed."""
+    project, empty = installed.folder / "project", installed.folder / "empty"
+    project.mkdir()
+    empty.mkdir()
+    inventory = project / "inventory"
+    installed.inventory.rename(inventory)
+    (project / "incident-response.yml").write_text("safety: {protected_hosts: [prod-api-01]}\n")
+    (project / "restart-service.yml").write_text("- import_playbook: incident.response.restart_service\n")
+    away = installed.folder / "hosts"
+    away.write_bytes(inventory.read_bytes())
+    del installed.environment["ANSIBLE_CONFIG"]
+    installed.environment["ANSIBLE_COLLECTIONS_PATH"] = str(installed.folder / "collections")
+    for source, playbook in ((inventory, "incident.response.restart_service"), (away, str(project / "restart-service.yml"))):
+        command = ["ansible-playbook", "-i", str(source), playbook, "-e", "service=api host=prod-api-01"]
+        done = subprocess.run(command, cwd=empty, env=installed.environment, text=True, capture_output=True, timeout=120, check=False)
+        assert done.returncode != 0, done.stdout
+        assert "prod-api-01 is protected" in " ".join(done.stderr.split())
+        assert not (installed.folder / "running").exists()
+
+
 def test_the_artifact_holds_nothing_that_only_developers_need(installed: Site) -> None:
     (folder,) = (installed.folder / "collections").rglob("incident/response")
     names = {path.name for path in folder.iterdir()}

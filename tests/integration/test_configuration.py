@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from servers.running import RocketChat
@@ -54,8 +55,8 @@ def away(tmp_path: Path) -> Away:
     return Away(tmp_path)
 
 
-def refused(away: Away, *arguments: str, **more: str) -> str:
-    code, output = away.run(*(arguments or ACT), **more)  # type: ignore[arg-type]
+def refused(away: Away, *arguments: str, playbook: str = BY_NAME) -> str:
+    code, output = away.run(*(arguments or ACT), playbook=playbook)
     assert code != 0, output
     assert away.stands(), output
     return output
@@ -122,6 +123,16 @@ def test_a_protected_host_is_protected_in_a_play_of_ones_own_that_takes_the_role
     assert "prod-api-01 is protected" in refused(away, "-v", playbook="play.json")
 
 
+def test_a_play_of_ones_own_says_what_it_goes_by_without_the_callback_too(away: Away) -> None:
+    path = away.write("safety: {max_hosts: 2}\n")
+    del away.environment["ANSIBLE_CALLBACKS_ENABLED"]
+    play = {"hosts": "prod-api-01", "gather_facts": False, "vars": {"service": "api"}, "roles": ["incident.response.service_restart"]}
+    (away.empty / "play.json").write_text(json.dumps([play]))
+    code, output = away.run(playbook="play.json")
+    assert code == 0, output
+    assert output.count(f"incident.response: configuration {path} (beside the inventory)") == 1
+
+
 def test_the_run_says_that_there_is_none_and_acts(away: Away) -> None:
     code, output = away.run(*ACT)
     assert code == 0, output
@@ -148,7 +159,7 @@ def test_without_the_callback_the_record_and_the_terminal_say_it_too(away: Away)
     assert next(entry["data"]["config"] for entry in _entries(away) if entry["kind"] == "run_started") == str(path)
 
 
-def _entries(away: Away) -> list[dict[str, object]]:
+def _entries(away: Away) -> list[dict[str, Any]]:
     """The entries with their data, which `incident_info` does not show."""
     from ansible_collections.incident.response.plugins.module_utils import _state
     from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal

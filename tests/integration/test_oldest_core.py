@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from environments import locked
@@ -105,3 +108,26 @@ def test_runs_and_results_are_told_as_on_the_newest(programs: Path, tmp_path: Pa
     assert cleared == ("Clear the cache (for web1)", "lb1", "ok", False)
     assert fleet.end("api 1") == "⚠️ nothing verified the outcome"
     assert fleet.results("cache 1") == [("Fill it: non-zero return code", "web1", "failed", True)]
+
+
+def test_a_template_of_the_configuration_is_filled_in_and_one_that_can_not_be_is_refused(programs: Path, tmp_path: Path) -> None:
+    """Up to 2.18 Ansible fills in any text, and makes text of all that it fills in; from 2.19 on only what it was told to trust."""
+    site = Site(tmp_path, programs)
+    commands = {"start": ["{{ script }}", "start"], "stop": ["{{ script }}", "stop"], "status": [str(site.script), "{{ 'STATUS' | lower }}"]}
+    service: dict[str, Any] = {"backend": "command", "commands": commands, "health": {"retries": "{{ looks }}", "delay": 0.1}}
+    (tmp_path / "incident-response.yml").write_text(json.dumps({"services": {"api": service}}))
+    inventory = json.loads(site.inventory.read_text())
+    kept = {name: value for name, value in inventory["all"]["vars"].items() if not name.startswith("service_")}
+    inventory["all"]["vars"] = kept | {"script": str(site.script), "looks": 3}
+    site.inventory.write_text(json.dumps(inventory))
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code == 0, output
+    assert (tmp_path / "running").exists()
+    assert "(beside the inventory)" in output
+    (tmp_path / "running").unlink()
+    service["health"]["http"] = "http://{{ nowhere }}/"
+    (tmp_path / "incident-response.yml").write_text(json.dumps({"services": {"api": service}}))
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code != 0, output
+    assert "'nowhere' is undefined" in output
+    assert not (tmp_path / "running").exists()

@@ -11,7 +11,8 @@ import pytest
 from ansible import constants, context
 from ansible.module_utils.common.collections import ImmutableDict
 from ansible_collections.incident.response.plugins.plugin_utils import _location, _options
-from ansible_collections.incident.response.plugins.plugin_utils._location import NAME, NONE, Location, Place, locate
+from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE
+from ansible_collections.incident.response.plugins.plugin_utils._location import NAME, Location, Place, locate
 
 
 def places(folder: Path, *names: str) -> list[Place]:

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import copy
 import difflib
+import json
 import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -86,24 +88,39 @@ def filled(config: dict[str, Any], called: str, variables: dict[str, Any], loade
     templar, there = Templar(loader=loader, variables=variables), copy.deepcopy(entry)
     try:
         for where, text in places.items():
-            _put(name, there, where, templar.template(_trusted(text)))
+            _holder(there, where)[where[-1]] = templar.template(_trusted(text))
     except AnsibleError as error:
         below = ("services", name, *where)
         raise AnsibleError(_unfilled(path, below, f"{dotted(below)}: {text} can't be filled in for {host}: {error}")) from None
-    for where, words in _config.faults(name, there):
+    checked, faults = _checked(name, json.dumps(there, default=str), tuple(places))
+    for where, words in faults:
         raise AnsibleError(_unfilled(path, where, f"{words} on {host}"))
-    return {**config, "services": {**config["services"], name: there}}
+    return {**config, "services": {**config["services"], name: copy.deepcopy(checked)}}
 
 
-def _put(name: str, entry: dict[str, Any], where: Where, value: Any) -> None:
-    """Set what is there. Older cores make text of all that they fill in: where the schema wants something else, it is that."""
-    holder: Any = entry
+@lru_cache(maxsize=64)
+def _checked(name: str, entry: str, places: tuple[Where, ...]) -> tuple[dict[str, Any], list[tuple[Where, str]]]:
+    """The entry, and what the schema says against it.
+
+    Older cores make text of all that they fill in: where the schema wants something else, the text is read as YAML.
+    """
+    there: dict[str, Any] = json.loads(entry)
+    faults = list(_config.faults(name, there))
+    wrong = {where[2:] for where, dummy in faults} & set(places)
+    for where in wrong:
+        holder = _holder(there, where)
+        if isinstance(holder[where[-1]], str):
+            with suppress(yaml.YAMLError):
+                holder[where[-1]] = yaml.safe_load(holder[where[-1]])
+    return there, list(_config.faults(name, there)) if wrong else faults
+
+
+def _holder(entry: dict[str, Any], where: Where) -> Any:
+    """The mapping or list that the last part of the path is in."""
+    found: Any = entry
     for part in where[:-1]:
-        holder = holder[part]
-    holder[where[-1]] = value
-    if isinstance(value, str) and any(place[2:] == where for place, dummy in _config.faults(name, entry)):
-        with suppress(yaml.YAMLError):
-            holder[where[-1]] = yaml.safe_load(value)
+        found = found[part]
+    return found
 
 
 def _unfilled(path: str, where: Where, words: str) -> str:

@@ -60,7 +60,7 @@ def _unfit(text: str) -> str:
     try:
         tree = Environment().parse(text)  # noqa: S701 - nothing is rendered by it
     except TemplateSyntaxError as error:
-        return f"this is no template: {error.message}"
+        return f"this is no template ({error.message}). Braces as they are: {{{{ '{{{{.Name}}}}' }}}}"
     if any(not isinstance(each, nodes.Output) for each in tree.body):
         return "{% … %} is not filled in, only {{ … }}"
     for node in tree.find_all((nodes.Call, nodes.Filter, nodes.Test, nodes.Getattr, nodes.Getitem)):

@@ -309,6 +309,7 @@ def with_variables(away: Away, **variables: object) -> None:
 def test_a_template_is_filled_in_with_the_variables_of_the_host(away: Away) -> None:
     proof = away.project / "proof-prod-api-01"
     start = ["sh", "-c", f"touch {away.project}/{{{{ mark }}}}-{{{{ inventory_hostname }}}} && {away.site.script} start"]
+    start += ["{{ '{{.Braces}}' }}"]
     commands = {"start": start, "stop": [str(away.site.script), "stop"], "status": ["{{ script }}", "{{ 'STATUS' | lower }}"]}
     catalogue(away, {"commands": commands, "health": {"retries": "{{ looks }}", "delay": "{{ 0.1 }}"}})
     with_variables(away, mark="{{ 'pro' }}of", script=str(away.site.script), looks=3)

@@ -22,6 +22,7 @@ def refusals(unit: str) -> list[str]:
         "api@{{ inventory_hostname.split('.')[0] | upper }}.service",
         "{{ hostvars['web'].port | default(80) | int + 1 }}",
         "{{ 'a' if environment is defined and environment == 'b' else c['d'] }}",
+        "{{ '{{.State.Running}}' }}",
         "{{ name | ansible.builtin.regex_replace('-', '_') }}",
     ],
 )
@@ -47,6 +48,7 @@ def test_variables_and_what_changes_only_them_may_stand_there(text: str) -> None
         ("{% if x %}a{% endif %}", "{% … %} is not filled in"),
         ("{% include '/etc/passwd' %}", "{% … %} is not filled in"),
         ("{{ unit", "this is no template"),
+        ("{{.State.Running}}", "Braces as they are: {{ '{{.Name}}' }}"),
     ],
 )
 def test_what_reads_files_or_runs_something_is_refused(text: str, words: str) -> None:

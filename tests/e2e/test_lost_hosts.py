@@ -142,14 +142,14 @@ def cut_in_its_turn(site: Site, fleet: Fleet, host: str, arguments: str, playboo
     """The output of a run that was half-way on the host when it, or the `victim`, lost its power. It is up again."""
     fleet.slow(host)
     process = site.start("-e", arguments, playbook=playbook)
-    assert eventually(lambda: "starting" in fleet.ssh(host, "ls /run"), 120)
+    assert eventually(lambda: "starting" in fleet.ssh(host, "ls /run"))
     fleet.script("cut", victim or host)
     if victim:
         fleet.ssh(host, "rm -f /run/slow; pkill -KILL -x sleep || true")
     output, _nothing = process.communicate(timeout=300)
     assert process.returncode != 0, output
     fleet.script("start", victim or host)
-    assert eventually(lambda: answers(fleet, "rollback"), 120)
+    assert eventually(lambda: answers(fleet, "rollback"))
     return output
 
 
@@ -226,7 +226,7 @@ def test_whoever_loses_its_power_at_any_moment_is_named_and_the_printed_heal_los
         process = site.start("-e", arguments, playbook=playbook)
         output = until_cut(process, trio, now)
         trio.script("start", now.victim)
-        assert eventually(lambda: answers(trio, now.action), 120)
+        assert eventually(lambda: answers(trio, now.action))
         in_flight = len(failed) if now.victim == trio.front else 1
         if process.returncode:
             assert now.victim in site.incidents()[0]["runs"][0]["text"] + site.entries()[-1]["text"], output

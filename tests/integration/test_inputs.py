@@ -321,7 +321,7 @@ def test_the_command_that_undoes_takes_the_run_by_both_names(tmp_path: Path) -> 
     assert refused(deployed, UNDO, "-e", f"run={first} service=web").startswith("service=web is not in the service catalogue")
     config = json.loads((tmp_path / "config.yml").read_text())
     (tmp_path / "config.yml").write_text(json.dumps({"services": {**config["services"], "web": {"hosts": "prod-api-*"}}}))
-    assert refused(deployed, UNDO, "-e", f"run={first} app=web").startswith(f"service=web is not what that run was of: that is api.")
+    assert refused(deployed, UNDO, "-e", f"run={first} app=web").startswith("service=web is not what that run was of: that is api.")
     code, output = deployed.run("-e", f"action={first}", playbook=UNDO)
     assert code == 0, output
     assert eventually(lambda: len(deployed.incidents()[0]["runs"]) == 2)

@@ -10,6 +10,7 @@ what Uptime Kuma itself watches, and can't be set.
 from __future__ import annotations
 
 import importlib
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,10 @@ _STYLES = {"none": "primary", "minor": "info", "major": "warning", "critical": "
 _OVER = re.compile(r"Resolved: .*\(\w+-\d{4}-\d\d-\d\d-[^()]+\)", re.DOTALL)
 """A title of ours whose incident is over."""
 _TIMEOUT = 10.0
+_QUIET = logging.getLogger(__name__)
+"""The library would write to the terminal by itself, even of connections that are over: what matters is raised."""
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
 
 
 def provider(account: Account) -> StatusPage:
@@ -102,7 +107,8 @@ class UptimeKuma:
             socketio = importlib.import_module("socketio")
         except ImportError:
             raise lasting(complaint(_WHAT, "python-socketio[client]")) from None
-        client, ready = socketio.Client(reconnection=False, request_timeout=self._timeout), threading.Event()
+        client = socketio.Client(reconnection=False, request_timeout=self._timeout, logger=_QUIET, engineio_logger=_QUIET)
+        ready = threading.Event()
         client.on("info", lambda *_said: ready.set())
 
         def call(event: str, *said: Any) -> Any:

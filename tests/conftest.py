@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,8 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "collections")]
 
-from deployments import Deployed  # noqa: E402 - after the path is set
+import left_out  # noqa: E402 - after the path is set
+from deployments import Deployed  # noqa: E402
 from servers.running import RocketChat  # noqa: E402
 from sites import Site  # noqa: E402
 
@@ -38,30 +37,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     return ByFile(config, log)
 
 
-def left_out(reporter: Any) -> Counter[str]:
-    """What kept tests from running, and how many."""
-    return Counter(str(report.longrepr[2]).removeprefix("Skipped: ").strip() for report in reporter.getreports("skipped"))
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say in one block what could not be tested here, and how it could be."""
-    reasons = left_out(terminalreporter)
-    if reasons:
-        terminalreporter.section("NOT TESTED on this machine")
-        for reason, number in reasons.most_common():
-            terminalreporter.line(f"{number} tests: {reason}")
-        terminalreporter.line("PARTIAL=1 accepts that." if partial() else "So this run has failed; PARTIAL=1 would accept that.")
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A run that left tests out is no success."""
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter and left_out(reporter) and not partial() and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def partial() -> bool:
-    return os.environ.get("PARTIAL", "") not in {"", "0"}
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(left_out)
 
 
 @pytest.fixture

@@ -5,16 +5,20 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
 import pytest
+from deployments import MIDDLE, Deployed
 from sites import A_RUN, ROOT, Site, eventually
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> Site:
+def installed(site: Site) -> Site:
     """A site with the built artifact in a collections folder of its own."""
-    site = Site(tmp_path)
+    return install(site)
+
+
+def install(site: Site) -> Site:
+    tmp_path = site.folder
     config = tmp_path / "ansible.cfg"
     config.write_text(f"[defaults]\ncollections_path = {tmp_path / 'collections'}\n[incident_response]\nstate_dir = {tmp_path / 'from-ini'}\n")
     site.environment["ANSIBLE_CONFIG"] = str(config)
@@ -90,3 +94,35 @@ def test_a_role_can_be_tested_from_where_it_is_installed(installed: Site) -> Non
     command = ["molecule", "-c", "extensions/molecule/config.yml", "syntax", "-s", "service_restart"]
     done = subprocess.run(command, cwd=folder, env=installed.environment | given, text=True, capture_output=True, timeout=A_RUN, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+ONE_LINE = {"restart-service": "restart_service", "rollback": "rollback", "scale-up": "scale_up"}
+"""The handbook's playbooks, and ours."""
+
+
+@pytest.mark.parametrize("folder", ["playbooks/emergency", "infrastructure/playbooks/emergency"])
+def test_the_handbooks_commands_work_in_a_repository_of_ones_own(deployed: Deployed, folder: str) -> None:
+    """It has playbooks of one line, an ansible.cfg and an inventory, and is where people stand."""
+    install(deployed)
+    repository = deployed.folder / "repository"
+    (repository / folder).mkdir(parents=True)
+    for name, ours in ONE_LINE.items():
+        (repository / folder / f"{name}.yml").write_text(f"- import_playbook: incident.response.{ours}\n")
+    callback = "callbacks_enabled = incident.response.incident_timeline"
+    paths = f"collections_path = {deployed.folder / 'collections'}\ninventory = {deployed.inventory}"
+    (repository / "ansible.cfg").write_text(f"[defaults]\n{callback}\n{paths}\n")
+    del deployed.environment["ANSIBLE_CONFIG"]
+
+    def types(name: str, values: str) -> tuple[int, str]:
+        command = ["ansible-playbook", f"{folder}/{name}.yml", "-e", values]
+        done = subprocess.run(command, cwd=repository, env=deployed.environment, text=True, capture_output=True, timeout=A_RUN, check=False)
+        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+    code, output = types("rollback", "app=api version=previous")
+    assert code == 0, output
+    assert deployed.running() == [f"releases/{MIDDLE}"] * 2
+    code, output = types("restart-service", "service=api host=prod-api-01")
+    assert code == 0, output
+    assert deployed.incidents()[0]["name"] in output
+    assert len(deployed.incidents()[0]["runs"]) == 2
+    assert "Plan to scale api" in types("scale-up", "service=api replicas=3")[1]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from e2e.conftest import SCRIPT
 from e2e.engine import REPOSITORY, Engine, compose_file, lacks
-from sites import A_RUN, RESTART, Site, eventually
+from sites import A_RUN, RESTART, SOON, Site, eventually
 
 ROLLBACK, SCALE, UNDO = (f"playbooks/emergency/{name}.yml" for name in ("rollback", "scale-up", "undo"))
 ENV = b'# what runs\r\nDB=db\r\nexport TAG="1.1"  # by the pipeline\r\n'
@@ -93,7 +93,7 @@ class Shop(Containers):
             service = {"image": f"{REPOSITORY}:${{TAG}}", "volumes": ["./shared:/shared"], "stop_grace_period": "20s"}
             (place / "docker-compose.yml").write_text(json.dumps(compose_file(service)))
             (place / ".env").write_bytes(ENV)
-            project = {"path": str(place), "project": self.projects[host], "service": "api", "docker_host": engine.address, "timeout": 30}
+            project = {"path": str(place), "project": self.projects[host], "service": "api", "docker_host": engine.address, "timeout": SOON}
             self.catalogue["compose"] = project
             if len(hosts) > 1:
                 self.variables[host] = {f"service_{role}_compose": project for role in ("rollback", "scale", "restart")}

@@ -65,6 +65,17 @@ def test_one_that_others_can_write_is_refused_where_it_was_found_and_warned_of_w
     assert named.notes[0].endswith("It is used, since INCIDENT_CONFIG names it")
 
 
+def test_a_folder_that_can_not_be_looked_into_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    one, two = places(tmp_path, "one", "two")
+    two.path.write_text("")
+    monkeypatch.setattr(Path, "lstat", denied)  # root may look everywhere
+    found = locate(None, [one])
+    assert (found.path, found.notes) == (NONE, (f"{tmp_path / 'one'} can't be looked into for a configuration: permission denied",))
+
+
 def test_without_one_the_run_says_so(tmp_path: Path) -> None:
     (one,) = places(tmp_path, "one")
     one.path.write_text("")

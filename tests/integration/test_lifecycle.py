@@ -65,7 +65,7 @@ def test_check_mode_writes_nothing(site: Site) -> None:
         ("state=acknowledged incident=incident-2025-11-10-001", "no incident is called incident-2025-11-10-001"),
         ("state=open", "say what is wrong (title) or with what (service)"),
         ("state=gone service=api", "value of state must be one of"),
-        ("service=api severity=P9", "value of severity must be one of"),
+        ("service=api severity=P9", "'P9' is not a severity: choose one of P0, P1, P2, P3"),
         ("service=api message=x url=chat.example.com", "configured in part"),
     ],
 )

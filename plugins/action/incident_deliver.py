@@ -37,11 +37,10 @@ class ActionModule(ControllerAction):
 
     def _left(self, folder: Path) -> dict[str, Any]:
         """What is pending: entries by incident, and runs. This run's own doesn't count: it isn't over."""
-        own = _run.current()
         spools = _spool.spools(folder)
         with self.journal(folder) as journal:
             pending = {journal.info(incident)["name"]: journal.pending(incident) for incident in journal.undelivered()}
-        return {"pending": pending, "runs": sorted({path.stem for path in spools if not own or path.stem != own.name})}
+        return {"pending": pending, "runs": sorted({path.stem for path in spools if not _run.is_open(path.stem)})}
 
     def _wait(self, folder: Path, asked: float | None) -> dict[str, Any]:
         seconds = asked if asked is not None else _options.drain(self.options, _TIMEOUT)

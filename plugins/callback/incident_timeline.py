@@ -321,6 +321,7 @@ class CallbackModule(CallbackBase):
         _run.pause()
         if run:
             self._ended.append(run.end())
+            _run.over(run.run)
 
     def _report(self) -> None:
         """Tell what became of each run of the playbook, after one wait for all of them."""

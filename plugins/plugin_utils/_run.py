@@ -33,6 +33,7 @@ class Run:
 
 
 _current: list[Run] = []
+_open: set[str] = set()
 _listens: list[bool] = []
 
 
@@ -47,8 +48,20 @@ def listens() -> bool:
 
 
 def begin(folder: Path) -> Run:
-    """Name a new run of this process."""
-    return Run(time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "-" + secrets.token_hex(4), folder, os.getpid())
+    """Name a new run of this process. It is open until it is `over`."""
+    run = Run(time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "-" + secrets.token_hex(4), folder, os.getpid())
+    _open.add(run.name)
+    return run
+
+
+def over(run: Run) -> None:
+    """Its last line is written."""
+    _open.discard(run.name)
+
+
+def is_open(name: str) -> bool:
+    """Whether it is a run of this process that isn't over, though the play that goes on may belong to none."""
+    return name in _open
 
 
 def record(run: Run) -> None:

@@ -98,6 +98,13 @@ def test_a_later_play_that_is_not_recorded_fails_by_itself(fleet: Fleet) -> None
     assert fleet.end() == "⚠️ nothing verified the outcome"
 
 
+def test_delivering_within_a_run_does_not_wait_for_its_end(fleet: Fleet) -> None:
+    deliver = {"name": "Deliver", "incident.response.incident_deliver": {"timeout": 5}}
+    code, output = fleet.run(playbook=fleet.write(fleet.play(run("Drain")), fleet.play(deliver, action=None, hosts="localhost")))
+    assert code == 0, output
+    assert [text for text, *_ in fleet.results()] == ["Drain"]
+
+
 def test_a_run_that_fails_on_one_host_says_so_though_the_next_run_works(fleet: Fleet) -> None:
     drain = fleet.play(run("Drain", module="ansible.builtin.fail", arguments="no", when="inventory_hostname == 'web1'"), hosts="web1,web2")
     code, output = fleet.run(playbook=fleet.write(drain, fleet.play(run("Purge"), hosts="web2", action="purge", service="cache")))

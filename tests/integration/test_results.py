@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from deployments import NEW, Deployed
 from fleets import Fleet, may_be_lost, run
+from sites import Site
 
 LOST = "No route to host"
 
@@ -153,6 +154,15 @@ def test_a_run_of_ours_in_which_nothing_was_judged_never_ends_well(fleet: Fleet)
     assert "NO HOST WAS JUDGED" in fleet.end()
     (incident,) = fleet.incidents()
     assert incident["status"] == "acknowledged"
+
+
+@pytest.mark.parametrize("leaves_out", [("--tags", "nosuch"), ("--start-at-task", "no such task")], ids=" ".join)
+def test_a_restart_that_was_left_out_never_ends_well(site: Site, leaves_out: tuple[str, str]) -> None:
+    """Whether it is refused before it begins, or not."""
+    site.run("-e", "service=api host=prod-api-01", *leaves_out)
+    told = [entry["text"] for incident in site.incidents() for entry in incident["entries"]] if (site.state / "journal.db").exists() else []
+    assert [text for text in told if text.startswith("✅")] == []
+    assert not (site.folder / "running").exists()
 
 
 def test_a_rollback_that_loses_its_first_host_says_which_and_how_to_undo_it(deployed: Deployed) -> None:

@@ -146,11 +146,11 @@ class Releases:
 
 
 def _parts(folder: Path) -> frozenset[str]:
-    """What is in it at the top; nothing where it may not be read."""
+    """What is in it at the top. Of one that may not be read nothing is known, which is not the same as nothing: it is no empty folder."""
     try:
         return frozenset(each.name for each in folder.iterdir())
     except OSError:
-        return frozenset()
+        return frozenset({"what may not be read"})
 
 
 def main() -> None:

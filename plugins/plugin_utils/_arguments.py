@@ -160,9 +160,14 @@ def _ask(known: Variables, found: Mapping[str, Any]) -> None:
 
 
 def _refuse_service(name: str, options: Mapping[str, Any], *, new: bool) -> None:
-    """Raises AnsibleError for a service that a catalogue doesn't have, and no incident is of: most likely it was mistyped."""
-    config = _catalogue.configuration(options["config"])
-    there = _catalogue.names(config)
+    """Raises AnsibleError for a service that a catalogue doesn't have, and no incident is of: most likely it was mistyped.
+
+    A configuration with mistakes keeps nothing from being written, and so does a journal that can't be read: the step says so.
+    """
+    try:
+        there = _catalogue.names(_catalogue.configuration(options["config"]))
+    except AnsibleError:
+        return
     if not there or name in there:
         return
     try:

@@ -232,6 +232,11 @@ def test_without_a_catalogue_any_service_goes(site: Site) -> None:
     assert site.run("-e", "service=apii title=slow", playbook=step("open"))[0] == 0
 
 
+def test_a_configuration_with_mistakes_keeps_no_incident_from_being_opened(site: Site) -> None:
+    catalogue(site, {"servcies": {}})
+    assert site.run("-e", "service=apii title=slow", playbook=step("open"))[0] == 0
+
+
 def test_an_action_for_an_incident_that_is_over_is_refused_with_those_that_are_open(site: Site) -> None:
     assert site.run("-e", "service=api title=slow severity=P2", playbook=step("open"))[0] == 0
     assert site.run("-e", "service=api force=true", playbook=step("close"))[0] == 0

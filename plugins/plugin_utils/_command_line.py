@@ -102,7 +102,7 @@ def refuse_parts(line: CommandLine, playbook: str, *, acts: bool) -> None:
     why = ""
     if line.alone and unwanted & ({"all", "tagged"} | own if own else {"all", "untagged"}):
         why = f"--skip-tags {','.join(sorted(unwanted))}"
-    elif line.alone and wanted and not wanted & ({"all", "tagged", "always"} | own if own else {"all", "untagged"}):
+    elif line.alone and wanted and "always" not in own and not wanted & ({"all", "tagged"} | own if own else {"all", "untagged"}):
         why = f"--tags {','.join(sorted(wanted))}"
     elif line.alone and context.CLIARGS.get("start_at_task"):
         why = f"--start-at-task {context.CLIARGS['start_at_task']!r}"

@@ -37,7 +37,7 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
     """
     loader: Any = lookup._loader
     template: Any = lookup._templar
-    known, typed, line = PLAYBOOKS[playbook], load_extra_vars(loader), _command_line.read(loader)
+    known, typed, line = PLAYBOOKS[playbook], load_extra_vars(loader), _command_line.read()
     _refuse_loose_words(typed, known)
     if line.alone and not _command_line.only_lists():
         _refuse_names(playbook, typed, line)

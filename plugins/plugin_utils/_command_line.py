@@ -31,31 +31,31 @@ class CommandLine:
     others: str = ""
 
 
-def read(loader: DataLoader) -> CommandLine:
+def read() -> CommandLine:
     """From the arguments of ansible-playbook, and the files that they name: a file of one line that imports ours counts as ours."""
     line = CommandLine()
     for named in context.CLIARGS.get("args") or ():
-        _add(line, str(named), Path.cwd(), set(), loader, _DEPTH)
+        _add(line, str(named), Path.cwd(), set(), _DEPTH)
     return line
 
 
-def _add(line: CommandLine, named: str, folder: Path, tags: set[str], loader: DataLoader, depth: int) -> None:
+def _add(line: CommandLine, named: str, folder: Path, tags: set[str], depth: int) -> None:
     ours = _by_name(named)
     path = folder / named
     if ours:
         line.ours.setdefault(ours, set()).update(tags)
     elif depth and "{{" not in named and path.is_file():
-        for entry in _entries(path, loader):
-            _add_entry(line, entry, path, tags | _tags(entry), loader, depth)
+        for entry in _entries(path):
+            _add_entry(line, entry, path, tags | _tags(entry), depth)
     else:
         line.alone = False
 
 
-def _add_entry(line: CommandLine, entry: Mapping[str, Any], path: Path, tags: set[str], loader: DataLoader, depth: int) -> None:
+def _add_entry(line: CommandLine, entry: Mapping[str, Any], path: Path, tags: set[str], depth: int) -> None:
     imported = next((str(entry[key]) for key in _IMPORT if key in entry), "")
     play = _NAMED.search(str(entry.get("hosts", ""))) if _COLLECTION in str(entry.get("hosts", "")) else None
     if imported:
-        _add(line, imported, path.parent, tags, loader, depth - 1)
+        _add(line, imported, path.parent, tags, depth - 1)
     elif play:
         line.ours.setdefault(play[1], set()).update(tags)
     else:
@@ -71,10 +71,13 @@ def _by_name(named: str) -> str:
     return name if name in PLAYBOOKS else ""
 
 
-def _entries(path: Path, loader: DataLoader) -> Iterator[Mapping[str, Any]]:
-    """The plays and imports of a playbook. What can't be read was complained of by Ansible, which read it before."""
+def _entries(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The plays and imports of a playbook. What can't be read is complained of by Ansible itself.
+
+    By a loader of its own: the run's keeps what it has read, and would take no template for one in what was read for another purpose.
+    """
     try:
-        found = loader.load_from_file(str(path))
+        found = DataLoader().load_from_file(str(path))
     except AnsibleError:
         return
     yield from (entry for entry in found or [] if isinstance(entry, Mapping))

@@ -11,7 +11,6 @@ import pytest
 from ansible import context
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.collections import ImmutableDict
-from ansible.parsing.dataloader import DataLoader
 from ansible_collections.incident.response.plugins.plugin_utils import _command_line
 from ansible_collections.incident.response.plugins.plugin_utils._command_line import CommandLine
 
@@ -21,7 +20,7 @@ RESTART = ROOT / "playbooks" / "emergency" / "restart-service.yml"
 
 def read(monkeypatch: pytest.MonkeyPatch, *playbooks: str | Path) -> CommandLine:
     monkeypatch.setattr(context, "CLIARGS", ImmutableDict(args=tuple(map(str, playbooks))))
-    return _command_line.read(DataLoader())
+    return _command_line.read()
 
 
 @pytest.mark.parametrize("named", [RESTART, ROOT / "playbooks" / "restart_service.yml", "incident.response.restart_service"])

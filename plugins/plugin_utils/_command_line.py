@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,14 @@ class CommandLine:
 
 def read() -> CommandLine:
     """From the arguments of ansible-playbook, and the files that they name: a file of one line that imports ours counts as ours."""
+    return _read(tuple(map(str, context.CLIARGS.get("args") or ())))
+
+
+@lru_cache(maxsize=1)
+def _read(playbooks: tuple[str, ...]) -> CommandLine:
     line = CommandLine()
-    for named in context.CLIARGS.get("args") or ():
-        _add(line, str(named), Path.cwd(), set(), _DEPTH)
+    for named in playbooks:
+        _add(line, named, Path(), set(), _DEPTH)
     return line
 
 

@@ -85,11 +85,10 @@ def _named(_known: Variable, given: object) -> object:
     return _text(_known, given)
 
 
-def _hosts(_known: Variable, given: object) -> object:
-    names = given if isinstance(given, (list, tuple)) else [given]
-    for each in names:
-        _named(_known, each)
-    return _named(_known, "" if not names else names[0]) if len(names) < 2 else given
+def _hosts(known: Variable, given: object) -> object:
+    for each in (given or [""]) if isinstance(given, (list, tuple)) else [given]:
+        _named(known, each)
+    return given
 
 
 def _reason(_known: Variable, given: object) -> object:

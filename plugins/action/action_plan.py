@@ -21,7 +21,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.turns impo
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatRejected, Message
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
-from ansible_collections.incident.response.plugins.module_utils._usecases import deliver
+from ansible_collections.incident.response.plugins.module_utils._usecases import chat_messages
 from ansible_collections.incident.response.plugins.plugin_utils import _balance, _catalogue, _config, _options
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
@@ -141,10 +141,10 @@ class ActionModule(ControllerAction):
             chat = RocketChat.of(connection, timeout=5)
             try:
                 room = chat.room(channel)
-                if room is None:
-                    raise ChatRejected(f"there is no channel #{channel}: make it, and invite the bot")
+                if room is None or room.archived:
+                    raise ChatRejected(f"#{channel} {'is archived' if room else 'is not there'}: make it, and invite the bot")
                 shown = chat_text.marked(redact(text, secret_values(variables)), drill=bool(self.drill(variables)))
-                chat.post(Message(deliver.message_id(self.this_run(self.folder(), variables).name, "plan", found), room.rid, shown))
+                chat.post(Message(chat_messages.message_id(self.this_run(self.folder(), variables).name, "plan", found), room.rid, shown))
             finally:
                 chat.close()
         except (connect.Misconfigured, ChatError, OSError) as error:

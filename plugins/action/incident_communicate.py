@@ -16,12 +16,13 @@ from ansible_collections.incident.response.plugins.module_utils._core.status_pag
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, publish
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
 from ansible_collections.incident.response.plugins.plugin_utils._publishing import Publishing
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
+from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(TellingAction):
     """Drafts and publishes in the journal, and sends at once; what can't be sent now is tried again by the tick."""
 
     SPEC: ClassVar = {
@@ -31,6 +32,7 @@ class ActionModule(ControllerAction):
         "page_state": {"type": "str", "choices": list(INCIDENT_STATES)},
         "text": {"type": "str", "default": ""},
         **{name: {"type": "str"} for name in ("incident", "service", "draft")},
+        "require_delivery": {"type": "bool"},
     }
     SPELLINGS: ClassVar = {"message": "text"}
 
@@ -52,19 +54,20 @@ class ActionModule(ControllerAction):
                 name = journal.info(incident)["name"]
                 chosen, changed = self._record(journal, incident, publishing, params, self.origin(variables).actor)
                 sent, problems = self._deliver(journal, incident, publishing) if params["state"] == "published" and not self.check else ([], [])
+                calls, told = params["state"] == "published", None
                 if not self.check:
-                    self.send(folder, journal, [incident])
+                    told = self.tell(folder, journal, incident, calls=calls, require=params["require_delivery"], people=())
         except publish.TemplateError as error:
             raise Refused(f"{error}. Nothing was recorded.") from None
         except (OSError, sqlite3.Error, ValueError) as error:
             raise Refused(str(error)) from None
         shown = {"incident": name, "draft": chosen.id}
         shown |= {key: getattr(chosen, key) for key in ("audience", "occasion", "subject", "text")}
-        result = {"changed": changed, **shown, "published": params["state"] == "published" and not self.check, "sent": sent}
+        result = {"changed": changed, **shown, "published": params["state"] == "published" and not self.check, "sent": sent, "told": told}
         result["diff"] = {"before": "", "after": f"{chosen.subject}\n\n{chosen.text}\n"}
         if problems:
             raise Refused(f"It is published on the timeline, but: {'; '.join(problems)}. What wasn't refused for good is tried again.", **result)
-        return result
+        return self.demand(result)
 
     def _record(
         self, journal: SqliteJournal, incident: str, publishing: Publishing, params: dict[str, Any], actor: str

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,40 +23,55 @@ class ActionModule(ControllerAction):
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         try:
-            folder, chat = self.folder(), bool(_options.connection(self.options))
+            folder = self.folder()
             before = self._left(folder)
             if self.check or not any(before.values()):
                 return {"changed": any(before.values()), **before}
-            begun = time.time()
-            _spool.start_courier(folder, "", _options.environment(self.options))
-            left = self._wait(folder, params["timeout"])
-        except (OSError, sqlite3.Error, connect.Misconfigured, ValueError) as error:
+            begun, problem = time.time(), self._misconfigured()
+            courier = _spool.start_courier(folder, "", _options.environment(self.options))
+            left = self._wait(folder, courier, params["timeout"])
+        except (OSError, sqlite3.Error, ValueError) as error:
             raise Refused(f"nothing could be delivered: {error}") from None
-        if any(left.values()):
-            raise Refused(self._still_there(folder, left, chat, begun), changed=left != before, **left)
-        return {"changed": True, **left}
+        if left["pending"] or left["runs"]:
+            raise Refused(self._still_there(folder, left, problem, begun), changed=left != before, **left)
+        for name, reasons in left["troubles"].items():
+            self._display.warning(f"incident.response: {name} is in chat, but: {'; '.join(reasons)}")
+        return {"changed": left != before, **left}
+
+    def _misconfigured(self) -> str:
+        """Why there is no chat to deliver to; empty where there is one."""
+        try:
+            chat = _options.connection(self.options)
+        except connect.Misconfigured as error:
+            return str(error)
+        return "" if chat else "no chat is configured here: set ROCKETCHAT_URL, ROCKETCHAT_USER_ID and ROCKETCHAT_TOKEN"
 
     def _left(self, folder: Path) -> dict[str, Any]:
-        """What is pending: entries by incident, and runs. This run's own doesn't count: it isn't over."""
+        """What is pending: entries by incident, runs, and what chat would not do. This run's own doesn't count: it isn't over."""
         spools = _spool.spools(folder)
         with self.journal(folder) as journal:
-            pending = {journal.info(incident)["name"]: journal.pending(incident) for incident in journal.undelivered()}
-        return {"pending": pending, "runs": sorted({path.stem for path in spools if not _run.is_open(path.stem)})}
+            names = {incident: journal.info(incident)["name"] for incident in journal.undelivered()}
+            pending = {name: count for incident, name in names.items() if (count := journal.pending(incident))}
+            troubles = {name: found for incident, name in names.items() if (found := journal.troubles(incident))}
+        runs = sorted({path.stem for path in spools if not _run.is_open(path.stem)})
+        return {"pending": pending, "runs": runs, "troubles": troubles}
 
-    def _wait(self, folder: Path, asked: float | None) -> dict[str, Any]:
+    def _wait(self, folder: Path, courier: subprocess.Popen[bytes], asked: float | None) -> dict[str, Any]:
+        """What is left when all is delivered, when the courier has done what it can, or when the time is up."""
         seconds = asked if asked is not None else _options.drain(self.options, _TIMEOUT)
         until = time.monotonic() + seconds
         while True:
+            ended = courier.poll() is not None  # asked before the last look
             left = self._left(folder)
-            if not any(left.values()) or time.monotonic() > until:
+            if not any(left.values()) or ended or time.monotonic() > until:
                 return left
             time.sleep(0.1)
 
-    def _still_there(self, folder: Path, left: dict[str, Any], chat: bool, begun: float) -> str:
+    def _still_there(self, folder: Path, left: dict[str, Any], problem: str, begun: float) -> str:
         shown = [f"{name}: {count} entries are not in chat" for name, count in left["pending"].items()]
         shown += [f"run {name}: not in the journal" for name in left["runs"]]
         told = _spool.courier_says(folder, begun)
-        why = told.get("problem") or told.get("chat_problem") or "it takes longer than the timeout; the courier goes on"
-        if not chat and left["pending"]:
-            why = "no chat is configured here: set ROCKETCHAT_URL, ROCKETCHAT_USER_ID and ROCKETCHAT_TOKEN"
+        reasons = [told.get("problem"), problem if left["pending"] else "", told.get("chat_problem")]
+        reasons += [reason for found in left["troubles"].values() for reason in found]
+        why = "; ".join(dict.fromkeys(filter(None, reasons))) or "it takes longer than the timeout; the courier goes on"
         return f"Still pending: {'; '.join(shown)}. Why: {why}"

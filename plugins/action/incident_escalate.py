@@ -8,14 +8,14 @@ import time
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.module_utils._core.overdue import Level
-from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
+from ansible_collections.incident.response.plugins.module_utils._state import state_path
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, tick
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options, _policy
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _phone, _policy
+from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
+from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(TellingAction):
     """Calls the next level, in the journal; the courier tells it in chat."""
 
     SPEC: ClassVar = {
@@ -23,6 +23,7 @@ class ActionModule(ControllerAction):
         "service": {"type": "str", "default": ""},
         "reason": {"type": "str", "required": True},
         "level": {"type": "int"},
+        "require_delivery": {"type": "bool"},
     }
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
@@ -42,19 +43,18 @@ class ActionModule(ControllerAction):
                     )  # fmt: skip
                     if entry and not self.check:
                         journal.append(incident, [entry])
+                level = policy.levels[entry.data["level"] - 1] if entry else None
+                told = None
+                if not self.check:
+                    people = list(level.notify) if level else []
+                    told = self.tell(folder, journal, incident, calls=True, require=params["require_delivery"], people=people)
                 name = journal.info(incident)["name"]
-                if entry and not self.check:
-                    self.send(folder, journal, [incident])
-        except (OSError, sqlite3.Error, ValueError, connect.Misconfigured) as error:
-            raise Refused(f"Nobody could be called: {error}") from None
-        level = policy.levels[entry.data["level"] - 1] if entry else None
-        if level:
-            self._tell_whom(level)
-        return {"changed": bool(entry), "incident": name, "level": level.name if level else "", "notify": list(level.notify) if level else []}
-
-    def _tell_whom(self, level: Level) -> None:
-        """An escalation that reaches nobody is worth a warning."""
-        if not level.notify:
+        except (OSError, sqlite3.Error, ValueError) as error:
+            raise Refused(f"Nobody could be called: {error}. Call {self._whom(policy)}") from None
+        if level and not level.notify:
             self._display.warning(f"incident.response: nobody is named for {level.name}: `notify` is empty in escalation.levels of the configuration")
-        elif not _options.connection(self.options) and not self._pages():
-            self._display.warning(f"incident.response: {', '.join(level.notify)} can't be told: there is neither chat nor a notifier. Call them")
+        shown = {"level": level.name if level else "", "notify": list(level.notify) if level else []}
+        return self.demand({"changed": bool(entry), "incident": name, **shown, "told": told})
+
+    def _whom(self, policy: tick.Policy) -> str:
+        return _phone.whom(self.options, state_path(self.options["state_dir"]), "", [name for level in policy.levels for name in level.notify])

@@ -15,7 +15,7 @@ from ansible_collections.incident.response.plugins.module_utils._journal.sqlite 
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
-from ansible_collections.incident.response.plugins.module_utils._usecases import hear, page, publish, tick
+from ansible_collections.incident.response.plugins.module_utils._usecases import hear, page, publish, telling, tick
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options, _paging, _policy, _publishing
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
@@ -25,6 +25,9 @@ Found = list[tuple[str, Entry]]
 
 class ActionModule(ControllerAction):
     """Listens, reminds, escalates and pages, and writes it into the journal; the courier tells it in chat."""
+
+    _held = ""
+    """What holds chat up."""
 
     SPEC: ClassVar = {"watch": {"type": "float", "default": 0}, "duration": {"type": "float", "default": 0}}
 
@@ -37,14 +40,16 @@ class ActionModule(ControllerAction):
         config = _catalogue.configuration(self.options["config"])
         until = time.monotonic() + params["duration"] if params["duration"] else float("inf")
         reminded, paged, published = self._tick(config)
+        untold = self._untold()
         while params["watch"] and time.monotonic() + params["watch"] <= until:
             time.sleep(params["watch"])
             for all_of_them, new in zip((reminded, paged, published), self._tick(config), strict=True):
                 all_of_them += new
+            untold = self._untold()
         told = [{"incident": name, "text": entry.text, "level": entry.data.get("level", 0)} for name, entry in reminded]
         attempts = [{"incident": name, "text": entry.text, "worked": entry.state == "ok"} for name, entry in paged]
         outside = [{"incident": name, "text": entry.text, "worked": entry.state != "failed"} for name, entry in published]
-        result = {"reminded": told, "paged": attempts, "published": outside, "clock": self._wrong or self.clock}
+        result = {"reminded": told, "paged": attempts, "published": outside, "untold": untold, "clock": self._wrong or self.clock}
         if self._wrong:
             how = "Set it right, such as with: timedatectl set-ntp true. What was asked for in chat was done, and who is called was paged."
             raise Refused(f"Nobody was reminded and nothing escalated, since {self._wrong}. {how}", **result)
@@ -64,26 +69,43 @@ class ActionModule(ControllerAction):
                 for name, entry in [*found, *paged, *published]:
                     show = self._display.warning if entry.state == "failed" else partial(self._display.display, stderr=True)
                     show(f"incident.response: {name}: {entry.text}")
-                if (found or paged or published) and not self.check:
-                    self.send(folder, journal, [name for name, dummy in [*found, *paged, *published]])
-        except (OSError, sqlite3.Error, ValueError, connect.Misconfigured) as error:
+                behind = [each for each in tick.watched(journal, time.time()) if journal.pending(each) or journal.troubles(each)]
+                if (found or paged or published or behind) and not self.check:
+                    self._held = self.send(folder, journal, [*behind, *(name for name, dummy in [*found, *paged, *published])])
+        except (OSError, sqlite3.Error, ValueError) as error:
             raise Refused(f"Nobody could be reminded: {error}") from None
         return found, paged, published
 
+    def _untold(self) -> list[dict[str, Any]]:
+        """What chat still lacks of the incidents that anybody looks at, and would not do: each a warning."""
+        found = list[dict[str, Any]]()
+        with self.journal(self.folder()) as journal:
+            for incident in tick.watched(journal, time.time()):
+                told = telling.told(journal, incident, chat=True, held=self._held)
+                if told["why"]:
+                    found.append({"incident": told["incident"], "pending": told["pending"], "why": told["why"]})
+                    missing = f"{told['pending']} entries are not in chat" if told["pending"] else "is in chat, but"
+                    self._display.warning(f"incident.response: {told['incident']}: {missing}: {told['why']}")
+        return found
+
     def _heard(self, journal: SqliteJournal, config: dict[str, Any], policy: tick.Policy, plan: publish.Plan) -> Found:
         """What people ask for in chat. A chat that can't be asked costs a warning: the clocks run without it. Its server's clock is compared."""
-        connection = _options.connection(self.options)
-        if not connection:
-            return []
         try:
+            connection = _options.connection(self.options)
+            if not connection:
+                return []
             chat = RocketChat.of(connection, timeout=5)
             try:
                 given = hear.Heard(policy, plan, config["safety"]["approval"]["approvers"])
-                return hear.listen(journal, chat, given, now=time.time(), write=not self.check)
+                problems = list[str]()
+                found = hear.listen(journal, chat, given, now=time.time(), write=not self.check, problems=problems)
+                for problem in problems:
+                    self._display.warning(f"incident.response: {problem}")
+                return found
             finally:
                 self._wrong = moment.skewed(chat.skew)
                 chat.close()
-        except ChatError as error:
+        except (ChatError, connect.Misconfigured) as error:
             self._display.warning(f"incident.response: what is asked for in chat could not be read: {error}")
             return []
 

@@ -12,7 +12,7 @@ from ansible_collections.incident.response.plugins.module_utils._core import cha
 from ansible_collections.incident.response.plugins.module_utils._core.incident import derive, utc
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatForbidden, ChatRejected, Message, OncallError, Room
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
-from ansible_collections.incident.response.plugins.module_utils._usecases import deliver, oncall
+from ansible_collections.incident.response.plugins.module_utils._usecases import chat_messages, oncall
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _oncall, _options
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
@@ -57,14 +57,15 @@ class ActionModule(ControllerAction):
 
     def _publish(self, chat: RocketChat, channel: str, people: list[dict[str, Any]]) -> dict[str, Any]:
         room = chat.room(channel)
-        if room is None:
-            raise OncallError(f"there is no channel #{channel}: make it, and invite the bot")
+        if room is None or room.archived:
+            raise OncallError(f"#{channel} {'is archived' if room else 'is not there'}: make it, and invite the bot")
         names = [f"@{each['username']}" if each["username"] else chat_text.inert(each["name"]) for each in people]
         topic = chat_text.duty(room.topic, names)
         if topic != room.topic and not self.check:
+            self._say(chat, room, names, people[0])  # first: where it is refused, the next run says it
             chat.set_topic(room.rid, topic)
-            self._say(chat, room, names, people[0])
-        return {"changed": topic != room.topic, "topic": topic, "diff": {"before": f"{room.topic}\n", "after": f"{topic}\n"}}
+        told = {"channel": room.name, "mentioned": [each["username"] for each in people if each["username"]], "delivered": not self.check}
+        return {"changed": topic != room.topic, "topic": topic, "told": told, "diff": {"before": f"{room.topic}\n", "after": f"{topic}\n"}}
 
     def _team(
         self, chat: RocketChat, team: str, people: list[dict[str, Any]], known: dict[str, dict[str, Any]]
@@ -101,4 +102,4 @@ class ActionModule(ControllerAction):
             still_open = [derive(each, journal.entries(each)) for each in journal.open_incidents()]
         # where the source doesn't say since when, the day tells one hand-over to the same people from the next
         text = chat_text.handover(names, first["until"], [each for each in still_open if not each["drill"]])
-        chat.post(Message(deliver.message_id("on call", room.rid, first["from"] or utc(time.time())[:10], *names), room.rid, text))
+        chat.post(Message(chat_messages.message_id("on call", room.rid, first["from"] or utc(time.time())[:10], *names), room.rid, text))

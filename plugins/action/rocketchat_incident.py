@@ -12,11 +12,12 @@ from ansible_collections.incident.response.plugins.module_utils._journal.sqlite 
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.modules import rocketchat_incident as module
 from ansible_collections.incident.response.plugins.plugin_utils import _options
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
+from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
 
 
-class ActionModule(ControllerAction):
-    """Writes to the controller's journal, and leaves chat to the courier."""
+class ActionModule(TellingAction):
+    """Writes to the controller's journal, leaves chat to the courier, and says what became of it."""
 
     SPEC: ClassVar = module.SPEC
     SPELLINGS: ClassVar = {"message": "text"}
@@ -28,20 +29,30 @@ class ActionModule(ControllerAction):
         self.refuse_loose_words(variables)
         params["service"] = self.service_name(params["service"])
         try:
-            connection = connect.options(params, _options.environment(self.options))
+            connection, wanted = self._wanted(params)
             folder = self.folder(params["state_dir"])
             with self.journal(folder) as journal:
                 asked = module.wanted(params, str(variables.get("incident") or self.options["incident"] or ""))
                 actor = self.origin(variables).actor
-                planned, incident = module.change(journal, asked, actor=actor, chat=bool(connection), check=self.check)
-                if incident and not self.check:
-                    known = {variable: connection.get(name) for name, variable in connect.VARIABLES.items()}
-                    given = {variable: str(value) for variable, value in known.items() if value not in (None, "")}
-                    self.send(folder, journal, [incident], given)
-                    self._still_told(journal, incident)
-                return module.result(journal, planned, incident)
+                planned, incident = module.change(journal, asked, actor=actor, chat=wanted, check=self.check)
+                if not incident or self.check:
+                    return module.result(journal, planned, incident)
+                known = {variable: connection.get(name) for name, variable in connect.VARIABLES.items()}
+                given = {variable: str(value) for variable, value in known.items() if value not in (None, "")}
+                calls = module.calls(params, planned)
+                told = self.tell(folder, journal, incident, calls=calls, require=params["require_delivery"], given=given)
+                self._still_told(journal, incident)
+                return self.demand(module.result(journal, planned, incident) | {"told": told})
         except module.TROUBLE as error:
             raise Refused(str(error)) from None
+
+    def _wanted(self, params: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        """The connection, and whether one is wanted: of one that is configured in part the incident is shown once it is whole."""
+        try:
+            connection = connect.options(params, _options.environment(self.options))
+        except connect.Misconfigured:
+            return {}, True
+        return connection, bool(connection)
 
     def _still_told(self, journal: SqliteJournal, incident: str) -> None:
         """An incident that is over, and that customers still read of, is worth a warning: nobody else would tell them."""

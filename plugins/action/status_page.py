@@ -14,11 +14,12 @@ from ansible_collections.incident.response.plugins.module_utils._core.status_pag
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._usecases import mirror, status_page
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
+from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(TellingAction):
     """Publishes in the journal, and brings the page up to date at once: the task ends well only when the page says it."""
 
     SPEC: ClassVar = {
@@ -49,15 +50,20 @@ class ActionModule(ControllerAction):
                     change = status_page.plan(journal, wanted, listed, at=at, actor=actor, held=held)
                     if change.entry and not self.check:
                         journal.append(change.record, [change.entry])
-                problems = list[str]()
+                problems, told = list[str](), None
                 if not self.check:
                     _shown, problems = publishing.show(journal, True)
-                    self.send(folder, journal, [change.name])
+                    incident = journal.find(change.name)
+                    if incident:
+                        told = self.tell(folder, journal, incident, calls=False)
+                    else:
+                        self.send(folder, journal, [])
                     self._others(journal, config["status_page"]["provider"], wanted.components)
         except (OSError, sqlite3.Error, ValueError) as error:
             raise Refused(str(error)) from None
         changed = bool(change.entry)
-        result = {"changed": changed, "post": change.after, "page": publishing.where, "diff": {"before": change.before, "after": change.after}}
+        diff = {"before": change.before, "after": change.after}
+        result = {"changed": changed, "post": change.after, "page": publishing.where, "told": told, "diff": diff}
         if problems:
             how = "It is recorded, and brought there by the next run or tick, or by this task again"
             raise Refused(f"{'; '.join(problems)}. {how}.", **result)

@@ -328,10 +328,12 @@ class CallbackModule(CallbackBase):
         ended, self._ended = self._ended, []
         if not ended:
             return
-        until = time.monotonic() + _options.drain(self._settings, _DRAIN_IN_CONTAINER if _container_ends_with_the_play() else _DRAIN)
+        drain = _options.drain(self._settings, _DRAIN_IN_CONTAINER if _container_ends_with_the_play() else _DRAIN)
+        until = time.monotonic() + drain
         for each in ended:
             answer = wait(each.run.folder, each.run.name, each.seq, max(0.0, until - time.monotonic()))
-            self._display.display("\n" + "\n".join(_report.lines(each, answer)), stderr=True)
+            lines = [*_report.lines(each, answer), *self._untold(each.run.folder, answer, waited=drain > 0)]
+            self._display.display("\n" + "\n".join(lines), stderr=True)
             if answer.get("clock"):
                 self._display.warning(f"incident.response: {moment.warning(answer['clock'])}")
             for problem in filter(None, (answer.get("problem"), each.problem)):
@@ -339,3 +341,14 @@ class CallbackModule(CallbackBase):
             for line in each.unwritten:
                 self._degraded(f"could be written nowhere: {line}")
             status_file(each.run.folder, each.run.name).unlink(missing_ok=True)
+
+    def _untold(self, folder: Path, answer: dict[str, Any], *, waited: bool) -> list[str]:
+        """What chat would not do, and whom to call where it doesn't tell them. A plan that has no incident calls nobody."""
+        troubles = [each for each in answer.get("troubles", []) if each != answer.get("chat_problem")]
+        lines = [f"  chat: {each}" for each in troubles]
+        if answer.get("incident") and (troubles or answer.get("chat_problem") or (waited and answer.get("pending"))):
+            from ansible_collections.incident.response.plugins.plugin_utils import _phone  # rarely needed, and not cheap
+
+            people = _phone.whom(self._settings, folder, answer.get("severity", ""), ask=False)
+            lines.append(f"  who has to know of it may not have been told: call {people}")
+        return lines

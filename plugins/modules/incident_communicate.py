@@ -15,6 +15,7 @@ description:
   - Nothing of a drill goes out, and nothing of an incident under embargo, as one with the concern C(security) is.
   - Its work is done on the controller, by the action plugin of the same name.
 author: Contributors to incident.response (@incident-response)
+extends_documentation_fragment: [incident.response.told]
 options:
   state:
     description:
@@ -85,4 +86,8 @@ text: {description: The text., type: str, returned: success}
 published: {description: Whether it went out., type: bool, returned: success}
 sent: {description: "What came of it, in words, by mail and on the page.", type: list, elements: str, returned: success}
 config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+told:
+  description: What became of telling it in chat, as M(incident.response.rocketchat_incident) returns it; null where nothing was told.
+  type: dict
+  returned: success
 """

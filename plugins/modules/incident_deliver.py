@@ -8,7 +8,8 @@ module: incident_deliver
 short_description: Bring pending entries into the journal and into chat
 version_added: 0.1.0
 description:
-  - Carries on what runs left behind whose controller or chat died. Fails where anything is still pending in the end.
+  - Carries on what runs left behind whose controller or chat died. Fails where anything is still pending in the end, and names each
+    reason. What chat refused before is tried again.
   - Its work is done on the controller, by the action plugin of the same name.
 author: Contributors to incident.response (@incident-response)
 options:
@@ -26,7 +27,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 pending:
-  description: The number of entries that are not in chat, by the incident's name.
+  description: The number of entries that are not in chat, those that it refused among them, by the incident's name.
   type: dict
   returned: always
   sample: {"incident-2025-11-10-001": 3}
@@ -36,4 +37,9 @@ runs:
   elements: str
   returned: always
 config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+troubles:
+  description: What chat would not do, by the incident's name.
+  type: dict
+  returned: always
+  sample: {"incident-2025-11-10-001": ["@oncall is not called: the team oncall shows no members"]}
 """

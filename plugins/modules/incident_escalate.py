@@ -11,6 +11,7 @@ description:
   - Puts the call on the timeline, invites those whom C(escalation.levels) of the configuration names for the level, and names them in chat.
   - Its work is done on the controller, by the action plugin of the same name.
 author: Contributors to incident.response (@incident-response)
+extends_documentation_fragment: [incident.response.told]
 options:
   incident:
     description: The name of the incident. Defaults to E(INCIDENT_ID).
@@ -43,4 +44,8 @@ incident: {description: The name of the incident., type: str, returned: success}
 level: {description: "The name of the level that was called; empty where it was called before.", type: str, returned: success}
 notify: {description: Whom it names., type: list, elements: str, returned: success}
 config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+told:
+  description: What became of telling it in chat, as M(incident.response.rocketchat_incident) returns it; null where nothing was told.
+  type: dict
+  returned: success
 """

@@ -70,7 +70,9 @@ incidents:
     channel: {description: Its chat channel., type: str, returned: success}
     url: {description: Where its channel is., type: str, returned: success}
     resolution: {description: "What is known of C(root_cause), C(fix), C(monitoring), C(next).", type: dict, returned: success}
-    pending: {description: Entries that are not in chat yet., type: int, returned: success}
+    links: {description: "Where to look, from C(links) of the configuration, by what each is called.", type: dict, returned: success}
+    runbook: {description: "Where the service's runbook is, by the configuration; empty where it doesn't say.", type: str, returned: success}
+    pending: {description: "Entries that are not in chat yet, or that it refused.", type: int, returned: success}
     entries:
       description: >-
         The timeline, each with C(seq), C(at), C(kind), C(actor), C(text), C(run), C(host), C(action), C(state), C(changed), C(duration_ms),
@@ -118,7 +120,8 @@ def shown(params: Mapping[str, Any], journal: Journal) -> dict[str, Any]:
     """What the task returns. Raises one of TROUBLE."""
     filters = {name: params[name] or "" for name in ("incident", "service", "status")}
     since = instant(params["since"], now=time.time()) if params["since"] else None
-    return {"changed": False, "incidents": select(journal, **filters, since=since)}
+    incidents = select(journal, **filters, since=since)
+    return {"changed": False, "incidents": [{**each, "links": {}, "runbook": ""} for each in incidents]}
 
 
 def main() -> None:

@@ -71,4 +71,13 @@ published:
     text: {description: What it was., type: str, returned: success}
     worked: {description: Whether it was taken on., type: bool, returned: success}
 config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+untold:
+  description: The incidents of which chat lacks something, or would not do something. Each is also a warning.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    incident: {description: The name of the incident., type: str, returned: success}
+    pending: {description: The number of entries that chat lacks., type: int, returned: success}
+    why: {description: What holds it up., type: str, returned: success}
 """

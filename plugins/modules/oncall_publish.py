@@ -42,6 +42,11 @@ uncovered:
   type: list
   elements: str
   returned: success
+told:
+  description: Where it is said, who is named there, and whether it is.
+  type: dict
+  returned: success
+  sample: {"channel": "devops", "mentioned": ["ada"], "delivered": true}
 joined:
   description: Who has come into the team.
   type: list

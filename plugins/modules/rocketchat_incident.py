@@ -13,7 +13,7 @@ description:
   - A stage that is skipped is recorded as inferred. No stage goes back,
     but V(mitigated) to V(investigating), which calls who is on call.
 author: Contributors to incident.response (@incident-response)
-extends_documentation_fragment: [incident.response.connection]
+extends_documentation_fragment: [incident.response.connection, incident.response.told]
 options:
   state:
     description:
@@ -124,12 +124,27 @@ incident:
     "severity": "P1", "status": "resolved", "channel": "incident-2025-11-10-001",
     "url": "https://chat.example.com/channel/incident-2025-11-10-001", "pending": 0}
 config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+told:
+  description: What became of telling it in chat; null in check mode, and where nothing was told.
+  type: dict
+  returned: always
+  contains:
+    incident: {description: The name of the incident., type: str, returned: success}
+    channel: {description: Its channel., type: str, returned: success}
+    url: {description: Where that is., type: str, returned: success}
+    mentioned: {description: Who was named in what chat has., type: list, elements: str, returned: success}
+    chat: {description: Whether a chat is configured., type: bool, returned: success}
+    required: {description: Whether it had to be delivered., type: bool, returned: success}
+    delivered: {description: "Whether all of it is in chat, and somebody was called where somebody is to be.", type: bool, returned: success}
+    pending: {description: "Entries that chat doesn't have, those that it refused among them.", type: int, returned: success}
+    why: {description: What holds it up., type: str, returned: success}
+    call: {description: "Whom to call by telephone, where it was not delivered.", type: str, returned: success}
 """
 
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -141,8 +156,9 @@ from ..module_utils._journal.location import open_journal
 from ..module_utils._ports import ChatError, Journal
 from ..module_utils._rocketchat import connect
 from ..module_utils._state import state_dir
-from ..module_utils._usecases import lifecycle
-from ..module_utils._usecases.deliver import Delivery, Settings
+from ..module_utils._usecases import lifecycle, telling
+from ..module_utils._usecases.chat_messages import Settings
+from ..module_utils._usecases.deliver import Delivery
 
 SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": [*map(str, Status), "updated"], "default": "updated"},
@@ -156,6 +172,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "embargo": {"type": "bool"},
     "healthy": {"type": "bool"},
     "force": {"type": "bool", "default": False},
+    "require_delivery": {"type": "bool"},
     "state_dir": {"type": "path"},
     **connect.SPEC,
 }
@@ -192,24 +209,41 @@ def change(journal: Journal, asked: lifecycle.Wanted, *, actor: str, chat: bool,
     return planned, incident
 
 
+def calls(params: Mapping[str, Any], planned: lifecycle.Change) -> bool:
+    """Whether somebody is to hear of it now: it is opened, gets worse, or is escalated for at once."""
+    worse = bool(planned.before) and str(planned.after["severity"]) < str(planned.before["severity"])
+    return params["state"] == "open" or bool(params["concerns"]) or worse
+
+
 def result(journal: Journal, planned: lifecycle.Change, incident: str | None) -> dict[str, Any]:
     """What the task returns, with the same keys in every case."""
     info = journal.info(incident) if incident else {"pending": 0}
     shown = {key: info.get(key) for key in _SHOWN} | {key: value for key, value in planned.after.items() if key in _SHOWN}
-    return {"changed": planned.changed, "incident": shown, "diff": {"before": planned.before, "after": planned.after}}
+    return {"changed": planned.changed, "incident": shown, "told": None, "diff": {"before": planned.before, "after": planned.after}}
 
 
-def _deliver(journal: Journal, connection: dict[str, Any], timeout: float, warn: Callable[[str], None]) -> None:
-    """Into chat at once: where no controller does it, nobody else would."""
+def _deliver(journal: Journal, connection: dict[str, Any], timeout: float) -> str:
+    """Into chat at once: where no controller does it, nobody else would. What holds it up."""
     from ..module_utils._rocketchat.client import RocketChat
 
     client = RocketChat.of(connection, timeout=timeout)
     try:
         Delivery(journal, client, Settings(base_url=str(connection["url"]).rstrip("/")), time.monotonic).step(all_now=True)
     except ChatError as error:
-        warn(f"recorded, and not in chat yet: {error}")
+        return str(error)
     finally:
         client.close()
+    return ""
+
+
+def _told(module: AnsibleModule, journal: Journal, incident: str, connection: dict[str, Any], *, calls: bool) -> dict[str, Any]:
+    held = _deliver(journal, connection, module.params["timeout"]) if connection else ""
+    told = telling.told(journal, incident, chat=bool(connection), held=held, calls=calls)
+    urgent = calls and journal.info(incident)["severity"] in telling.URGENT
+    told["required"] = urgent if module.params["require_delivery"] is None else module.params["require_delivery"]
+    if told["why"] and (connection or urgent):
+        module.warn(telling.words(told))
+    return told
 
 
 def main() -> None:
@@ -220,9 +254,13 @@ def main() -> None:
             asked = wanted(module.params, os.environ.get("INCIDENT_ID", ""))
             actor = os.environ.get("USER") or "somebody"
             planned, incident = change(journal, asked, actor=actor, chat=bool(connection), check=module.check_mode)
-            if connection and not module.check_mode:
-                _deliver(journal, connection, module.params["timeout"], module.warn)
-            module.exit_json(**result(journal, planned, incident))
+            told = None
+            if incident and not module.check_mode:
+                told = _told(module, journal, incident, connection, calls=calls(module.params, planned))
+            found = result(journal, planned, incident) | {"told": told}
+            if told and told["required"] and told["chat"] and not told["delivered"]:
+                module.fail_json(msg=telling.words(told), **found)
+            module.exit_json(**found)
     except TROUBLE as error:
         module.fail_json(msg=str(error))
 

@@ -101,4 +101,8 @@ post:
     updates: {description: How many updates there are., type: int, returned: success}
 page: {description: "Where the page is - the first file of a static one, else the name of the provider.", type: str, returned: success}
 config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+told:
+  description: What became of telling it in chat, as M(incident.response.rocketchat_incident) returns it; null where nothing was told.
+  type: dict
+  returned: success
 """

@@ -93,23 +93,32 @@ class ControllerAction(ActionBase):
             self._display.warning(f"incident.response: {moment.warning(self.clock)}")
         return journal
 
-    def send(self, folder: Path, journal: SqliteJournal, incidents: Iterable[str], given: Mapping[str, str] | None = None) -> None:
-        """Have a courier bring them to chat, page, and tell those outside; wait for chat as long as is configured. Where one works already,
-        that one does.
+    def send(
+        self, folder: Path, journal: SqliteJournal, incidents: Iterable[str], given: Mapping[str, str] | None = None, *, at_least: float = 0
+    ) -> str:
+        """Have a courier bring them to chat, page, and tell those outside; wait for chat as long as is configured, and `at_least` so many
+        seconds. Where one works already, that one does.
 
-        `given` goes into its environment. Nothing where neither is configured. Raises connect.Misconfigured, OSError.
+        `given` goes into its environment. Nothing where neither is configured. What holds chat up. Raises OSError.
         """
         environment = _options.environment(self.options) | dict(given or {})
-        found = [incident for incident in (journal.find(each) for each in incidents) if incident and journal.pending(incident)]
-        chat = bool(found and connect.options({}, environment))
+        found = [incident for incident in (journal.find(each) for each in incidents) if incident and _is_due(journal, incident)]
+        problem = ""
+        try:
+            chat = bool(found and connect.options({}, environment))
+        except connect.Misconfigured as error:
+            chat, problem = False, str(error)
         if not chat and not self._pages() and not self._publishes():
-            return
-        _spool.start_courier(folder, "", environment)
+            return problem
+        begun = time.time()
+        courier = _spool.start_courier(folder, "", environment)
         if not chat:
-            return
-        until = time.monotonic() + _options.drain(self.options, _DRAIN)
-        while any(journal.pending(each) for each in found) and time.monotonic() < until:
+            return problem
+        until = time.monotonic() + max(_options.drain(self.options, _DRAIN), at_least)
+        while any(_is_due(journal, each) for each in found) and courier.poll() is None and time.monotonic() < until:
             time.sleep(0.02)
+        says = _spool.courier_says(folder, begun)
+        return str(says.get("problem") or says.get("chat_problem") or "")
 
     def _pages(self) -> bool:
         """Whether anybody is paged."""
@@ -176,3 +185,8 @@ class ControllerAction(ActionBase):
         """The run that this task is part of, whether the callback records it or not: then `action_begin` began one for the service."""
         begun = variables.get("_action_begun", {}).get("run", "")
         return _run.current() or (_run.Run(begun, folder, os.getppid()) if begun else _run.unrecorded(folder, os.getppid(), ""))
+
+
+def _is_due(journal: SqliteJournal, incident: str) -> bool:
+    """Whether chat lacks anything of it, or would not do something that it may do now."""
+    return bool(journal.pending(incident) or journal.troubles(incident))

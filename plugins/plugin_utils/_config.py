@@ -99,6 +99,11 @@ def service(config: Mapping[str, Any], called: str) -> dict[str, Any]:
     return settings
 
 
+def links(config: Mapping[str, Any]) -> dict[str, str]:
+    """The addresses that people need in an incident, by what they are called."""
+    return {name.replace("_", " ").capitalize(): link for name, link in config["links"].items() if link}
+
+
 def _name(services: Mapping[str, Any], called: str) -> str:
     """The one name of a service: without a catalogue, `api.service` is `api`."""
     if not services:

@@ -222,11 +222,22 @@ class Postman(threading.Thread):
         self.problem = ""
         self.hopeless = False
         self.clock = ""
-        self.left = True
+        self._left = True
+        self._wanted = 1
+        self._looked = 0
         self.moved = time.monotonic()
         self.hurry = threading.Event()
         self.stop = threading.Event()
         self._noted: set[str] = set()
+
+    def look(self) -> None:
+        """Look now, since there is something new."""
+        self._wanted += 1
+        self.hurry.set()
+
+    def left(self) -> bool:
+        """Whether there is anything to bring to chat that may get there without somebody's help. What came during its last look counts as that."""
+        return not self.hopeless and (self._left or self._looked < self._wanted)
 
     def _log_new(self, notes: list[str]) -> None:
         for note in notes:
@@ -235,17 +246,19 @@ class Postman(threading.Thread):
                 self._noted.add(note)
 
     def run(self) -> None:
+        from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Patience
         from ansible_collections.incident.response.plugins.plugin_utils._deliver import Deliverer
 
+        patience = Patience()
         while not self.stop.is_set():
             pause = 0.1
             try:
-                with Deliverer(self._folder, self._connection) as deliverer:
+                with Deliverer(self._folder, self._connection, patience) as deliverer:
                     while not self.stop.is_set():
-                        hurry = self.hurry.is_set()
+                        hurry, wanted = self.hurry.is_set(), self._wanted
                         self.hurry.clear()
-                        self.left = deliverer.step(all_now=hurry)
-                        self.problem = ""
+                        self._left = deliverer.step(all_now=hurry)
+                        self.problem, self.hopeless, self._looked = "", False, wanted
                         self.clock = deliverer.clock
                         self._log_new([*deliverer.notes, *filter(None, (self.clock,))])
                         self.moved = time.monotonic()
@@ -253,7 +266,7 @@ class Postman(threading.Thread):
             except Deliverer.TROUBLE as error:
                 if str(error) != self.problem:
                     log(str(error))
-                self.problem, self.left = str(error), True
+                self.problem, self._left = str(error), True
                 self.hopeless = bool(getattr(error, "lasting", False))
                 pause = min(getattr(error, "retry_after", None) or 1.0, 60.0)
                 self.hurry.set()
@@ -372,13 +385,9 @@ class Courier:
         self._tell("")
 
     def _waits_for_chat(self, progress: bool) -> bool:
-        postman = self._postman
-        if not postman:
-            return False
-        if progress:
-            postman.left = True
-            postman.hurry.set()
-        return not postman.hopeless and (postman.left or _undelivered(self._folder))  # it may have looked before the last commit
+        if self._postman and progress:
+            self._postman.look()
+        return bool(self._postman and self._postman.left())
 
     def _tell(self, problem: str) -> None:
         """Tell the runs that ended, or all that wait when the journal is in trouble, how far they got; and everybody what is wrong."""
@@ -397,7 +406,8 @@ class Courier:
                 finished.told = answer
 
     def _answer(self, finished: Finished) -> dict[str, Any]:
-        answer = {"carried": finished.carried.seq, "incident": "", "url": "", "status": "", "pending": 0, "chat_problem": ""}
+        answer: dict[str, Any] = {"carried": finished.carried.seq, "pending": 0, "chat_problem": "", "troubles": list[str]()}
+        answer |= dict.fromkeys(("incident", "url", "status", "severity"), "")
         if not finished.incident:
             return answer
         try:
@@ -406,11 +416,14 @@ class Courier:
                     answer = dict(finished.told)
                 else:
                     info = journal.info(finished.incident)
-                    answer |= {"incident": info["name"], "url": info["url"] or "", "status": info["status"], "pending": info["pending"]}
+                    answer |= {key: info[key] or "" for key in ("url", "status", "severity")} | {"incident": info["name"], "pending": info["pending"]}
+                answer["troubles"] = journal.troubles(finished.incident)
         except _TROUBLE as error:
             return answer | {"problem": str(error)}
         if self._postman and answer["pending"]:
             answer["chat_problem"] = self._postman.problem
+            if not answer["chat_problem"] and answer["troubles"] and not self._postman.left():
+                answer["chat_problem"] = answer["troubles"][-1]
         if self._postman:
             answer["clock"] = self._postman.clock
         return answer
@@ -459,7 +472,7 @@ def main(folder: Path, run: str) -> None:
     finally:
         for each in asides:  # without the lock: what hangs here must not keep other runs out of the journal
             each.close()
-    if connection and _undelivered(folder):  # what came of it
+    if connection and _undelivered(folder, refused=False):  # what came of it
         _work(folder, [], connection, lambda: None)
 
 
@@ -476,10 +489,10 @@ def _work(folder: Path, own: list[Path], connection: dict[str, Any], moved: Call
         Courier(folder, connection, moved).work()
 
 
-def _undelivered(folder: Path) -> bool:
+def _undelivered(folder: Path, *, refused: bool = True) -> bool:
     try:
         with open_journal(folder) as journal:
-            return bool(journal.undelivered())
+            return bool(journal.undelivered(refused=refused))
     except _TROUBLE:
         return False
 

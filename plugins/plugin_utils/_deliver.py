@@ -13,21 +13,22 @@ from ansible_collections.incident.response.plugins.module_utils._core.moment imp
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
-from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Delivery, Settings
+from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Settings
+from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Delivery, Patience
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 
 
 class Deliverer:
-    """A delivery with its own connections to journal and chat. `connection` is that of `connect.options`."""
+    """A delivery with its own connections to journal and chat. `connection` is that of `connect.options`; `patience` outlives it."""
 
     TROUBLE = (ChatError, OSError, sqlite3.Error, ValueError, TypeError, KeyError)
 
-    def __init__(self, folder: Path, connection: dict[str, Any], timeout: float = 10) -> None:
+    def __init__(self, folder: Path, connection: dict[str, Any], patience: Patience, timeout: float = 10) -> None:
         self.notes: list[str] = []
         settings = self._settings(str(connection["url"]))
         self._journal = open_journal(folder)
         self._chat = RocketChat.of(connection, timeout=timeout)
-        self._delivery = Delivery(self._journal, self._chat, settings, time.monotonic)
+        self._delivery = Delivery(self._journal, self._chat, settings, time.monotonic, patience)
         self._delivery.notes = self.notes
 
     def _settings(self, url: str) -> Settings:
@@ -36,14 +37,14 @@ class Deliverer:
         except _config.ConfigError as error:
             self.notes.append(f"the defaults are used: {error}")
             return Settings(base_url=url.rstrip("/"))
-        notify = {severity: each["notify"] for severity, each in config["severities"].items()}
+        runbooks = {name: entry["runbook"] for name, entry in config["services"].items() if "runbook" in entry}
         return Settings(
             config["channels"]["incidents"], config["oncall"]["team"], url.rstrip("/"), security_channel=config["channels"]["security"],
-            notify=notify,
+            notify={severity: each["notify"] for severity, each in config["severities"].items()}, links=_config.links(config), runbooks=runbooks,
         )  # fmt: skip
 
     def step(self, *, all_now: bool) -> bool:
-        """Deliver what is due. Whether anything is left. Raises one of TROUBLE."""
+        """Deliver what is due. Whether anything is left that may get there without somebody's help. Raises one of TROUBLE."""
         return self._delivery.step(all_now=all_now)
 
     @property

@@ -193,12 +193,12 @@ def lines_after(path: Path, offset: int) -> tuple[list[dict[str, Any]], int, int
     return lines, offset + len(whole), damaged
 
 
-def start_courier(folder: Path, run: str, environ: Mapping[str, str] | None = None) -> None:
+def start_courier(folder: Path, run: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start the process that carries the spool into the journal and to chat, and outlives this one. Raises OSError."""
     program = Path(__file__).absolute().with_name("_courier.py")
     log = os.open(folder / "courier.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(  # noqa: S603
             [sys.executable, str(program), str(folder), run],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", env=dict(os.environ if environ is None else environ),
         )  # fmt: skip

@@ -35,6 +35,7 @@ _WEIGHT = {
     "concerns": Variable("What it is about, beside the service: calls people at once.", "choices", choices=tuple(CONCERNS)),
     "embargo": Variable("Whether nothing of it may go out.", "switch"),
 }
+_DELIVERY = {"require_delivery": Variable("Whether it fails where chat is not told. Else it does for a P0 or P1 that calls somebody.", "switch")}
 _ACTION = {
     "incident": Variable("The open incident that this belongs to. Else that of the service, or a new one.", "open_incident"),
     "severity": _SEVERITY,
@@ -52,7 +53,7 @@ _RESOLUTION = {
     "root_cause": Variable("Why it happened."), "fix": Variable("What ended it."), "monitoring": Variable("What watches for it from now on."),
     "next": Variable("What comes next."),
 }  # fmt: skip
-_ENDING = {**_ABOUT, "force": _FORCE, "message": _MESSAGE, **_RESOLUTION}
+_ENDING = {**_DELIVERY, **_ABOUT, "force": _FORCE, "message": _MESSAGE, **_RESOLUTION}
 
 PLAYBOOKS: Mapping[str, Variables] = {
     "restart_service": {"service": replace(_SERVICE, required=True), "host": _HOST, "max_hosts": _MAX_HOSTS, **_ACTION},
@@ -73,32 +74,32 @@ PLAYBOOKS: Mapping[str, Variables] = {
         "force_migrations": Variable("Go back in spite of a pending migration.", "switch"),
     },
     "incident_open": {
-        "service": _SERVICE, "title": Variable("What is wrong, in a few words."), "severity": _SEVERITY, **_WEIGHT, "message": _MESSAGE,
+        **_DELIVERY, "service": _SERVICE, "title": Variable("What is wrong, in a few words."), "severity": _SEVERITY, **_WEIGHT, "message": _MESSAGE,
         "force": replace(_FORCE, about="Open it for a service that the catalogue doesn't have."),
     },
-    "incident_acknowledge": {**_ABOUT, "message": _MESSAGE},
+    "incident_acknowledge": {**_DELIVERY, **_ABOUT, "message": _MESSAGE},
     "incident_assign": {
-        **_ABOUT, "commander": Variable("Who leads, by the name in chat."), "communications": Variable("Who speaks for it."),
+        **_DELIVERY, **_ABOUT, "commander": Variable("Who leads, by the name in chat."), "communications": Variable("Who speaks for it."),
         "scribe": Variable("Who writes down what is said."),
     },
-    "incident_investigate": {**_ABOUT, **_WEIGHT, "message": _MESSAGE},
-    "incident_update": {**_ABOUT, **_WEIGHT, "message": _MESSAGE},
-    "incident_severity": {**_ABOUT, **_WEIGHT, "severity": replace(_SEVERITY, required=True), "reason": _REASON},
+    "incident_investigate": {**_DELIVERY, **_ABOUT, **_WEIGHT, "message": _MESSAGE},
+    "incident_update": {**_DELIVERY, **_ABOUT, **_WEIGHT, "message": _MESSAGE},
+    "incident_severity": {**_DELIVERY, **_ABOUT, **_WEIGHT, "severity": replace(_SEVERITY, required=True), "reason": _REASON},
     "incident_handoff": {
-        **_ABOUT, "to": Variable("Who leads from now on, by the name in chat.", "name", ("commander",), required=True, example="grace"),
+        **_DELIVERY, **_ABOUT, "to": Variable("Who leads from now on, by the name in chat.", "name", ("commander",), required=True, example="grace"),
         "message": replace(_MESSAGE, kind="name", required=True, example='"my shift ends"'),
     },
-    "incident_escalate": {**_ABOUT, "reason": _REASON, "level": Variable("Which level is called. Else the next.", "level")},
-    "incident_mitigate": {**_ABOUT, "message": _MESSAGE},
+    "incident_escalate": {**_DELIVERY, **_ABOUT, "reason": _REASON, "level": Variable("Which level is called. Else the next.", "level")},
+    "incident_mitigate": {**_DELIVERY, **_ABOUT, "message": _MESSAGE},
     "incident_resolve": _ENDING,
     "incident_close": _ENDING,
-    "incident_review": {**_ABOUT, "message": _MESSAGE},
+    "incident_review": {**_DELIVERY, **_ABOUT, "message": _MESSAGE},
     "incident_list": {
         "service": _SERVICE, "status": Variable("Only those at this stage.", "choice", choices=tuple(map(str, Status))),
         "since": Variable("Only those opened since.", "since", example="7d"), "force": _ABOUT["force"],
     },
     "incident_communicate": {
-        **_ABOUT, "message": _MESSAGE, "audience": Variable("Who is told.", "choice", choices=AUDIENCES),
+        **_DELIVERY, **_ABOUT, "message": _MESSAGE, "audience": Variable("Who is told.", "choice", choices=AUDIENCES),
         "occasion": Variable("What for.", "choice", choices=OCCASIONS),
         "page_state": Variable("What the status page says.", "choice", choices=INCIDENT_STATES),
         "approve": Variable("The draft that is to be published.", "name"), "publish": Variable("Publish it at once.", "switch"),

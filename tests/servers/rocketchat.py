@@ -8,8 +8,8 @@ System messages ("changed the topic", "pinned a message") are left out. The one 
 bot with the `bot` role, which owns the rooms that it creates and no others.
 
 For tests, outside the real API and without authentication: `POST /_control` sets fields of `Settings`,
-`POST /_person` is what somebody else writes or reacts with in a client, `GET /_state` shows what is stored and which
-calls came since the start (status 0: not answered).
+`POST /_person` is what somebody else writes or reacts with in a client, `POST /_admin` what an admin does to a room there,
+`GET /_state` shows what is stored and which calls came since the start (status 0: not answered).
 """
 
 from __future__ import annotations
@@ -59,6 +59,13 @@ class Settings:
     see_teams: bool = True  # the bot was given `view-all-teams`: by default only admins have it
     last_owner: str = ""  # the user who is the only owner of all teams
     slugify: bool = False  # UI_Allow_room_names_with_special_chars
+    refuse_archived: bool = False  # as a server (or an app on it) that takes no message into an archived room; the real one of today does
+    no_editing: bool = False  # Message_AllowEditing is off
+    edit_minutes: int = 0  # Message_AllowEditing_BlockEditInMinutes is over for all messages
+    no_pinning: bool = False  # Message_AllowPinning is off
+    two_factor: bool = False  # the token doesn't ignore two-factor
+    longest: int = LONGEST_MESSAGE  # Message_MaxAllowedSize, in UTF-16 units
+    redirect: bool = False  # a proxy sends everybody from http to https
 
 
 @dataclass
@@ -72,11 +79,13 @@ class Room:
     customFields: Json = field(default_factory=dict)
     members: list[str] = field(default_factory=list)
     archived: bool = False
+    ro: bool = False  # read-only; the bot lacks `post-readonly`
+    muted: list[str] = field(default_factory=list)
     messages: list[Json] = field(default_factory=list)
 
     def document(self) -> Json:
         """As the API shows it: what was never set is absent."""
-        shown = {key: value for key in ("topic", "customFields", "archived") if (value := getattr(self, key))}
+        shown = {key: value for key in ("topic", "customFields", "archived", "ro", "muted") if (value := getattr(self, key))}
         kind = "p" if self.private else "c"
         return {"_id": self._id, "name": self.name, "fname": self.fname, "t": kind, "usersCount": len(self.members), **shown}
 
@@ -182,6 +191,17 @@ class Server:
                 room.messages.append({"_id": _id(), "rid": room._id, "msg": does["text"], "ts": _now(), "u": user, **about})
             self._save()
 
+    def admin(self, does: Json) -> None:
+        """What an admin does to `room`: sets the other fields, or deletes it (`gone`)."""
+        with self.changed:
+            room = next(room for room in self._rooms.values() if room.name == does["room"])
+            if does.get("gone"):
+                del self._rooms[room._id]
+            for key, value in does.items():
+                if key not in {"room", "gone"}:
+                    setattr(room, key, value)
+            self._save()
+
     # A call
 
     def answer(self, method: str, name: str, params: Json, headers: dict[str, str], address: str) -> Answer:
@@ -202,6 +222,8 @@ class Server:
         if name in self.settings.fail:
             status = self.settings.fail[name]
             return Answer(status, f"<html><body><h1>{status}</h1>nginx</body></html>", kind="text/html")
+        if self.settings.redirect:
+            return Answer(301, "", {"Location": "https://chat.example.com/"}, "text/html")
         limits: dict[str, str] = {}
         try:
             route = ROUTES.get(name)
@@ -209,6 +231,8 @@ class Server:
                 raise Failure("Resource not found", status=404)
             self._authenticate(headers)
             self._limit(limits, address, name, method)
+            if self.settings.two_factor and name in _TWO_FACTOR:
+                raise Failure("TOTP Required", "totp-required", method="totp")
             route.validate(params)
             # app/api/server/ApiClass.ts, permissionsRequired: from 8.0 a missing permission is 403 and has no errorType
             if name in self.settings.forbid:
@@ -387,7 +411,7 @@ class Server:
         _check_types(message, {"_id": str, "rid": str, "msg": str, "tmid": str, "tshow": bool, "attachments": list, "alias": str, "avatar": str})
         if message.get("tshow") and not message.get("tmid"):
             raise Failure("tshow provided but missing tmid", "invalid-params", method="sendMessage")
-        _check_size(message.get("msg", ""))
+        self._check_size(message.get("msg", ""))
         parent = self._message(message["tmid"]) if message.get("tmid") else None
         if parent:  # no thread within a thread, and a reply goes where its thread is
             message |= {"tmid": parent.get("tmid") or parent["_id"], "rid": parent["rid"]}
@@ -396,7 +420,7 @@ class Server:
         room = self._rooms.get(message["rid"])
         if room is None:
             raise Failure("error-invalid-room")
-        # An archived room takes messages: RocketChat/Rocket.Chat#12906
+        self._check_room(room)
         if message.get("alias") or message.get("avatar"):
             raise Failure("Not enough permission")
         for attachment in message.get("attachments", []):
@@ -414,6 +438,23 @@ class Server:
         self._stored(message=True)
         return {"message": stored}
 
+    def _check_room(self, room: Room) -> None:
+        """app/authorization/server/functions/canSendMessage.ts: these have no code. A public channel takes messages of a bot that isn't in it (it may
+        `view-c-room`); an archived one does, too (RocketChat/Rocket.Chat#12906)."""
+        if room.private and BOT not in room.members:
+            raise Failure("error-not-allowed")
+        if room.ro:
+            raise Failure("You can't send messages because the room is readonly.")
+        if BOT in room.muted:
+            raise Failure("You_have_been_muted")
+        if room.archived and self.settings.refuse_archived:
+            raise Failure("room_is_archived")
+
+    def _check_size(self, text: str) -> None:
+        """JavaScript's length: UTF-16 units. Too long is refused, never cut (app/lib/server/methods/sendMessage.ts)."""
+        if len(text.encode("utf-16-le", "surrogatepass")) // 2 > self.settings.longest:
+            raise Failure("Message size exceeds Message_MaxAllowedSize", "error-message-size-exceeded", method="sendMessage")
+
     def get_message(self, params: Json) -> Json:
         """app/api/server/v1/chat.ts: a missing message is a 400 without any text."""
         message = self._message(params["msgId"])
@@ -429,7 +470,12 @@ class Server:
         if message["rid"] != params["roomId"]:
             raise Failure("The room id provided does not match where the message is from.")
         if message["msg"] != params["text"]:
-            _check_size(params["text"])
+            if self.settings.no_editing:
+                raise Failure("Message editing not allowed", "error-action-not-allowed", method="updateMessage", action="Message_editing")
+            if self.settings.edit_minutes:
+                raise Failure("Message editing is blocked", "error-message-editing-blocked", method="updateMessage")
+            self._check_room(self._rooms[message["rid"]])
+            self._check_size(params["text"])
             _check_mentions(params["text"])
             message |= {"msg": params["text"], "editedAt": _now(), "editedBy": {"_id": "bot-id", "username": BOT}}
             self._save()
@@ -446,6 +492,8 @@ class Server:
     def pin(self, params: Json) -> Json:
         """app/message-pin/server/pinMessage.ts: pinning twice is no error."""
         message = self._known(params["messageId"])
+        if self.settings.no_pinning:
+            raise Failure("Message pinning not allowed", "error-action-not-allowed", method="pinMessage", action="Message_pinning")
         message |= {"pinned": True, "pinnedBy": {"_id": "bot-id", "username": BOT}}
         self._save()
         return {"message": message}
@@ -510,6 +558,8 @@ class Server:
         return {"user": _user(found)}
 
 
+# packages/rest-typings and app/2fa: which calls ask for a second factor is the server's setting; a token that doesn't ignore it gets this everywhere
+_TWO_FACTOR = {"channels.create", "channels.invite", "chat.sendMessage", "chat.update"}
 _CREATE: dict[str, type] = {
     "members": list, "teams": list, "readOnly": bool, "excludeSelf": bool, "customFields": dict, "extraData": dict,
 }  # fmt: skip
@@ -568,12 +618,6 @@ def _check_types(message: Json, types: dict[str, type]) -> None:
         raise Failure("\n ".join(wrong), "invalid-params")
 
 
-def _check_size(text: str) -> None:
-    """JavaScript's length: UTF-16 units. Too long is refused, never cut (app/lib/server/methods/sendMessage.ts)."""
-    if len(text.encode("utf-16-le", "surrogatepass")) // 2 > LONGEST_MESSAGE:
-        raise Failure("Message size exceeds Message_MaxAllowedSize", "error-message-size-exceeded", method="sendMessage")
-
-
 def _check_mentions(text: str) -> None:
     """server/services/messages/hooks/BeforeSavePreventMention.ts: a bot may call neither @all nor @here, not even in a code fence."""
     called = re.search(r"(?:^|\s|>)@(all|here)(?![\w.-])", text)
@@ -627,6 +671,9 @@ class Handler(BaseHTTPRequestHandler):
                 answer = Answer(200, "{}")
             elif parts.path == "/_person":
                 self.server.chat.person(params)
+                answer = Answer(200, "{}")
+            elif parts.path == "/_admin":
+                self.server.chat.admin(params)
                 answer = Answer(200, "{}")
             else:
                 name = parts.path.removeprefix("/api/v1/")

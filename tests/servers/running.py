@@ -91,6 +91,10 @@ class RocketChat:
         """Somebody writes `text` in `room` (in the thread `tmid`), or puts `emoji` under `message`."""
         self._ask("_person", json.dumps({"user": user, **does}).encode())
 
+    def admin(self, room: str, **does: Any) -> None:
+        """An admin sets fields of a room (`archived`, `ro`, `muted`, `name`, `members`, `private`), or deletes it (`gone=True`)."""
+        self._ask("_admin", json.dumps({"room": room, **does}).encode())
+
     def state(self) -> dict[str, Any]:
         return self._ask("_state")
 

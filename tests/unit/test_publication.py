@@ -19,7 +19,8 @@ from ansible_collections.incident.response.plugins.module_utils._core.status imp
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatDown, Message, Room
 from ansible_collections.incident.response.plugins.module_utils._usecases import hear, publish
-from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Delivery, Settings
+from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Settings
+from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Delivery
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
 from ansible_collections.incident.response.plugins.plugin_utils._publishing import Templates
 

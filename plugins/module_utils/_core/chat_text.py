@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from . import verdict
 from .incident import Entry
@@ -92,11 +93,31 @@ def marked(text: str, *, drill: bool) -> str:
     return f"🧪 *DRILL*{chr(10) if text.startswith('```') else ' · '}{text}" if drill else text
 
 
-def opening(state: dict[str, Any], actor: str, link: str, oncall: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
-    """The first message of an incident's room, and its attachment. `oncall` are user names of people who were invited."""
+def helping(links: Mapping[str, str], room: int) -> str:
+    """What helps whoever comes, by its title: an address as a link, anything else as it stands. What doesn't fit into `room` units is left out."""
+    found = ""
+    for title, where in links.items():
+        is_link = where.startswith(("http://", "https://"))
+        one = f"{' · ' if found else ''}{f'[{title}]({address(where)})' if is_link else f'{title}: {quoted(where)}'}"
+        if units(found + one) <= room:
+            found += one
+    return found
+
+
+def address(link: str) -> str:
+    """A link's address, in which nothing ends it, or names anybody."""
+    return quote(link, safe=":/?#&=%+,;~.-_!$'")
+
+
+def opening(
+    state: dict[str, Any], actor: str, link: str, oncall: Sequence[str], links: Mapping[str, str]
+) -> tuple[str, list[dict[str, Any]]]:
+    """The first message of an incident's room, and its attachment. `oncall` are user names of people who were invited, `links` what helps."""
     text = f"🚨 *{state['severity']}* · {quoted(state['title'])}"
     if oncall:
         text += "\non call: " + " ".join(f"@{name}" for name in oncall)
+    helps = helping(links, LIMIT - units(text) - 100)
+    text += f"\n{helps}" if helps else ""
     values = {"Severity": state["severity"], "Service": quoted(state["service"]), "Opened by": quoted(actor), "Opened at": state["opened_at"]}
     fields = [{"title": title, "value": value, "short": True} for title, value in values.items() if value]
     if link:
@@ -133,6 +154,23 @@ def backlog(state: dict[str, Any], actor: str) -> str:
     """What #incidents reads of what can wait."""
     service = f" · service {quoted(state['service'])}" if state["service"] else ""
     return f"🗒 *{state['severity']}* {quoted(state['title'])}{service} · for the backlog · noted by {quoted(actor)} · `{state['name']}`"
+
+
+def continued(state: dict[str, Any], before: str, oncall: Sequence[str], why: str) -> str:
+    """The first message of the room in which an incident goes on."""
+    people = "".join(f"@{person} " for person in oncall)
+    return f"{people}🚨 *{state['severity']}* · {quoted(state['title'])} ({state['status']}) goes on here: #{before} {why}"
+
+
+def moved(state: dict[str, Any], before: str, room: str, why: str) -> str:
+    """What #incidents reads of an incident that has got another room."""
+    return f"↪️ *{state['severity']}* {quoted(state['title'])} goes on in #{room}: #{before} {why}"
+
+
+def called(state: dict[str, Any], room: str, people: Sequence[str]) -> str:
+    """What is said to those who could not be called when they should have been."""
+    names = " ".join(f"@{person}" for person in people)
+    return f"{names} 🚨 *{state['severity']}* {quoted(state['title'])} ({state['status']}) · you could not be called before · #{room}"
 
 
 def worse(state: dict[str, Any], before: str, severity: str, actor: str, told: Sequence[str]) -> str:

@@ -136,7 +136,7 @@ def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) 
             state["opened_at"] = entry.at
         case "named":
             state["name"] = entry.data["name"]
-            state["names"].append(entry.data["name"])
+            state["names"] += [name for name in (entry.data["name"], entry.data.get("channel")) if name and name not in state["names"]]
             state.update({key: entry.data[key] for key in ("channel", "url") if key in entry.data})
         case "changed":
             state.update({key: entry.data[key] for key in ("title", "service", "severity") if key in entry.data})

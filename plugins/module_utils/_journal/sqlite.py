@@ -293,35 +293,67 @@ class SqliteJournal:
         row = (incident, projection.rid, json.dumps(projection.oncall), projection.planned, projection.edited)
         self._db.execute("INSERT OR REPLACE INTO projections VALUES (?, ?, ?, ?, ?)", row)
 
-    def undelivered(self) -> list[str]:
-        """The incidents of which chat does not show everything yet, oldest first."""
+    def undelivered(self, *, refused: bool = True) -> list[str]:
+        """The incidents of which chat does not show everything yet, oldest first; with those of which it refused something."""
         rows = self._db.execute(
             "SELECT p.incident FROM projections p JOIN heads h ON h.incident = p.incident JOIN incidents i ON i.id = p.incident "
             "WHERE h.count > p.planned OR h.count > p.edited "
-            "OR EXISTS (SELECT 1 FROM outbox o WHERE o.incident = p.incident AND o.state = 'waiting') ORDER BY i.opened_at"
+            "OR EXISTS (SELECT 1 FROM outbox o WHERE o.incident = p.incident AND (o.state = 'waiting' OR :refused AND o.state = 'failed')) "
+            "OR :refused AND EXISTS (SELECT 1 FROM shown s WHERE s.incident = p.incident AND s.key LIKE 'trouble %' AND s.text != '') "
+            "ORDER BY i.opened_at",
+            {"refused": refused},
         )
         return [row[0] for row in rows]
 
     def pending(self, incident: str) -> int:
-        """How many entries are not delivered to chat yet; 0 where the incident isn't shown in chat."""
+        """How many entries chat does not show yet, with what it refused; 0 where the incident isn't shown in chat."""
         row = self._db.execute(
-            "SELECT h.count - min(p.planned, coalesce((SELECT min(o.first) - 1 FROM outbox o WHERE o.incident = p.incident "
-            "AND o.state = 'waiting'), p.planned)) FROM projections p JOIN heads h ON h.incident = p.incident WHERE p.incident = ?",
-            (incident,),
+            "SELECT h.count, p.planned FROM projections p JOIN heads h ON h.incident = p.incident WHERE p.incident = ?", (incident,)
         ).fetchone()
-        return int(row[0]) if row else 0
+        if not row:
+            return 0
+        count, planned = row
+        missing = {position for _row, each in self.unsent(incident) for position in range(each.first, min(each.last, planned) + 1)}
+        return max(int(count) - int(planned), 0) + len(missing)
 
     def plan(self, incident: str, outgoing: Sequence[Outgoing]) -> None:
         rows = [(incident, json.dumps(asdict(each), ensure_ascii=False), each.first) for each in outgoing]
         self._db.executemany("INSERT INTO outbox (incident, body, first) VALUES (?, ?, ?)", rows)
 
     def waiting(self, incident: str) -> list[tuple[int, Outgoing]]:
-        rows = self._db.execute("SELECT id, body FROM outbox WHERE incident = ? AND state = 'waiting' ORDER BY id", (incident,))
+        """What is to be sent, in order, by its row."""
+        return self._outbox(incident, "state = 'waiting'")
+
+    def unsent(self, incident: str) -> list[tuple[int, Outgoing]]:
+        """What is to be sent, and what was refused."""
+        return self._outbox(incident, "state IN ('waiting', 'failed')")
+
+    def _outbox(self, incident: str, condition: str) -> list[tuple[int, Outgoing]]:
+        rows = self._db.execute(f"SELECT id, body FROM outbox WHERE incident = ? AND {condition} ORDER BY id", (incident,))  # noqa: S608
         return [(row, Outgoing(**json.loads(body))) for row, body in rows]
 
-    def done(self, row: int, problem: str = "") -> None:
-        """The message is stored, or (with a `problem`) was refused for good."""
-        self._db.execute("UPDATE outbox SET state = ?, problem = ? WHERE id = ?", ("failed" if problem else "sent", problem, row))
+    def done(self, row: int) -> None:
+        """The message is stored."""
+        self._db.execute("UPDATE outbox SET state = 'sent', problem = '' WHERE id = ?", (row,))
+
+    def refuse(self, row: int, problem: str) -> None:
+        """The message was refused: it stays, with the reason. (The state has this name since the first version, which gave it up.)"""
+        self._db.execute("UPDATE outbox SET state = 'failed', problem = ? WHERE id = ?", (problem, row))
+
+    def drop(self, row: int, reason: str) -> None:
+        """The message is not to be sent any more."""
+        self._db.execute("UPDATE outbox SET state = 'dropped', problem = ? WHERE id = ?", (reason, row))
+
+    def requeue(self, incident: str) -> None:
+        """What was refused waits again, in its place."""
+        self._db.execute("UPDATE outbox SET state = 'waiting' WHERE incident = ? AND state = 'failed'", (incident,))
+
+    def troubles(self, incident: str) -> list[str]:
+        """Why chat doesn't show all of the incident as it should, each reason once."""
+        refused = self._db.execute("SELECT problem FROM outbox WHERE incident = ? AND state = 'failed' ORDER BY id", (incident,))
+        query = "SELECT text FROM shown WHERE incident = ? AND key LIKE 'trouble %' AND text != '' ORDER BY key"
+        noted = self._db.execute(query, (incident,))
+        return list(dict.fromkeys([*(row[0] for row in noted), *(row[0] for row in refused)]))
 
     def shown(self, incident: str, key: str) -> str:
         """The text that an edited thing (a root message, the topic) is known to show."""

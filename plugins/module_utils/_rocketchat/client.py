@@ -59,6 +59,8 @@ class RocketChat:
                 allow_redirects=False,
             )  # fmt: skip
             self._compare(answer.headers.get("Date"))
+            if answer.is_redirect or answer.is_permanent_redirect:
+                raise ChatDown(f"{self.url} sends {route} on to {self._safe(answer.headers['Location'])}: set ROCKETCHAT_URL to where the server is")
             content = answer.json() if answer.content else {}
         except requests.JSONDecodeError:
             msg = f"{self.url} answered {route} with {answer.status_code} and no JSON: is this the address of a Rocket.Chat server?"
@@ -89,6 +91,8 @@ class RocketChat:
                 return ChatDenied(f"{self.url} does not accept the token (ROCKETCHAT_USER_ID, ROCKETCHAT_TOKEN): {words}")
             case 403:
                 return ChatForbidden(f"the bot may not do {route}: {words}")
+            case 400 if content.get("errorType") == "totp-required":
+                return ChatDenied(f"{self.url} asks the bot for a second factor ({route}): make a token that ignores two-factor, ROCKETCHAT_TOKEN")
             case status if 400 <= status < 500:
                 return ChatRejected(f"{route}: {words}", str(content.get("errorType", "")))
             case status:
@@ -126,8 +130,16 @@ class RocketChat:
             raise
 
     def room(self, name: str) -> Room | None:
+        """The public channel of that name, archived or not; None where there is none."""
+        return self._room(roomName=name)
+
+    def room_of(self, rid: str) -> Room | None:
+        """The public channel of that id, whatever it is called by now; None where there is none (any more)."""
+        return self._room(roomId=rid)
+
+    def _room(self, **which: str) -> Room | None:
         try:
-            return self._room_of(self._call("GET", "channels.info", roomName=name))
+            return self._room_of(self._call("GET", "channels.info", None, **which))
         except ChatRejected as error:
             if error.code in _ABSENT:
                 return None

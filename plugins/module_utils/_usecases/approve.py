@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from .._core import approval, chat_text
 from .._ports import Chat, ChatError, Journal, Message
-from .deliver import message_id
+from .chat_messages import Place, message_id, place
 
 ARRIVAL = 30.0
 """Seconds for the run to get into chat. One that takes longer is as good as down, while somebody waits to act."""
@@ -47,7 +47,7 @@ def obtain(request: Request, journal: Journal, chat: Chat, *, clock: Callable[[]
     try:
         incident, rid = _again(lambda: _place(request.run, journal, chat), arrived, clock, sleep)
         people = _again(lambda: _approvers(request, chat), arrived, clock, sleep)
-        sent = _again(lambda: _ask(request, incident, rid, people, chat), arrived, clock, sleep)
+        sent = _again(lambda: _ask(request, place(journal, incident), rid, people, chat), arrived, clock, sleep)
     except ChatError as error:
         raise NoAnswer(f"chat could not be asked: {error}") from None
     problem = ""
@@ -86,7 +86,7 @@ def _place(run: str, journal: Journal, chat: Chat) -> tuple[str, str] | None:
     """The run's incident and its room, once the run's own message is there to answer to."""
     incident = journal.incident_of(run)
     projection = journal.projection(incident) if incident else None
-    if incident and projection and projection.rid and chat.has(message_id(incident, "root", run)):
+    if incident and projection and projection.rid and chat.has(place(journal, incident).message("root", run)):
         return incident, projection.rid
     return None
 
@@ -103,11 +103,11 @@ def _approvers(request: Request, chat: Chat) -> list[tuple[str, str]]:
     return others
 
 
-def _ask(request: Request, incident: str, rid: str, people: Sequence[tuple[str, str]], chat: Chat) -> str:
+def _ask(request: Request, here: Place, rid: str, people: Sequence[tuple[str, str]], chat: Chat) -> str:
     """Bring those who may approve into the room, and ask them; the message's id."""
     chat.invite(rid, [each for each, dummy in people])
-    sent = message_id(incident, "approval", request.run, request.plan)
+    sent = message_id(here.incident, "approval", request.run, request.plan)
     names = [name for dummy, name in people]
     text = chat_text.approval(request.about, request.plan, request.text.splitlines(), request.who, names, request.within)
-    chat.post(Message(sent, rid, text, thread=message_id(incident, "root", request.run), in_channel=True))
+    chat.post(Message(sent, rid, text, thread=here.message("root", request.run), in_channel=True))
     return sent

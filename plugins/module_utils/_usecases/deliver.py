@@ -5,80 +5,130 @@
 What is to be posted is planned from the entries and stored before it is sent, under a message id that
 follows from the entries. So whoever goes on after a crash sends the same message under the same id, and
 the server keeps one. What is edited (root messages, the topic) is compared with what is known to show.
+What chat refuses stays in the outbox, with the reason, and is tried again.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
-from .._core import chat_text, naming, publication
+from .._core import chat_text, publication
 from .._core.incident import Entry, derive
 from .._core.severity import Severity
-from .._core.status import Status
-from .._ports import Chat, ChatForbidden, ChatRejected, Journal, Message, Outgoing, Projection, Room
+from .._ports import Chat, ChatForbidden, ChatRejected, Journal, Message, Outgoing, Projection
+from .chat_messages import Place, Planner, Settings, message_id, place
+from .chat_room import CALL, Rooms, fields
 
 _MILESTONES = {"opened", "run_started", "run_ended", "run_vanished", "status", "changed", "note", "reminded", "escalated", "draft", "published"}
-_TRIES = 200
+_AGAIN = 60.0
+"""Seconds until what was refused is tried again: a server lets 10 calls a minute of one kind through."""
+_LOOK = 15.0
+"""Seconds between two looks at a room."""
+_GONE = "error-invalid-room"
+"""What the server says of a room that isn't there any more (apps/meteor/app/authorization/server/functions/canSendMessage.ts)."""
+_IN_A_ROW = 3
+"""After so many refusals in a row the rest for a room is not tried now. One message that can't be taken must not hold up those after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Where things are said. `notify` says who is told of which severity: teams, or user names; `oncall` is the `team`.
+@dataclass
+class Patience:
+    """What is not asked of chat again at once; whoever delivers for long keeps it over a connection that breaks."""
 
-    `every` is the least time between two batches of one incident, in seconds: with 10 calls a minute a server lets a run through
-    without a wait.
-    """
-
-    incidents_channel: str = "incidents"
-    team: str = "oncall"
-    base_url: str = ""
-    every: float = 8.0
-    security_channel: str = "security"
-    notify: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"P0": ("oncall", "leadership"), "P1": ("oncall",)})
+    tried: dict[str, float] = field(default_factory=dict)
+    """When what was refused of an incident was tried again."""
+    looked: dict[str, float] = field(default_factory=dict)
+    """When the incident's room was looked at."""
+    refused: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    """Why an incident's messages for a channel were refused, those in a row."""
+    filed: set[str] = field(default_factory=set)
+    """Incidents that are over, and whose room is archived."""
+    failing: list[str] = field(default_factory=list)
+    """Incidents that broke off a delivery: they come last, so that they hold up no other."""
 
 
 class Delivery:
     """Delivers one journal to one chat. `clock` is monotonic, in seconds."""
 
-    def __init__(self, journal: Journal, chat: Chat, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, journal: Journal, chat: Chat, settings: Settings, clock: Callable[[], float], patience: Patience | None = None
+    ) -> None:  # fmt: skip
         self._journal, self._chat, self._settings, self._clock = journal, chat, settings, clock
+        self._patience = patience or Patience()
+        self._rooms = Rooms(journal, chat, settings, self._trouble, self._patience.filed)
         self._batched: dict[str, float] = {}
         self._edited: dict[str, float] = {}
+        self._stuck: set[str] = set()
         self.notes: list[str] = []
-        """What was refused for good, in words for the person who looks after the bot."""
+        """What was refused, in words for the person who looks after the bot."""
 
     def step(self, *, all_now: bool = False) -> bool:
-        """Deliver what is due; `all_now` makes everything due. Whether anything is left. Raises ChatError."""
-        for incident in self._journal.undelivered():
-            try:
-                self._deliver(incident, all_now)
-            except ChatRejected as error:
-                self.notes.append(f"an incident can't be shown: {error}")
-        return bool(self._journal.undelivered())
+        """Deliver what is due; `all_now` makes everything due. Whether anything is left that may get there without somebody's help.
 
-    def _deliver(self, incident: str, all_now: bool) -> None:
+        Raises ChatError.
+        """
+        failing = self._patience.failing
+        for incident in sorted(self._journal.undelivered(), key=failing.__contains__):
+            again = self._again(incident)
+            if incident in self._stuck and not again:
+                continue
+            failing[:] = [*(each for each in failing if each != incident), incident]
+            try:
+                self._deliver(incident, all_now, again)
+                self._trouble(incident, "room", "")
+                self._stuck.discard(incident)
+            except (ChatForbidden, ChatRejected) as error:
+                self._trouble(incident, "room", f"it can't be shown in chat: {error}")
+                self._stuck.add(incident)
+            failing.remove(incident)
+        return bool(set(self._journal.undelivered(refused=False)) - self._stuck)
+
+    def _again(self, incident: str) -> bool:
+        """Whether what was refused of it is to be tried again now."""
+        if self._clock() - self._patience.tried.get(incident, float("-inf")) < _AGAIN or not self._journal.troubles(incident):
+            return False
+        self._patience.tried[incident] = self._clock()
+        for key in [key for key in self._patience.refused if key[0] == incident]:
+            del self._patience.refused[key]
+        with self._journal.transaction():
+            self._journal.requeue(incident)
+        return True
+
+    def _trouble(self, incident: str, key: str, text: str) -> None:
+        """Note what chat would not do, for all who ask; empty when it has."""
+        if self._journal.shown(incident, f"trouble {key}") != text:
+            with self._journal.transaction():
+                self._journal.show(incident, f"trouble {key}", text)
+            self._note(incident, text)
+
+    def _note(self, incident: str, text: str) -> None:
+        if text:
+            self._patience.tried.setdefault(incident, self._clock())
+            if text not in self.notes:
+                self.notes.append(text)
+
+    def _deliver(self, incident: str, all_now: bool, again: bool) -> None:
         projection = self._journal.projection(incident)
         if projection is None:
             return
-        if not projection.rid or any("severity" in entry.data for entry in self._journal.entries(incident, projection.planned)):
+        missed = again and bool(self._journal.shown(incident, f"trouble {CALL}"))
+        if missed or not projection.rid or any("severity" in entry.data for entry in self._journal.entries(incident, projection.planned)):
             entries = self._journal.entries(incident)
             state = derive(incident, entries)
             if not projection.rid and _can_wait(state, entries):
                 self._backlog(incident, projection, state, entries)
                 return
             if not projection.rid:
-                projection = self._enter(incident, projection, state)
-            projection = self._call_in(incident, projection, state)
-        self._send(incident, projection)
+                projection = self._rooms.enter(incident, projection, state)
+                self._patience.looked[incident] = self._clock()
+                state = derive(incident, self._journal.entries(incident))
+            projection = self._rooms.call_in(incident, projection, state, again=again)
+        self._look(incident, projection, again)
+        self._send(incident)
         while self._plan(incident, all_now):
-            self._send(incident, projection)
-        self._refresh(incident, all_now)
-
-    # The room
+            self._send(incident)
+        self._refresh(incident, all_now, again)
 
     def _backlog(self, incident: str, projection: Projection, state: dict[str, Any], entries: Sequence[Entry]) -> None:
         """What can wait for the next sprint gets a line where incidents are announced, and no room until it gets worse or somebody acts."""
@@ -88,132 +138,80 @@ class Delivery:
                 line = Outgoing(1, len(entries), message_id(incident, "backlog"), chat_text.marked(text, drill=state["drill"]))
                 self._journal.plan(incident, [replace(line, channel=self._settings.incidents_channel)])
             self._journal.project(incident, replace(projection, planned=len(entries), edited=len(entries)))
-        self._send(incident, projection)
+        self._send(incident)
 
-    def _enter(self, incident: str, projection: Projection, state: dict[str, Any]) -> Projection:
-        """Find or make the incident's room, which gives the incident its number."""
-        room = self._room(incident, state)
-        with self._journal.transaction():
-            url = f"{self._settings.base_url}/channel/{room.name}" if self._settings.base_url else None
-            data = {"name": room.name, "channel": room.name, "url": url}
-            if (state["name"], state["channel"]) != (room.name, room.name):
-                last = self._journal.entries(incident)[-1]
-                self._journal.append(incident, [Entry("named", last.at, text=f"Named {room.name}", data=data)])
-            projection = replace(projection, rid=room.rid, planned=0, edited=0)
-            self._journal.project(incident, projection)
-        return projection
-
-    def _room(self, incident: str, state: dict[str, Any]) -> Room:
-        day = datetime.fromisoformat(state["opened_at"]).date()
-        fields = self._fields(incident, state)
-        number = naming.number_of(state["name"])
-        names = [state["name"]] if number else []
-        first = self._journal.next_number(day.isoformat(), drill=state["drill"])
-        for name in [*names, *(naming.numbered(day, each, drill=state["drill"]) for each in range(first, first + _TRIES))]:
-            made = self._chat.create_room(name, fields)
-            if made:
-                return made
-            there = self._chat.room(name)
-            if there and not there.archived and self._ours(there, incident, state):
-                return there
-        raise ChatRejected(f"no free name for an incident of {day.isoformat()} after {_TRIES} tries")
-
-    @staticmethod
-    def _ours(room: Room, incident: str, state: dict[str, Any]) -> bool:
-        """Whether the room is this incident's: made by us and the answer got lost, or opened by another controller for the same."""
-        mark = room.fields.get("incident")
-        if not isinstance(mark, dict):
-            return False
-        try:
-            over = Status(str(mark.get("status"))).is_over
-        except ValueError:
-            return False
-        same = bool(state["service"]) and mark.get("service") == state["service"] and not Status(state["status"]).is_over
-        return mark.get("id") == incident or (same and not over)
-
-    @staticmethod
-    def _fields(incident: str, state: dict[str, Any]) -> dict[str, Any]:
-        return {"incident": {"id": incident, "service": state["service"], "status": state["status"]}}
-
-    def _call_in(self, incident: str, projection: Projection, state: dict[str, Any]) -> Projection:
-        """Invite whom the severity tells, once for each severity, so that a mention reaches them. Nobody is called in a drill."""
-        severity = str(state["severity"])
-        if state["drill"] or self._journal.shown(incident, "called for") == severity:
-            return projection
-        told, oncall = list[str](), projection.oncall
-        for name in self._settings.notify.get(severity, ()):
-            team = self._settings.team if name == "oncall" else name
-            people = self._invite(projection.rid, team)
-            told += people
-            oncall = tuple(people[1:]) if name == "oncall" and people else oncall
-        projection = replace(projection, oncall=oncall)
-        with self._journal.transaction():
-            self._journal.project(incident, projection)
-            self._journal.show(incident, "told", " ".join(told))
-            self._journal.show(incident, "called for", severity)
-        return projection
-
-    def _invite(self, rid: str, name: str) -> list[str]:
-        """Bring a team, or a person, into a room; the names to mention. Whom the server doesn't know is said, and costs nothing else."""
-        try:
-            people = self._people(name)
-            self._chat.invite(rid, [person for person, dummy in people])
-        except (ChatForbidden, ChatRejected) as error:
-            self.notes.append(f"@{name} could not be invited: {error}")
-            return []
-        if not people:
-            self.notes.append(f"nobody is called: the team {name} shows no members (the bot needs the permission view-all-teams)")
-            return []
-        return list(dict.fromkeys([name, *(user for dummy, user in people)]))
-
-    def _people(self, name: str) -> list[tuple[str, str]]:
-        """Ids and user names. Raises ChatRejected, ChatForbidden."""
-        try:
-            return self._chat.members(name)
-        except (ChatForbidden, ChatRejected):
-            person = self._chat.user(name)
-            if not person:
-                raise
-            return [(person, name)]
+    def _look(self, incident: str, projection: Projection, again: bool) -> None:
+        """Notice what became of the room, before anything is said in it."""
+        new = self._journal.waiting(incident) or self._journal.entries(incident, projection.planned)
+        if not new or (not again and self._clock() - self._patience.looked.get(incident, float("-inf")) < _LOOK):
+            return
+        self._patience.looked[incident] = self._clock()
+        self._rooms.look(incident, projection, derive(incident, self._journal.entries(incident)))
 
     # Messages
 
-    def _send(self, incident: str, projection: Projection) -> None:
+    def _send(self, incident: str) -> None:
+        projection = self._journal.projection(incident) or Projection()
         for row, outgoing in self._journal.waiting(incident):
-            rid = projection.rid if not outgoing.channel else self._rid_of(outgoing.channel)
-            problem = ""
             if outgoing.outside and publication.silent(derive(incident, self._journal.entries(incident))):
-                problem = "nothing of it may go out any more"
-            elif not rid:
-                problem = f"there is no channel #{outgoing.channel}: make it, and invite the bot"
-            else:
-                for name in outgoing.invite:  # who isn't in a room doesn't hear of being named there
-                    self._invite(projection.rid, name)
-                try:
-                    self._chat.post(
-                        Message(outgoing.message_id, rid, outgoing.text, outgoing.thread, outgoing.in_channel, outgoing.attachments)
-                    )
-                except ChatRejected as error:
-                    problem = str(error)
-                if outgoing.pin and not problem:
-                    self._optional(self._chat.pin, outgoing.message_id)
-            if problem:
-                self.notes.append(f"entries {outgoing.first} to {outgoing.last} could not be posted: {problem}")
+                with self._journal.transaction():
+                    self._journal.drop(row, "nothing of it may go out any more")
+                continue
+            problem = self._post(incident, projection, outgoing)
+            if _GONE in problem and not outgoing.channel and self._chat.room_of(projection.rid) is None:
+                self._rooms.move(incident, projection, derive(incident, self._journal.entries(incident)), "was deleted")
+                return
             with self._journal.transaction():
-                self._journal.done(row, problem)
+                if problem:
+                    self._journal.refuse(row, problem)
+                else:
+                    self._journal.done(row)
+            self._note(incident, problem)
 
-    def _rid_of(self, channel: str) -> str:
-        room = self._chat.room(channel)
-        return room.rid if room else ""
+    def _post(self, incident: str, projection: Projection, outgoing: Outgoing) -> str:
+        """Why the message was refused; empty where it is there. Where a room refuses one after the other, the rest isn't tried now."""
+        refused = self._patience.refused.setdefault((incident, outgoing.channel), [])
+        if len(refused) >= _IN_A_ROW:
+            return refused[-1]
+        try:
+            problem = self._said(incident, projection, outgoing)
+        except (ChatForbidden, ChatRejected) as error:
+            where = f"#{outgoing.channel}" if outgoing.channel else "the incident's channel"
+            problem = f"{where} takes no message of the bot: {error}"
+        if problem:
+            refused.append(problem)
+        else:
+            refused.clear()
+        return problem
 
-    def _optional(self, call: Callable[..., None], *arguments: object) -> bool:
+    def _said(self, incident: str, projection: Projection, outgoing: Outgoing) -> str:
+        """Say it where it belongs; why it can't be. Raises ChatError."""
+        rid, channel, text = projection.rid, outgoing.channel, outgoing.text
+        if not channel and incident in self._patience.filed:
+            if outgoing.thread or not self._settings.incidents_channel:
+                return ""  # nobody would read it there: it is in the record
+            channel, text = self._settings.incidents_channel, f"{text}\n#{derive(incident, self._journal.entries(incident))['channel']} is archived"
+        if channel:
+            room = self._chat.room(channel)
+            if room is None or room.archived:
+                what = "is archived" if room else "isn't there"
+                return f"#{channel} {what}: make it, and invite the bot (channels.* of the configuration says which)"
+            rid = room.rid
+        for name in outgoing.invite:  # who isn't in a room doesn't hear of being named there
+            self._trouble(incident, f"{CALL} {name}", self._rooms.invite(projection.rid, name)[1])
+        self._chat.post(Message(outgoing.message_id, rid, text, outgoing.thread, outgoing.in_channel, outgoing.attachments))
+        if outgoing.pin:
+            self._optional(incident, "pin", "its first message can't be pinned", self._chat.pin, outgoing.message_id)
+        return ""
+
+    def _optional(self, incident: str, key: str, words: str, call: Callable[..., None], *arguments: object) -> bool:
         """A nicety: refused, it is said once and left out."""
         try:
             call(*arguments)
         except (ChatForbidden, ChatRejected) as error:
-            if str(error) not in self.notes:
-                self.notes.append(str(error))
+            self._trouble(incident, key, f"{words}: {error}")
             return False
+        self._trouble(incident, key, "")
         return True
 
     def _plan(self, incident: str, all_now: bool) -> bool:
@@ -231,7 +229,7 @@ class Delivery:
                 return False
             entries = self._journal.entries(incident)
             told = self._journal.shown(incident, "told").split()
-            planner = _Planner(incident, projection, entries, head.seal[:12], self._settings, told)
+            planner = Planner(place(self._journal, incident), projection, entries, head.seal[:12], self._settings, told)
             self._journal.plan(incident, list(planner.messages(projection.planned)))
             self._journal.project(incident, replace(projection, planned=len(entries)))
             self._batched[incident] = self._clock()
@@ -239,160 +237,57 @@ class Delivery:
 
     # What is edited
 
-    def _refresh(self, incident: str, all_now: bool) -> None:
-        """Bring root messages, the topic and the room's own mark up to date."""
+    def _refresh(self, incident: str, all_now: bool, again: bool) -> None:
+        """Bring root messages, the topic and the room's own mark up to date; `again` with what was refused before."""
         projection = self._journal.projection(incident)
         if projection is None or self._journal.waiting(incident):
             return
-        entries = self._journal.entries(incident)
-        fresh = entries[projection.edited : projection.planned]
-        if not fresh:
+        entries, here = self._journal.entries(incident), place(self._journal, incident)
+        fresh = entries[max(0 if again else projection.edited, here.start) : projection.planned]
+        if not fresh and not again:
             return
         waited = self._clock() - self._edited.get(incident, float("-inf"))
-        if not all_now and waited < self._settings.every and not any(entry.kind in _MILESTONES for entry in fresh):
+        if not all_now and not again and waited < self._settings.every and not any(entry.kind in _MILESTONES for entry in fresh):
             return
-        state = derive(incident, entries)
-        for run in dict.fromkeys(entry.run for entry in fresh if entry.run):
-            text = chat_text.marked(chat_text.root([entry for entry in entries if entry.run == run]), drill=state["drill"])
-            self._changed(incident, f"root {run}", text, self._chat.edit, projection.rid, message_id(incident, "root", run))
-        self._changed(incident, "topic", chat_text.topic(state, projection.oncall), self._chat.set_topic, projection.rid)
-        if self._journal.shown(incident, "status") != state["status"]:
-            self._optional(self._chat.set_fields, projection.rid, self._fields(incident, state))
-            with self._journal.transaction():
-                self._journal.show(incident, "status", state["status"])
+        if incident not in self._patience.filed:
+            self._show(incident, projection, here, entries, fresh)
         self._edited[incident] = self._clock()
         with self._journal.transaction():
             self._journal.project(incident, replace(self._journal.projection(incident) or projection, edited=projection.planned))
 
-    def _changed(self, incident: str, key: str, text: str, call: Callable[..., None], *arguments: object) -> None:
-        if self._journal.shown(incident, key) != text:
-            self._optional(call, *arguments, text)
-            with self._journal.transaction():
-                self._journal.show(incident, key, text)
+    def _show(self, incident: str, projection: Projection, here: Place, entries: Sequence[Entry], fresh: Sequence[Entry]) -> None:
+        state = derive(incident, entries)
+        self._show_runs(incident, projection, here, entries, fresh)
+        topic, words = chat_text.topic(state, projection.oncall), "the topic can't be set, so it isn't current"
+        self._changed(incident, "topic", topic, "topic", words, self._chat.set_topic, projection.rid)
+        if self._journal.shown(incident, "status") != state["status"]:
+            words = "the channel can't be marked with its status, by which other controllers know it"
+            if self._optional(incident, "mark", words, self._chat.set_fields, projection.rid, fields(incident, state)):
+                with self._journal.transaction():
+                    self._journal.show(incident, "status", state["status"])
+
+    def _show_runs(self, incident: str, projection: Projection, here: Place, entries: Sequence[Entry], fresh: Sequence[Entry]) -> None:
+        """The runs' root messages. After one that can't be edited the others aren't tried: none can."""
+        drill = bool(entries) and derive(incident, entries[:1])["drill"]
+        words = "what the first message of a run says can't be edited any more, so look at its last reply"
+        unsent = {outgoing.message_id for _row, outgoing in self._journal.unsent(incident)}
+        runs = dict.fromkeys(entry.run for entry in fresh if entry.run and here.message("root", entry.run) not in unsent)
+        for run in runs:
+            text = chat_text.marked(chat_text.root([entry for entry in entries if entry.run == run]), drill=drill)
+            if not self._changed(incident, f"root {run}", text, "edit", words, self._chat.edit, projection.rid, here.message("root", run)):
+                return
+
+    def _changed(self, incident: str, key: str, text: str, trouble: str, words: str, call: Callable[..., None], *arguments: object) -> bool:
+        """Show the text under the key, if it isn't shown already. Whether it is."""
+        if self._journal.shown(incident, key) == text:
+            return True
+        if not self._optional(incident, trouble, words, call, *arguments, text):
+            return False
+        with self._journal.transaction():
+            self._journal.show(incident, key, text)
+        return True
 
 
 def _can_wait(state: dict[str, Any], entries: Sequence[Entry]) -> bool:
     """Whether it is for the backlog, and nobody acts on it or is called for it."""
     return state["severity"] == Severity.P3 and not state["concerns"] and not any(entry.run or entry.kind == "escalated" for entry in entries)
-
-
-def message_id(incident: str, *parts: object) -> str:
-    """The id of a message of ours: it follows from what the message is about."""
-    return hashlib.sha256("|".join([incident, *map(str, parts)]).encode()).hexdigest()[:24]
-
-
-class _Planner:
-    """The messages that an incident's new entries ask for, in order."""
-
-    def __init__(
-        self, incident: str, projection: Projection, entries: Sequence[Entry], head: str, settings: Settings, told: Sequence[str]
-    ) -> None:
-        self._incident, self._projection, self._entries, self._head, self._settings = incident, projection, entries, head, settings
-        self._told = told
-        self._state = derive(incident, entries)
-
-    def messages(self, after: int) -> Iterator[Outgoing]:
-        """What to post for the entries at the positions after `after`."""
-        position = after
-        while position < len(self._entries):
-            entry = self._entries[position]
-            if entry.kind == "opened":
-                yield from self._opening(position + 1, entry)
-            elif entry.run:
-                end = position
-                while end < len(self._entries) and self._entries[end].run == entry.run:
-                    end += 1
-                yield from self._run(position + 1, end)
-                position = end
-                continue
-            elif entry.kind in {"reminded", "escalated"}:
-                yield from self._late(position + 1, entry)
-            elif entry.kind == "draft":
-                yield from self._draft(position + 1, entry)
-            elif entry.kind == "published":
-                yield from self._published(position + 1, entry)
-            elif entry.kind not in {"named", "paging", "sending"}:
-                yield self._message("said", position + 1, text=chat_text.said(entry))
-                yield from self._worse(position + 1, entry)
-            position += 1
-
-    def _message(self, kind: str, first: int, *, text: str, last: int | None = None, **more: Any) -> Outgoing:
-        message = message_id(self._incident, kind, first, more.pop("part", ""))
-        return Outgoing(first, last or first, message, chat_text.marked(text, drill=self._state["drill"]), **more)
-
-    def _opening(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        oncall = self._projection.oncall
-        text, attachments = chat_text.opening(self._state, entry.actor, entry.data.get("link", ""), oncall)
-        yield self._message("opening", position, text=text, attachments=attachments, pin=True)
-        if self._settings.incidents_channel:
-            text = chat_text.announcement(self._state, self._state["name"], entry.actor, self._told)
-            yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
-
-    def _worse(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """A severity that rises is announced again, to those whom it tells now; a suspected breach, to those who look after security."""
-        severity = entry.data.get("severity", "")
-        before = derive(self._incident, self._entries[: position - 1])["severity"] if severity else ""
-        if severity < before and self._settings.incidents_channel:
-            text = chat_text.worse(self._state, before, severity, entry.actor, self._told)
-            yield self._message("worse", position, text=text, channel=self._settings.incidents_channel)
-        if "security" in entry.data.get("concerns", []) and self._settings.security_channel:
-            text = chat_text.security(self._state, entry)
-            yield self._message("security", position, text=text, channel=self._settings.security_channel)
-
-    def _late(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """Here, to those who are meant; an escalation is announced, too. In a drill nobody is called."""
-        if self._state["drill"]:
-            entry = replace(entry, data={**entry.data, "notify": []})
-        lead = [name for name in (self._state["roles"].get("commander"),) if name]
-        nobody = not self._state["drill"] and entry.kind == "reminded" and not (self._projection.oncall or lead)
-        text = chat_text.late(entry, self._state["name"], self._projection.oncall or lead or [self._settings.team] * nobody)
-        people = (*map(str, entry.data.get("notify", [])), *[self._settings.team] * nobody)
-        yield self._message("late", position, text=text, invite=people)
-        if entry.kind == "escalated" and self._settings.incidents_channel:
-            yield self._message("late told", position, text=text, channel=self._settings.incidents_channel)
-
-    def _draft(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """To whoever speaks for the incident, else to whoever leads it or is called for it. One that goes out at once asks nobody."""
-        made = publication.draft_of(entry)
-        if made is None or any(each.data.get("draft") == made.id for each in self._entries[position : position + 1]):
-            return
-        roles = self._state["roles"]
-        people = [name for name in (roles.get("communications") or roles.get("commander"),) if name] or list(self._projection.oncall)
-        yield self._message("said", position, text=chat_text.draft(made, people), invite=tuple(people[:1] if roles else ()))
-
-    def _published(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """What the policy does to components is on the timeline, and no message; customers' words are also said where they are known."""
-        if not entry.data.get("policy"):
-            words = f"\n{chat_text.told(entry)}" if entry.data.get("text") else ""
-            yield self._message("said", position, text=f"{chat_text.said(entry)}{words}")
-        if entry.data.get("channel") and entry.data.get("text") and not publication.silent(self._state):
-            yield self._message("told", position, text=chat_text.told(entry), channel=str(entry.data["channel"]), outside=True)
-
-    def _glass(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """Everybody hears of an action that nobody approved: here, and where incidents are announced."""
-        actor = next((each.actor for each in self._entries if each.run == entry.run and each.kind == "run_started"), "")
-        people = () if self._state["drill"] else (self._settings.team if self._projection.oncall else "", *self._projection.oncall)
-        text = chat_text.glass(str(entry.data.get("about", "")), self._state["name"], actor, str(entry.data["break_glass"]), people)
-        yield self._message("glass", position, text=text)
-        if self._settings.incidents_channel:
-            yield self._message("glass told", position, text=text, channel=self._settings.incidents_channel)
-
-    def _run(self, first: int, last: int) -> Iterator[Outgoing]:
-        """One run's entries from position `first` to `last`: its root message, a reply or a few, its closing line."""
-        batch = self._entries[first - 1 : last]
-        run = batch[0].run
-        thread = message_id(self._incident, "root", run)
-        if batch[0].kind == "run_started":
-            text = chat_text.root([entry for entry in self._entries if entry.run == run])
-            yield Outgoing(first, first, thread, chat_text.marked(text, drill=self._state["drill"]))
-        lines = chat_text.lines_of([entry for entry in batch if entry.kind not in {"run_started", "run_ended", "run_vanished"}])
-        for part, text in enumerate(chat_text.fenced(lines)):
-            yield self._message("reply", first, part=part, last=last, text=text, thread=thread)
-        for position, entry in enumerate(batch, start=first):
-            if entry.data.get("break_glass"):
-                yield from self._glass(position, entry)
-        end = next((entry for entry in batch if entry.kind in {"run_ended", "run_vanished"}), None)
-        if end:
-            evidence = str(end.data.get("evidence", "")).splitlines()
-            text = chat_text.closing(end, evidence, self._head, len(self._entries))
-            yield self._message("closing", first, last=last, text=text, thread=thread, in_channel=True)

@@ -14,9 +14,9 @@ from .._core.chat_command import Command
 from .._core.incident import Entry, derive, transition, utc
 from .._core.redact import redact
 from .._core.status import Status
-from .._ports import Chat, ChatRejected, Journal
+from .._ports import Chat, ChatForbidden, ChatRejected, Journal
 from . import publish, tick
-from .deliver import message_id
+from .chat_messages import message_id
 
 ROOMS = 8
 """How many rooms are read at most, the newest incidents first: a server lets 10 calls a minute of one kind through."""
@@ -32,14 +32,22 @@ class Heard:
     approvers: Sequence[str] = ()
 
 
-def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: bool) -> list[tuple[str, Entry]]:
-    """What was asked for since the last time, by the incident's name. Raises ChatError."""
+def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: bool, problems: list[str]) -> list[tuple[str, Entry]]:
+    """What was asked for since the last time, by the incident's name. What keeps it from hearing people goes to `problems`. Raises ChatError."""
     found: list[tuple[str, Entry]] = []
-    for incident in _rooms(journal, now)[:ROOMS]:
+    rooms = _rooms(journal, now)
+    if len(rooms) > ROOMS:
+        problems.append(f"{len(rooms)} incidents are open: what is asked for in chat is read in the channels of the newest {ROOMS} only")
+    for incident in rooms[:ROOMS]:
         projection = journal.projection(incident)
         if projection is None or not projection.rid:
             continue
-        said = _said(journal, chat, incident, projection.rid)
+        try:
+            said = _said(journal, chat, incident, projection.rid)
+        except (ChatForbidden, ChatRejected) as error:
+            name = derive(incident, journal.entries(incident))["name"]
+            problems.append(f"{name}: what is asked for in its channel can't be read: {error}")
+            continue
         for each in said:
             command = chat_command.parse(each.text)
             if command:
@@ -58,12 +66,15 @@ def _rooms(journal: Journal, now: float) -> list[str]:
 
 def _said(journal: Journal, chat: Chat, incident: str, rid: str) -> list[Said]:
     """What is new. A message that was the last one, and is deleted since, is no place to go on from."""
+    refused: ChatRejected | None = None
     for since in (journal.shown(incident, "heard"), message_id(incident, "opening", 1, "")):
         try:
             if since:
                 return chat.said(rid, since)
-        except ChatRejected:
-            continue
+        except ChatRejected as error:
+            refused = error
+    if refused and chat.has(message_id(incident, "opening", 1, "")):  # else nothing was said there yet
+        raise refused
     return []
 
 

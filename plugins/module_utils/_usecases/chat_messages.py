@@ -1,0 +1,183 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which messages an incident's entries ask for, where they are said, and under which ids."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._core import chat_text, publication
+from .._core.incident import Entry, derive
+from .._ports import Journal, Outgoing, Projection
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are said. `notify` says who is told of which severity: teams, or user names; `oncall` is the `team`.
+
+    `every` is the least time between two batches of one incident, in seconds: with 10 calls a minute a server lets a run through
+    without a wait. `links` are the addresses that people need in an incident, by their titles; `runbooks` those of the services.
+    """
+
+    incidents_channel: str = "incidents"
+    team: str = "oncall"
+    base_url: str = ""
+    every: float = 8.0
+    security_channel: str = "security"
+    notify: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"P0": ("oncall", "leadership"), "P1": ("oncall",)})
+    links: Mapping[str, str] = field(default_factory=dict)
+    runbooks: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an incident is shown. `rid` is empty while that is its first room; in a later one it begins after the entry at `start`."""
+
+    incident: str
+    rid: str = ""
+    start: int = 0
+
+    def message(self, *parts: object) -> str:
+        """The id of a message in the incident's room. A later room has messages of its own about the same things."""
+        return message_id(f"{self.incident}|{self.rid}" if self.rid else self.incident, *parts)
+
+
+def place(journal: Journal, incident: str) -> Place:
+    """Where the incident is shown now."""
+    rid, _blank, start = journal.shown(incident, MOVED).partition(" ")
+    return Place(incident, rid, int(start or 0))
+
+
+MOVED = "moved"
+"""The key under which the journal keeps where an incident went whose room was archived."""
+
+
+def message_id(incident: str, *parts: object) -> str:
+    """The id of a message of ours: it follows from what the message is about."""
+    return hashlib.sha256("|".join([incident, *map(str, parts)]).encode()).hexdigest()[:24]
+
+
+class Planner:
+    """The messages that an incident's new entries ask for, in order."""
+
+    def __init__(self, place: Place, projection: Projection, entries: Sequence[Entry], head: str, settings: Settings, told: Sequence[str]) -> None:
+        self._incident, self._place = place.incident, place
+        self._projection, self._entries, self._head, self._settings = projection, entries, head, settings
+        self._told = told
+        self._state = derive(self._incident, entries)
+        self._room = self._state["channel"] or self._state["name"]
+
+    def messages(self, after: int) -> Iterator[Outgoing]:
+        """What to post for the entries at the positions after `after`."""
+        position = after
+        while position < len(self._entries):
+            entry = self._entries[position]
+            if entry.kind == "opened":
+                yield from self._opening(position + 1, entry)
+            elif entry.run:
+                end = position
+                while end < len(self._entries) and self._entries[end].run == entry.run:
+                    end += 1
+                yield from self._run(position + 1, end)
+                position = end
+                continue
+            elif entry.kind in {"reminded", "escalated"}:
+                yield from self._late(position + 1, entry)
+            elif entry.kind == "draft":
+                yield from self._draft(position + 1, entry)
+            elif entry.kind == "published":
+                yield from self._published(position + 1, entry)
+            elif entry.kind not in {"named", "paging", "sending"}:
+                yield self._message("said", position + 1, text=chat_text.said(entry))
+                yield from self._worse(position + 1, entry)
+            position += 1
+
+    def _message(self, kind: str, first: int, *, text: str, last: int | None = None, **more: Any) -> Outgoing:
+        parts = kind, first, more.pop("part", "")
+        message = message_id(self._incident, *parts) if more.get("channel") else self._place.message(*parts)
+        return Outgoing(first, last or first, message, chat_text.marked(text, drill=self._state["drill"]), **more)
+
+    def _opening(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        oncall = self._projection.oncall
+        text, attachments = chat_text.opening(self._state, entry.actor, entry.data.get("link", ""), oncall, self._help())
+        yield self._message("opening", position, text=text, attachments=attachments, pin=True)
+        if self._settings.incidents_channel:
+            text = chat_text.announcement(self._state, self._room, entry.actor, self._told)
+            yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
+
+    def _help(self) -> dict[str, str]:
+        """What whoever comes needs first: the service's runbook, and where to look."""
+        runbook = self._settings.runbooks.get(self._state["service"], "")
+        return ({"Runbook": runbook} if runbook else {}) | {title: link for title, link in self._settings.links.items() if link}
+
+    def _worse(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        """A severity that rises is announced again, to those whom it tells now; a suspected breach, to those who look after security."""
+        severity = entry.data.get("severity", "")
+        before = derive(self._incident, self._entries[: position - 1])["severity"] if severity else ""
+        if severity < before and self._settings.incidents_channel:
+            text = chat_text.worse({**self._state, "name": self._room}, before, severity, entry.actor, self._told)
+            yield self._message("worse", position, text=text, channel=self._settings.incidents_channel)
+        if "security" in entry.data.get("concerns", []) and self._settings.security_channel:
+            text = chat_text.security({**self._state, "name": self._room}, entry)
+            yield self._message("security", position, text=text, channel=self._settings.security_channel)
+
+    def _late(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        """Here, to those who are meant; an escalation is announced, too. In a drill nobody is called."""
+        if self._state["drill"]:
+            entry = replace(entry, data={**entry.data, "notify": []})
+        lead = [name for name in (self._state["roles"].get("commander"),) if name]
+        nobody = not self._state["drill"] and entry.kind == "reminded" and not (self._projection.oncall or lead)
+        text = chat_text.late(entry, self._room, self._projection.oncall or lead or [self._settings.team] * nobody)
+        people = (*map(str, entry.data.get("notify", [])), *[self._settings.team] * nobody)
+        yield self._message("late", position, text=text, invite=people)
+        if entry.kind == "escalated" and self._settings.incidents_channel:
+            yield self._message("late told", position, text=text, channel=self._settings.incidents_channel)
+
+    def _draft(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        """To whoever speaks for the incident, else to whoever leads it or is called for it. One that goes out at once asks nobody."""
+        made = publication.draft_of(entry)
+        if made is None or any(each.data.get("draft") == made.id for each in self._entries[position : position + 1]):
+            return
+        roles = self._state["roles"]
+        people = [name for name in (roles.get("communications") or roles.get("commander"),) if name] or list(self._projection.oncall)
+        yield self._message("said", position, text=chat_text.draft(made, people), invite=tuple(people[:1] if roles else ()))
+
+    def _published(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        """What the policy does to components is on the timeline, and no message; customers' words are also said where they are known."""
+        if not entry.data.get("policy"):
+            words = f"\n{chat_text.told(entry)}" if entry.data.get("text") else ""
+            yield self._message("said", position, text=f"{chat_text.said(entry)}{words}")
+        if entry.data.get("channel") and entry.data.get("text") and not publication.silent(self._state):
+            yield self._message("told", position, text=chat_text.told(entry), channel=str(entry.data["channel"]), outside=True)
+
+    def _glass(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        """Everybody hears of an action that nobody approved: here, and where incidents are announced."""
+        actor = next((each.actor for each in self._entries if each.run == entry.run and each.kind == "run_started"), "")
+        people = () if self._state["drill"] else (self._settings.team if self._projection.oncall else "", *self._projection.oncall)
+        text = chat_text.glass(str(entry.data.get("about", "")), self._room, actor, str(entry.data["break_glass"]), people)
+        yield self._message("glass", position, text=text)
+        if self._settings.incidents_channel:
+            yield self._message("glass told", position, text=text, channel=self._settings.incidents_channel)
+
+    def _run(self, first: int, last: int) -> Iterator[Outgoing]:
+        """One run's entries from position `first` to `last`: its root message, a reply or a few, its closing line."""
+        batch = self._entries[first - 1 : last]
+        run = batch[0].run
+        thread = self._place.message("root", run)
+        if batch[0].kind == "run_started" or (self._place.rid and all(entry.run != run for entry in self._entries[self._place.start : first - 1])):
+            text = chat_text.root([entry for entry in self._entries if entry.run == run])
+            yield Outgoing(first, first, thread, chat_text.marked(text, drill=self._state["drill"]))
+        lines = chat_text.lines_of([entry for entry in batch if entry.kind not in {"run_started", "run_ended", "run_vanished"}])
+        for part, text in enumerate(chat_text.fenced(lines)):
+            yield self._message("reply", first, part=part, last=last, text=text, thread=thread)
+        for position, entry in enumerate(batch, start=first):
+            if entry.data.get("break_glass"):
+                yield from self._glass(position, entry)
+        end = next((entry for entry in batch if entry.kind in {"run_ended", "run_vanished"}), None)
+        if end:
+            evidence = str(end.data.get("evidence", "")).splitlines()
+            text = chat_text.closing(end, evidence, self._head, len(self._entries))
+            yield self._message("closing", first, last=last, text=text, thread=thread, in_channel=True)

@@ -1,0 +1,196 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""An incident's room: found or made, with those in it whom the severity calls; another one where somebody archives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from .._core import chat_text, naming
+from .._core.incident import Entry, derive
+from .._core.status import Status
+from .._ports import Chat, ChatForbidden, ChatRejected, Journal, Outgoing, Projection, Room
+from .chat_messages import MOVED, Settings, message_id, place
+
+_TRIES = 200
+CALL = "call"
+"""The trouble that somebody could not be called."""
+
+
+class Rooms:
+    """The rooms of one journal in one chat. `trouble` notes, for an incident and under a key, what chat would not do; empty when it is mended.
+    `filed` are the incidents that are over and whose room is archived."""
+
+    def __init__(
+        self, journal: Journal, chat: Chat, settings: Settings, trouble: Callable[[str, str, str], None], filed: set[str]
+    ) -> None:  # fmt: skip
+        self._journal, self._chat, self._settings, self._trouble, self._filed = journal, chat, settings, trouble, filed
+
+    # Found, or made
+
+    def enter(self, incident: str, projection: Projection, state: dict[str, Any]) -> Projection:
+        """Find or make the incident's room, which gives the incident its number. Raises ChatError."""
+        room = self._room(incident, state)
+        with self._journal.transaction():
+            if (state["name"], state["channel"]) != (room.name, room.name):
+                last = self._journal.entries(incident)[-1]
+                self._journal.append(incident, [self._named(room, room.name, last.at, f"Named {room.name}")])
+            projection = replace(projection, rid=room.rid, planned=0, edited=0)
+            self._journal.project(incident, projection)
+        return projection
+
+    def _named(self, room: Room, name: str, at: str, text: str) -> Entry:
+        url = f"{self._settings.base_url}/channel/{room.name}" if self._settings.base_url else None
+        return Entry("named", at, text=text, data={"name": name, "channel": room.name, "url": url})
+
+    def _room(self, incident: str, state: dict[str, Any]) -> Room:
+        day = datetime.fromisoformat(state["opened_at"]).date()
+        number = naming.number_of(state["name"])
+        names = [state["name"]] if number else []
+        first = self._journal.next_number(day.isoformat(), drill=state["drill"])
+        names += [naming.numbered(day, each, drill=state["drill"]) for each in range(first, first + _TRIES)]
+        return self._first_free(incident, state, names)
+
+    def _first_free(self, incident: str, state: dict[str, Any], names: Sequence[str]) -> Room:
+        """The first of these rooms that is free, or this incident's already. Raises ChatRejected where none is."""
+        for name in names:
+            made = self._chat.create_room(name, fields(incident, state))
+            if made:
+                return made
+            there = self._chat.room(name)
+            if there and not there.archived and _ours(there, incident, state):
+                return there
+        raise ChatRejected(f"no free name after {len(names)} tries, {names[0]} to {names[-1]}")
+
+    # Looked at
+
+    def look(self, incident: str, projection: Projection, state: dict[str, Any]) -> None:
+        """Notice what somebody has done to the room: one that is archived is replaced by another, while the incident is not over; of one that
+        is renamed the new name is kept. Raises ChatError."""
+        try:
+            room = self._chat.room_of(projection.rid)
+        except (ChatForbidden, ChatRejected):
+            return
+        self._filed.discard(incident)
+        if room is None:  # private by now, or deleted: what is posted there tells
+            return
+        if room.archived and Status(state["status"]).is_over:
+            self._filed.add(incident)
+        elif room.archived:
+            self.move(incident, projection, state, "was archived")
+        elif room.name != state["channel"]:
+            text = f"Its channel is #{room.name} now (was #{state['channel']})"
+            with self._journal.transaction():
+                self._journal.append(incident, [self._named(room, state["name"], self._journal.entries(incident)[-1].at, text)])
+
+    def move(self, incident: str, projection: Projection, state: dict[str, Any], why: str) -> None:
+        """Go on in another room, with the same people, and with all that the old one didn't get. Raises ChatError."""
+        before = state["channel"] or state["name"]
+        room = self._first_free(incident, state, [f"{state['name']}-{number}" for number in range(2, 2 + _TRIES)])
+        with self._journal.transaction():
+            start = projection.planned
+            for row, outgoing in self._journal.unsent(incident):
+                if not outgoing.channel:
+                    start = min(start, outgoing.first - 1)
+                    self._journal.drop(row, f"#{before} {why}")
+            entries = self._journal.entries(incident)
+            text = f"#{before} {why}: it goes on in #{room.name}"
+            self._journal.append(incident, [self._named(room, state["name"], entries[-1].at, text)])
+            for key, shown in ((MOVED, f"{room.rid} {start}"), ("topic", ""), ("called for", "")):
+                self._journal.show(incident, key, shown)
+            projection = replace(projection, rid=room.rid, planned=start, edited=min(projection.edited, start))
+            self._journal.project(incident, projection)
+            self._journal.plan(incident, self._continued(incident, projection, state, before, room, len(entries) + 1, why))
+        self.call_in(incident, projection, derive(incident, self._journal.entries(incident)), again=False)
+
+    def _continued(
+        self, incident: str, projection: Projection, state: dict[str, Any], before: str, room: Room, position: int, why: str
+    ) -> list[Outgoing]:
+        here, drill = place(self._journal, incident), state["drill"]
+        first = chat_text.marked(chat_text.continued(state, before, () if drill else projection.oncall, why), drill=drill)
+        found = [Outgoing(position, position, here.message("continued"), first, pin=True)]
+        if self._settings.incidents_channel:
+            told = chat_text.marked(chat_text.moved(state, before, room.name, why), drill=drill)
+            found.append(Outgoing(position, position, here.message("moved"), told, channel=self._settings.incidents_channel))
+        return found
+
+    # Who is in it
+
+    def call_in(self, incident: str, projection: Projection, state: dict[str, Any], *, again: bool) -> Projection:
+        """Invite whom the severity tells, once for each severity, so that a mention reaches them; with `again` also whom chat would not call
+        before. Nobody is called in a drill. Raises ChatError."""
+        severity, missed = str(state["severity"]), self._journal.shown(incident, f"trouble {CALL}")
+        before = self._journal.shown(incident, "told").split()
+        over = Status(state["status"]).is_over
+        first = self._journal.shown(incident, "called for") != severity
+        if state["drill"] or not (first or (again and missed)):
+            return projection
+        if missed and over:
+            self._trouble(incident, CALL, "")
+            return projection
+        told, oncall, problems = list[str](), projection.oncall, list[str]()
+        for name in self._settings.notify.get(severity, ()):
+            people, problem = self.invite(projection.rid, self._settings.team if name == "oncall" else name)
+            told += people
+            problems += [problem] if problem else []
+            oncall = tuple(people[1:]) if name == "oncall" and people else oncall
+        projection = replace(projection, oncall=oncall)
+        new = [] if first else [name for name in told if name not in before]
+        with self._journal.transaction():
+            self._journal.project(incident, projection)
+            self._journal.show(incident, "told", " ".join(told))
+            self._journal.show(incident, "called for", severity)
+            if new and projection.planned:
+                self._journal.plan(incident, self._called(incident, state, new))
+        self._trouble(incident, CALL, "; ".join(problems))
+        return projection
+
+    def _called(self, incident: str, state: dict[str, Any], people: Sequence[str]) -> list[Outgoing]:
+        position = len(self._journal.entries(incident))
+        text = chat_text.called(state, state["channel"] or state["name"], people)
+        return [
+            Outgoing(position, position, message_id(incident, "called", name, state["severity"], *people), text, channel=name)
+            for name in dict.fromkeys(["", self._settings.incidents_channel])
+        ]
+
+    def invite(self, rid: str, name: str) -> tuple[list[str], str]:
+        """Bring a team, or a person, into a room: the names to mention, and why there are none."""
+        try:
+            people = self._people(name)
+            self._chat.invite(rid, [person for person, dummy in people])
+        except (ChatForbidden, ChatRejected) as error:
+            return [], f"@{name} is not called: {error}"
+        if not people:
+            return [], f"@{name} is not called: the team {name} shows no members (has it any? The bot needs the permission view-all-teams)"
+        return list(dict.fromkeys([name, *(user for dummy, user in people)])), ""
+
+    def _people(self, name: str) -> list[tuple[str, str]]:
+        """Ids and user names. Raises ChatRejected, ChatForbidden."""
+        try:
+            return self._chat.members(name)
+        except (ChatForbidden, ChatRejected):
+            person = self._chat.user(name)
+            if not person:
+                raise
+            return [(person, name)]
+
+
+def _ours(room: Room, incident: str, state: dict[str, Any]) -> bool:
+    """Whether the room is this incident's: made by us and the answer got lost, or opened by another controller for the same."""
+    mark = room.fields.get("incident")
+    if not isinstance(mark, dict):
+        return False
+    try:
+        over = Status(str(mark.get("status"))).is_over
+    except ValueError:
+        return False
+    same = bool(state["service"]) and mark.get("service") == state["service"] and not Status(state["status"]).is_over
+    return mark.get("id") == incident or (same and not over)
+
+
+def fields(incident: str, state: dict[str, Any]) -> dict[str, Any]:
+    """What a room says of itself to other controllers."""
+    return {"incident": {"id": incident, "service": state["service"], "status": state["status"]}}

@@ -1,0 +1,60 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whom to call by telephone where chat tells nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.incident.response.plugins.module_utils._core.oncall import Named, known
+from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
+from ansible_collections.incident.response.plugins.module_utils._ports import OncallError, OncallSource
+from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _oncall
+
+_MOST = 6
+_UNKNOWN = "whoever you know: the configuration knows nobody who is on call (oncall)"
+
+
+def whom(options: Mapping[str, Any], folder: Path, severity: str, names: Sequence[str] = (), *, ask: bool = True) -> str:
+    """Whom to call, with telephone numbers: who is on call, the people `names`, and for a P0 those whom the configuration names above them.
+
+    Unless told to `ask`, no other system is asked: the rotation of the configuration counts, or the last answer. Never raises: what is wrong
+    with the configuration stands in the text.
+    """
+    try:
+        config = _config.load(_config.find(str(options.get("config") or "")))
+    except _config.ConfigError as error:
+        return f"whoever you know: the configuration has mistakes ({error})"
+    try:
+        answer = _answer(config["oncall"], options, folder, ask=ask)
+        duty = [Named(each["name"], each["email"], each["username"], each["phone"]) for each in answer.oncall]
+        since = f" (as of {answer.as_of}: who is on call now could not be asked)" if answer.as_of else ""
+    except (OncallError, OSError):
+        duty, since = [], ""
+    above = [known(config["oncall"]["people"], Named(username=name)) for name in dict.fromkeys([*names, *_above(config, severity)])]
+    shown = [_line(each) for each in dict.fromkeys([*duty, *(each for each in above if each.phone)])]
+    return f"{', '.join(shown[:_MOST])}{since}" if shown else _UNKNOWN
+
+
+def _answer(section: Mapping[str, Any], options: Mapping[str, Any], folder: Path, *, ask: bool) -> oncall.Answer:
+    """Raises OncallError where nobody can say."""
+    memory = _oncall.memory(section, folder)
+    sources: list[OncallSource] = _oncall.sources(section, options) if ask or memory is None else []
+    return oncall.ask(sources, section["people"], datetime.now(UTC), memory)
+
+
+def _above(config: Mapping[str, Any], severity: str) -> Iterator[str]:
+    """Whom the configuration names for the severity, beside who is on call; those above follow in the levels of escalation."""
+    if severity:
+        yield from config["severities"][severity]["notify"]
+    if severity == Severity.P0:
+        for level in config["escalation"]["levels"][1:]:
+            yield from level.get("notify", [])
+
+
+def _line(person: Named) -> str:
+    return f"{person.name} {person.phone}" if person.phone else f"{person.name} (no telephone number in oncall.people)"

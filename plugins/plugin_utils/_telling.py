@@ -1,0 +1,59 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The actions that mean to tell somebody: what became of it, said where the person looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
+from ansible_collections.incident.response.plugins.module_utils._usecases import telling
+from ansible_collections.incident.response.plugins.plugin_utils import _options, _phone
+from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+
+
+class TellingAction(ControllerAction):
+    """An action that tells people in chat."""
+
+    def tell(
+        self, folder: Path, journal: SqliteJournal, incident: str, *, calls: bool, require: bool | None = None, people: Sequence[str] | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Bring the incident to chat; what became of it, as `told` of a result. Says loudly what was not delivered.
+
+        `calls`: somebody is to hear of it now; for a P0 or P1 that must be delivered, unless `require` says otherwise. `people` are those who
+        are to be mentioned, else whom the severity tells. Raises OSError, sqlite3.Error.
+        """
+        severity = str(derive(incident, journal.entries(incident))["severity"])
+        urgent = calls and severity in telling.URGENT
+        required = urgent if require is None else require
+        held = self.send(folder, journal, [incident], given, at_least=telling.WAIT if required else 0)
+        told = telling.told(journal, incident, chat=self._chat(given), held=held, people=people, calls=calls, pages=self._pages())
+        told["required"] = required
+        if told["delivered"] and not told["why"] or not (told["chat"] or calls):
+            return told
+        if not told["delivered"] and (calls or required):
+            told["call"] = _phone.whom(self.options, folder, severity, people or ())
+        if told["delivered"] or not (required and told["chat"]):  # else the failure says it
+            show = self._display.warning if told["chat"] or urgent else self._display.display
+            show(f"incident.response: {telling.words(told)}")
+        return told
+
+    @staticmethod
+    def demand(result: dict[str, Any]) -> dict[str, Any]:
+        """The `result`, where all is delivered that has to be. Raises Refused where it isn't: it is recorded all the same."""
+        told = result["told"]
+        if told and told["required"] and told["chat"] and not told["delivered"]:
+            raise Refused(telling.words(told), **result)
+        return result
+
+    def _chat(self, given: Mapping[str, str] | None) -> bool:
+        """Whether a chat is configured, be it in part."""
+        try:
+            return bool(connect.options({}, _options.environment(self.options) | dict(given or {})))
+        except connect.Misconfigured:
+            return True

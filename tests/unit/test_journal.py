@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
@@ -199,6 +200,13 @@ CREATE TABLE leases (
 """As the first version of the collection made it, and still writes into it."""
 
 
+FIRST_MESSAGE = json.dumps({
+    "first": 1, "last": 1, "message_id": "m1", "text": "t", "channel": "", "thread": "", "in_channel": False, "pin": False, "invite": [],
+    "attachments": [], "outside": False,
+})  # fmt: skip
+"""A message that waits, as that version keeps it."""
+
+
 def writes_as_the_first_version_does(path: Path, incident: str, entry: Entry) -> None:
     """The statements of that version, to the letter."""
     key, body = b"k" * 32, entry.to_json().encode()
@@ -214,7 +222,7 @@ def writes_as_the_first_version_does(path: Path, incident: str, entry: Entry) ->
         db.execute("INSERT OR IGNORE INTO names VALUES (?, ?)", (f"name-{count}", incident))
         db.execute("INSERT OR IGNORE INTO projections VALUES (?, '', '[]', 0, 0)", (incident,))
         db.execute("INSERT OR REPLACE INTO projections VALUES (?, ?, ?, ?, ?)", (incident, "r", "[]", 0, 0))
-        db.execute("INSERT INTO outbox (incident, body, first) VALUES (?, ?, ?)", (incident, "{}", 1))
+        db.execute("INSERT INTO outbox (incident, body, first) VALUES (?, ?, ?)", (incident, FIRST_MESSAGE, 1))
         db.execute("INSERT OR REPLACE INTO shown VALUES (?, ?, ?)", (incident, "topic", "t"))
         db.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?)", ("api", "run", "m", 1, "1", AT, 0.0))
         db.execute("COMMIT")

@@ -41,7 +41,7 @@ CRASHING = """#!/bin/sh
 cd {folder}
 case $1 in
   start) setsid {python} watch.py {port} >/dev/null 2>&1 </dev/null & echo $! > pid ;;
-  stop) [ ! -e pid ] || {{ kill -KILL -- "-$(cat pid)"; rm -f pid; }} ;;
+  stop) [ ! -e pid ] || {{ kill -s KILL -- "-$(cat pid)"; rm -f pid; }} ;;
   status) [ -e pid ] && kill -0 "$(cat pid)" ;;
 esac
 """

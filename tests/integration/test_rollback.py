@@ -54,7 +54,7 @@ def test_an_exact_version_and_a_second_run_changes_nothing(deployed: Deployed) -
         (["version=20990101000000"], f"There is no release 20990101000000. There are {OLD} (2"),
         (["version=../../etc"], "There is no release ../../etc"),
         (["app=apy"], "Did you mean api?"),
-        (["app="], "is not the name of a service"),
+        (["app="], "app is empty. Nothing was touched."),
         (["host=prod-db-01"], "prod-db-01"),
     ],
 )

@@ -68,9 +68,9 @@ class Api(kmock.KubernetesEmulator):
         self.calls.append((str(request.method.value), request.url.path))
         while self.silent:
             await asyncio.sleep(0.1)
-        if self.instead:
-            code, kind, text = self.instead
-            return aiohttp.web.Response(status=code, content_type=kind, text=text)
+        match self.instead:
+            case code, kind, text:
+                return aiohttp.web.Response(status=code, content_type=kind, text=text)
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             raise refusal(401, "Unauthorized", "Unauthorized")
         if request.resource is None or request.resource.plural is None:

@@ -207,7 +207,8 @@ def test_the_channel_is_renamed_and_the_link_follows(site: Site, chat: RocketCha
 
 def test_of_an_incident_that_is_over_an_archived_channel_is_tidy(site: Site, chat: RocketChat) -> None:
     assert opens(site, "P2")[0] == 0
-    assert played(site, "playbooks/incident/resolve.yml", {"service": "api", "force": True})[0] == 0
+    code, output = site.ad_hoc("rocketchat_incident", "service=api state=resolved force=true")
+    assert code == 0, output
     room = incident(site)["channel"]
     chat.control(refuse_archived=True)
     chat.admin(room, archived=True)

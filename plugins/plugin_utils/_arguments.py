@@ -25,6 +25,8 @@ _ACTIONS = {"restart_service", "rollback", "scale_up", "undo"}
 _PASS = ("ansible_", "awx_", "tower_", "semaphore_", "action_", "service_restart_", "service_rollback_", "service_scale_", "incident_", "drill")
 """What AWX, Semaphore, rulebooks and Ansible add, and the variables of our roles. A step that may be no drill says so itself."""
 _LOOSE = "_raw_params"
+_OWN = {"undo": {"service", "app"}}
+"""What a playbook sets itself, for its roles: it counts only where it was typed."""
 
 Given = MutableMapping[str, Any]
 _asked: set[tuple[str, str]] = set()
@@ -38,15 +40,18 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
     loader: Any = lookup._loader
     template: Any = lookup._templar
     known, typed, line = PLAYBOOKS[playbook], load_extra_vars(loader), _command_line.read()
+    own = _OWN.get(playbook, set())
+    seen = {name: variables[name] for name in known if name in variables and (name in typed or name not in own)}
     _refuse_loose_words(typed, known)
     if line.alone and not _command_line.only_lists():
         _refuse_names(playbook, typed, line)
     elif not line.alone:
         _warn_of_names(playbook, typed, line)
     if line.alone or playbook == "undo":  # `action` has always been taken for `run`
-        _take(known, typed, variables, {name for other in line.ours if other != playbook for name in PLAYBOOKS[other]})
+        _take(known, typed, seen, {name for other in line.ours if other != playbook for name in PLAYBOOKS[other]})
     _command_line.refuse_parts(line, playbook, acts=playbook in _ACTIONS)
-    found = _values(known, typed, variables, template.template)
+    found = _values(known, typed, seen, template.template)
+    variables.update({name: typed[name] for name in known if name in typed})
     for name, each in known.items():
         if each.required and name not in found and not _command_line.only_lists():
             raise AnsibleError(f"{playbook} needs {name}: -e {name}={each.example}. {_NOTHING}")
@@ -98,39 +103,39 @@ def _warn_of_names(playbook: str, typed: Mapping[str, Any], line: CommandLine) -
             Display().warning(f"incident.response: -e {name}= is not known to {playbook}: if you mean {near}, end this and run it again")
 
 
-def _take(known: Variables, typed: Given, variables: Given, elsewhere: set[str]) -> None:
+def _take(known: Variables, typed: Given, seen: Given, elsewhere: set[str]) -> None:
     """Give each value that was typed under another name the one that the playbook uses. Raises AnsibleError where two differ.
 
     What another of the playbooks on the command line has `elsewhere` under that name may be meant for it.
     """
     for name, each in known.items():
         others = (other for other in each.same if other in typed and other not in known)
-        said = {other: typed[other] for other in others if not (name in variables and other in elsewhere)}
+        said = {other: typed[other] for other in others if not (name in seen and other in elsewhere)}
         if not said:
             continue
-        if name in variables:
-            said = {name: variables[name], **said}
+        if name in seen:
+            said = {name: seen[name], **said}
         if not argument.agree(list(said.values())):
             shown = ", ".join(f"{other}={str(value)[:40]!r}" for other, value in said.items())
             raise AnsibleError(f"{' and '.join(said)} are the same, and differ: {shown}. {_NOTHING} Leave one of them out.")
-        if name not in variables:
-            _set(name, next(iter(said.values())), typed, variables)
+        if name not in seen:
+            _set(name, next(iter(said.values())), typed, seen)
 
 
-def _set(name: str, value: Any, typed: Given, variables: Given) -> None:
+def _set(name: str, value: Any, typed: Given, seen: Given) -> None:
     """As an extra variable: the very mapping that Ansible's variable manager holds, so that all plays, roles and callbacks see it."""
-    typed[name] = variables[name] = value
+    typed[name] = seen[name] = value
 
 
-def _values(known: Variables, typed: Given, variables: Given, template: Callable[[Any], Any]) -> dict[str, Any]:
+def _values(known: Variables, typed: Given, seen: Given, template: Callable[[Any], Any]) -> dict[str, Any]:
     found = {}
     for name, each in known.items():
-        if name not in variables:
+        if name not in seen:
             continue
-        value = template(variables[name])
+        value = template(seen[name])
         found[name] = _value(name, each, value)
         if name in typed and found[name] != value:
-            _set(name, found[name], typed, variables)
+            _set(name, found[name], typed, seen)
     return found
 
 

@@ -177,7 +177,7 @@ def test_a_rollback_that_loses_its_first_host_says_which_and_how_to_undo_it(depl
     assert f"lost: {lost} could not be reached any more" in output
     assert f"nobody knows how {lost} was left" in output
     assert "nothing was changed" not in output
-    assert f"ansible-playbook incident.response.undo -e action={deployed.last_run()}" in output
+    assert f"ansible-playbook incident.response.undo -e run={deployed.last_run()}" in output
     (deployed.folder / "lost" / lost).unlink()
     code, output = deployed.rollback()
     assert code != 0

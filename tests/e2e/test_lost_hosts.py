@@ -22,7 +22,7 @@ from e2e.conftest import SLOW, Fleet
 from e2e.test_rollback_fleet import NEW, OLD, SERVER, UPSTREAM, traffic
 from e2e.test_scale import SCALE
 from e2e.test_scale import SERVER as INSTANCE
-from sites import RESTART, Site, eventually
+from sites import A_RUN, RESTART, Site, eventually
 
 FILE = "/etc/nginx/sites-enabled/default"
 MARK = "taken out by incident.response"
@@ -127,7 +127,7 @@ def until_cut(process: subprocess.Popen[str], fleet: Fleet, now: Round) -> str:
         if tasks >= now.tasks and not cut:
             cut = True
             fleet.script("cut", now.victim)
-    process.wait(timeout=120)
+    process.wait(timeout=A_RUN)
     if not cut:
         fleet.script("cut", now.victim)
     return output
@@ -142,11 +142,15 @@ def cut_in_its_turn(site: Site, fleet: Fleet, host: str, arguments: str, playboo
     """The output of a run that was half-way on the host when it, or the `victim`, lost its power. It is up again."""
     fleet.slow(host)
     process = site.start("-e", arguments, playbook=playbook)
-    assert eventually(lambda: "starting" in fleet.ssh(host, "ls /run"))
+    try:
+        assert eventually(lambda: "starting" in fleet.ssh(host, "ls /run"))
+    except BaseException:
+        process.kill()  # or it acts on the next test's hosts
+        raise
     fleet.script("cut", victim or host)
     if victim:
         fleet.ssh(host, "rm -f /run/slow; pkill -KILL -x sleep || true")
-    output, _nothing = process.communicate(timeout=300)
+    output, _nothing = process.communicate(timeout=A_RUN)
     assert process.returncode != 0, output
     fleet.script("start", victim or host)
     assert eventually(lambda: answers(fleet, "rollback"))

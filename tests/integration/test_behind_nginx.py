@@ -26,14 +26,17 @@ esac
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
+    return behind(Site(tmp_path))
+
+
+def behind(site: Site) -> Site:
     """Two hosts behind an nginx on a third."""
-    site = Site(tmp_path)
-    (tmp_path / "running").touch()
+    (site.folder / "running").touch()
     inventory = json.loads(site.inventory.read_text())
     inventory["all"]["hosts"] = {ONE: {"ansible_host": "10.0.0.11"}, TWO: {"ansible_host": "10.0.0.12"}, FRONT: {}}
     site.inventory.write_text(json.dumps(inventory))
-    config = tmp_path / "config.yml"
-    balancer = f"{{hosts: {FRONT}, path: {tmp_path}/api.conf, port: 8080}}"
+    config = site.folder / "config.yml"
+    balancer = f"{{hosts: {FRONT}, path: {site.folder}/api.conf, port: 8080}}"
     config.write_text(f"services: {{api: {{hosts: '{ONE},{TWO}', balancer: {balancer}}}}}\n")
     site.environment["INCIDENT_CONFIG"] = str(config)
     nginx(site, FILE)

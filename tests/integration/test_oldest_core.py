@@ -15,6 +15,7 @@ import pytest
 from environments import locked
 from fleets import Fleet
 from fleets import run as task
+from integration.test_behind_nginx import FILE, MARK, ONE, TWO, behind, nginx, restart
 from integration.test_inputs import refused
 from integration.test_secrets import PLAY, VAULTED
 from servers.running import RocketChat
@@ -62,6 +63,15 @@ def test_what_is_mistyped_is_refused_in_our_words_alone_and_other_names_are_take
     code, output = site.run("-e", "app=api hosts=prod-api-01")
     assert code == 0, output
     assert site.incidents()[0]["runs"][0]["verdict"] == "worked"
+
+
+def test_what_an_earlier_run_left_out_of_nginx_is_taken_first(programs: Path, tmp_path: Path) -> None:
+    """The second play asks for its hosts again, and gets the order that the first one found."""
+    site = behind(Site(tmp_path, programs))
+    file = nginx(site, FILE.replace("12:8080", f"12:8080{MARK}"))
+    code, output, order = restart(site)
+    assert (code, order) == (0, [TWO, ONE]), output
+    assert file.read_text() == FILE
 
 
 def test_without_the_callback_start_and_outcome_are_recorded(programs: Path, tmp_path: Path) -> None:

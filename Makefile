@@ -3,7 +3,7 @@ VENV := .venv
 # Debian's sbin, too: what makes hosts and containers is there, and not on everybody's PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: demo test lint bench docs lock transcripts
+.PHONY: demo test lint bench chaos docs lock transcripts
 $(VENV)/.run: requirements/run.lock
 	tests/venv.sh run
 
@@ -39,6 +39,10 @@ lock: $(VENV)/.dev
 # What people read in tests/integration/transcripts, written anew: look at the difference before you keep it.
 transcripts: $(VENV)/.dev
 	python -m pytest tests/integration/test_transcripts.py --renew
+
+# Ten rounds on real hosts, of which the tests make three: INCIDENT_CHAOS_SEED=N makes the same ones again.
+chaos: $(VENV)/.dev
+	INCIDENT_CHAOS=10 python -m pytest tests/e2e/test_lost_hosts.py -v -k whoever
 
 bench: $(VENV)/.dev
 	python tests/bench/overhead.py

@@ -18,7 +18,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "collections")]
 import left_out  # noqa: E402 - after the path is set
 from deployments import Deployed  # noqa: E402
 from servers.running import RocketChat  # noqa: E402
-from sites import Site  # noqa: E402
+from sites import Site, install  # noqa: E402
 
 
 class ByFile(LoadScopeScheduling):
@@ -55,3 +55,9 @@ def site(tmp_path: Path) -> Site:
 @pytest.fixture
 def deployed(tmp_path: Path) -> Deployed:
     return Deployed(tmp_path)
+
+
+@pytest.fixture
+def installed(site: Site) -> Site:
+    """A site with the built artifact in a collections folder of its own."""
+    return install(site)

@@ -156,6 +156,27 @@ class Site:
         return shown.returncode, shown.stdout + shown.stderr
 
 
+def install(site: Site) -> Site:
+    """The site with the built artifact in a collections folder of its own, and an ansible.cfg that knows of that alone."""
+    tmp_path = site.folder
+    config = tmp_path / "ansible.cfg"
+    config.write_text(f"[defaults]\ncollections_path = {tmp_path / 'collections'}\n[incident_response]\nstate_dir = {tmp_path / 'from-ini'}\n")
+    site.environment["ANSIBLE_CONFIG"] = str(config)
+    work = tmp_path / "source"
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(work)], check=True)
+    listed = subprocess.run(["git", "ls-files", "-com", "--exclude-standard", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, listed.split("\0")):  # what isn't committed yet is tested too
+        if (ROOT / name).is_file():
+            (work / name).parent.mkdir(parents=True, exist_ok=True)
+            (work / name).write_bytes((ROOT / name).read_bytes())
+    galaxy = ["ansible-galaxy", "collection"]
+    subprocess.run([*galaxy, "build", "--output-path", str(tmp_path), str(work)], env=site.environment, check=True, capture_output=True)
+    (built,) = tmp_path.glob("incident-response-*.tar.gz")
+    install = [*galaxy, "install", "--offline", "-p", str(tmp_path / "collections"), str(built)]
+    subprocess.run(install, env=site.environment, check=True, capture_output=True)
+    return site
+
+
 def eventually(true: Callable[[], bool]) -> bool:
     """Whether it becomes true before it must be taken for hanging."""
     until = time.monotonic() + SOON

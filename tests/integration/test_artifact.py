@@ -8,33 +8,7 @@ import subprocess
 
 import pytest
 from deployments import MIDDLE, Deployed
-from sites import A_RUN, ROOT, Site, eventually
-
-
-@pytest.fixture
-def installed(site: Site) -> Site:
-    """A site with the built artifact in a collections folder of its own."""
-    return install(site)
-
-
-def install(site: Site) -> Site:
-    tmp_path = site.folder
-    config = tmp_path / "ansible.cfg"
-    config.write_text(f"[defaults]\ncollections_path = {tmp_path / 'collections'}\n[incident_response]\nstate_dir = {tmp_path / 'from-ini'}\n")
-    site.environment["ANSIBLE_CONFIG"] = str(config)
-    work = tmp_path / "source"
-    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(work)], check=True)
-    listed = subprocess.run(["git", "ls-files", "-com", "--exclude-standard", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in filter(None, listed.split("\0")):  # what isn't committed yet is tested too
-        if (ROOT / name).is_file():
-            (work / name).parent.mkdir(parents=True, exist_ok=True)
-            (work / name).write_bytes((ROOT / name).read_bytes())
-    galaxy = ["ansible-galaxy", "collection"]
-    subprocess.run([*galaxy, "build", "--output-path", str(tmp_path), str(work)], env=site.environment, check=True, capture_output=True)
-    (built,) = tmp_path.glob("incident-response-*.tar.gz")
-    install = [*galaxy, "install", "--offline", "-p", str(tmp_path / "collections"), str(built)]
-    subprocess.run(install, env=site.environment, check=True, capture_output=True)
-    return site
+from sites import A_RUN, Site, eventually, install
 
 
 def test_by_its_full_name_it_acts_and_records_start_and_outcome_and_says_what_is_missing(installed: Site) -> None:

@@ -104,7 +104,7 @@ def web(tmp_path: Path) -> Iterator[Web]:
     assert eventually(web.runs)
     first = web.pid()
     yield web
-    for pid in {first, web.pid() if (tmp_path / "pid").exists() else first}:
+    for pid in sorted({first, web.pid() if (tmp_path / "pid").exists() else first}):
         for ends in (os.kill, os.killpg):
             try:
                 ends(pid, signal.SIGKILL)

@@ -29,7 +29,7 @@ def did(fleet: Fleet, *tasks: dict[str, Any], hosts: str = "web1") -> int:
 def test_an_unreachable_host_that_may_be_is_ignored_and_fails_nothing(fleet: Fleet) -> None:
     fleet.lose("web2")
     assert did(fleet, run("Ping", ignore_unreachable=True), hosts="web1,web2") == 0
-    assert sorted((host, state) for _, host, state, _ in fleet.results()) == [("web1", "ok"), ("web2", "ignored")]
+    assert sorted((host, state) for _text, host, state, _changed in fleet.results()) == [("web1", "ok"), ("web2", "ignored")]
     assert fleet.end() == "⚠️ nothing verified the outcome"
 
 
@@ -37,7 +37,7 @@ def test_an_unreachable_host_of_a_play_that_may_lose_hosts_is_ignored_too(fleet:
     fleet.lose("web2")
     play = fleet.play(run("Ping"), run("Ping again", loop=[1, 2]), hosts="web1,web2", ignore_unreachable=True)
     assert fleet.run(playbook=fleet.write(play))[0] == 0
-    assert [state for _, host, state, _ in fleet.results() if host == "web2"] == ["ignored"] * 2
+    assert [state for _text, host, state, _changed in fleet.results() if host == "web2"] == ["ignored"] * 2
     assert not fleet.end().startswith("❌")
 
 
@@ -81,7 +81,7 @@ def test_a_lost_balancer_is_named_and_the_service_host_is_not_blamed(fleet: Flee
 
 def test_what_changed_and_then_failed_is_both(fleet: Fleet) -> None:
     assert did(fleet, run("Half of it", changed_when=True, failed_when=True)) != 0
-    ((_, host, state, changed),) = fleet.results()
+    ((dummy, host, state, changed),) = fleet.results()
     assert (host, state, changed) == ("web1", "failed", True)
     assert "nothing was changed" not in fleet.end()
 
@@ -112,7 +112,7 @@ def test_items_that_are_not_logged_say_nothing_and_others_do(fleet: Fleet) -> No
     assert did(fleet, about, labelled) != 0
     told = str(fleet.runs()) + fleet.courier_log()
     assert secret not in told
-    assert [state for _, _, state, _ in fleet.results()] == ["ignored", "failed"]
+    assert [state for _text, _host, state, _changed in fleet.results()] == ["ignored", "failed"]
 
 
 def test_a_failure_that_a_block_meets_fails_nothing_however_deep(fleet: Fleet) -> None:
@@ -123,7 +123,7 @@ def test_a_failure_that_a_block_meets_fails_nothing_however_deep(fleet: Fleet) -
     inner = {"block": [{"block": [fails("Two")], "rescue": [fails("Three")]}], "rescue": [run("Met too")]}
     unmet = {"block": [run("Fine")], "rescue": [run("Never")], "always": [run("After", arguments="false", ignore_errors=True)]}
     assert did(fleet, nested, inner, unmet) == 0
-    states = {text.partition(":")[0]: state for text, _, state, _ in fleet.results()}
+    states = {text.partition(":")[0]: state for text, _host, state, _changed in fleet.results()}
     assert states == {
         "One": "rescued", "Always": "ok", "Met": "ok", "Two": "rescued", "Three": "rescued", "Met too": "ok", "Fine": "ok", "After": "ignored",
     }  # fmt: skip
@@ -134,7 +134,7 @@ def test_retries_and_background_tasks_are_told_once_each(fleet: Fleet) -> None:
     again = run("Ask again", arguments="false", register="asked", until="asked.rc == 0", retries=2, delay=0, ignore_errors=True)
     background = run("Wait behind", "ansible.builtin.command", "sleep 0.1", **{"async": 30, "poll": 1})
     assert did(fleet, again, background) == 0
-    told = [(text.partition(":")[0], state) for text, _, state, _ in fleet.results()]
+    told = [(text.partition(":")[0], state) for text, _host, state, _changed in fleet.results()]
     assert [each for each in told if each[1] != "retry"] == [("Ask again", "ignored"), ("Wait behind", "ok")]
     assert len(told) == 4
 
@@ -143,7 +143,7 @@ def test_one_failure_that_ends_the_play_for_all_is_told_of_its_own_host(fleet: F
     play = fleet.play(run("Drain", "ansible.builtin.command", "{{ 'false' if inventory_hostname == 'web1' else 'true' }}"), hosts="web1,web2",
                       any_errors_fatal=True)  # fmt: skip
     assert fleet.run(playbook=fleet.write(play))[0] != 0
-    assert sorted((host, state) for _, host, state, _ in fleet.results()) == [("web1", "failed"), ("web2", "ok")]
+    assert sorted((host, state) for _text, host, state, _changed in fleet.results()) == [("web1", "failed"), ("web2", "ok")]
     assert "on web2" not in fleet.end()
 
 

@@ -49,7 +49,7 @@ def test_two_playbooks_on_one_command_line_are_two_runs_on_two_incidents(fleet: 
     code, output = fleet.run(second, playbook=first)
     assert code == 2, output
     assert [text for text, *dummy in fleet.results("api 1")] == ["Drain api"]
-    ((text, host, state, _),) = fleet.results("cache 1")
+    ((text, host, state, dummy),) = fleet.results("cache 1")
     assert (text.partition(":")[0], host, state) == ("Purge the cache", "web2", "failed")
     assert fleet.end("cache 1").startswith("❌")
     assert not fleet.end("api 1").startswith("❌")
@@ -102,7 +102,7 @@ def test_delivering_within_a_run_does_not_wait_for_its_end(fleet: Fleet) -> None
     deliver = {"name": "Deliver", "incident.response.incident_deliver": {"timeout": 5}}
     code, output = fleet.run(playbook=fleet.write(fleet.play(run("Drain")), fleet.play(deliver, action=None, hosts="localhost")))
     assert code == 0, output
-    assert [text for text, *_ in fleet.results()] == ["Drain"]
+    assert [text for text, *dummy in fleet.results()] == ["Drain"]
 
 
 def test_a_run_that_fails_on_one_host_says_so_though_the_next_run_works(fleet: Fleet) -> None:

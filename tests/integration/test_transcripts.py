@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 import yaml
 from deployments import NEW, Deployed
-from integration.test_artifact import installed  # noqa: F401 - a fixture
 from servers.running import RocketChat
 from sites import Site, eventually
 
@@ -173,7 +172,7 @@ def check(path: Path, text: str, *, renew: bool) -> None:
 
 @pytest.mark.parametrize(("name", "commands"), [("emergency", EMERGENCY), ("steps", STEPS)])
 def test_what_people_read_is_what_is_kept(
-    installed: Site, chat: RocketChat, name: str, commands: str, pytestconfig: pytest.Config  # noqa: F811 - the fixture
+    installed: Site, chat: RocketChat, name: str, commands: str, pytestconfig: pytest.Config
 ) -> None:
     project = Project(installed, chat)
     shown = "\n".join(f"```\n{project.type(command)}```\n" for command in commands.strip().splitlines())

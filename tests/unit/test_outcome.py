@@ -13,6 +13,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.outcome im
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, mark
 
 WORKED = {"web1": Verdict.WORKED}
+LEFT_OUT = "were its tasks left out, by --tags, --skip-tags or --start-at-task?"
 LOST = Seen(failures=1, failed=["Drain on web2"], lost=["web2"])
 
 
@@ -21,8 +22,7 @@ LOST = Seen(failures=1, failed=["Drain on web2"], lost=["web2"])
     [
         (Seen(), "unknown", "⚠️", False, "nothing verified the outcome"),
         (Seen(changed=True), "unknown", "⚠️", False, "nothing verified the outcome"),
-        (Seen(ours=True), "unknown", "❌", True, "nothing verified the outcome; NO HOST WAS JUDGED: were its tasks left out, by --tags, "
-                                                  "--skip-tags or --start-at-task?"),
+        (Seen(ours=True), "unknown", "❌", True, f"nothing verified the outcome; NO HOST WAS JUDGED: {LEFT_OUT}"),
         (Seen(ours=True, empty=["Restart api"]), "unknown", "❌", True, "nothing verified the outcome; NO HOST WAS JUDGED: no hosts for Restart api"),
         (Seen(ours=True, check=True), "unknown", "📋", False, "planned only, nothing was touched"),
         (Seen(ours=True, verdicts=WORKED, planned={"web1"}), "worked", "✅", False, "verdict worked"),

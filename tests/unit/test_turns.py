@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from ansible_collections.incident.response.plugins.module_utils._core.turns import Place, Situation, turns
 
-HOSTS = {"one": ["1:80"], "two": ["2:80"]}
+HOSTS = MappingProxyType({"one": ["1:80"], "two": ["2:80"]})
 
 
 def situation(
-    *places: Place, hosts: dict[str, list[str]] = HOSTS, changing: Collection[str] | None = None, unwell: Collection[str] = (),
+    *places: Place, hosts: Mapping[str, list[str]] = HOSTS, changing: Collection[str] | None = None, unwell: Collection[str] = (),
     half_way: Collection[str] = (),
 ) -> Situation:  # fmt: skip
     names = {address: host for host, addresses in {"one": ["1:80"], "two": ["2:80"], **hosts}.items() for address in addresses}

@@ -99,4 +99,6 @@ def test_the_handbooks_commands_work_in_a_repository_of_ones_own(deployed: Deplo
     assert code == 0, output
     assert deployed.incidents()[0]["name"] in output
     assert len(deployed.incidents()[0]["runs"]) == 2
-    assert "Plan to scale api" in types("scale-up", "service=api replicas=3")[1]
+    code, output = types("scale-up", "service=api replicas=3")  # there are no template units here, which real hosts have
+    assert code != 0
+    assert "scale-up of api: nothing was changed" in output

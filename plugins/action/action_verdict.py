@@ -48,7 +48,8 @@ class ActionModule(ControllerAction):
             left = {}  # somebody else changed it: it is left to them
         verdict, seen = self._verdict(params, after, left, variables, failed=failed)
         if restored and "detail" not in restored:
-            seen += "; IT COULD NOT BE PUT BACK as it was before"
+            back = bool(left) and left == change.get("before")
+            seen += "; it is put back as it was before, BUT NOT PROVED TO RUN so: look at it" if back else "; IT COULD NOT BE PUT BACK as it was"
         elif restored:
             seen += f"; it was put back as it was before, and is {'healthy' if restored.get('healthy') else 'NOT HEALTHY'} ({restored.get('detail')})"
         if not params["last"] and verdict is not Verdict.WORKED:

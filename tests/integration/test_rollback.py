@@ -189,7 +189,7 @@ def test_a_rollback_whose_restart_fails_goes_back_and_never_worked(deployed: Dep
     code, output = deployed.rollback("-e", healthy)
     assert code != 0
     assert "the change failed" in output
-    assert "IT COULD NOT BE PUT BACK" in output
+    assert "it is put back as it was before, BUT NOT PROVED TO RUN so: look at it" in output
     assert deployed.current() == [f"releases/{NEW}"] * 2
     assert deployed.incidents()[0]["runs"][-1]["verdict"] == "no_effect"
 

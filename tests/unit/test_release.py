@@ -38,6 +38,8 @@ def before(current: str, *names: str) -> str:
         ("a1b2c3d", ["f000000", "1234567", "a1b2c3d", "b000000"], "1234567"),
         ("git-a1b2c3d", ["git-fffffff", "git-a1b2c3d"], "git-fffffff"),
         (INSTANTS[1], [*INSTANTS, "lost+found"], INSTANTS[0]),
+        ("1.0.0", ["0.9.8", "0.9.9-broken", "0.9.9.bad", "0.9.9-copy", "1.0.0"], "0.9.8"),
+        ("2026-11-02", ["2026-10-30", "2026-11-02"], "2026-10-30"),
     ],
 )
 def test_the_one_before_is_the_next_older_of_its_kind(current: str, names: list[str], found: str) -> None:
@@ -59,6 +61,11 @@ def test_a_stray_folder_among_instants_is_no_release(stray: str) -> None:
         ("blue", ["green", "blue"], "blue has neither a number nor a hash in its name"),
         ("hotfix-1", [*INSTANTS, "hotfix-1"], "There is no release before hotfix-1"),
         ("99", ["98", "098", "99"], "are equally old"),
+        ("1.0.0+b2", ["0.9.0", "1.0.0+b1", "1.0.0+b2"], r"1.0.0\+b1 and 1.0.0\+b2 are equally old"),
+        ("30-10-2026", ["30-10-2026", "02-11-2026"], "doesn't say which number is the day"),
+        ("11-30-2026", ["11-30-2026", "01-05-2027"], "doesn't say which number is the day"),
+        ("api_01.12.26", ["api_30.11.26", "api_01.12.26"], "doesn't say which number is the day"),
+        ("1.2.0-hotfix", ["1.2.0", "1.1.0", "1.2.0-hotfix"], "There is no release before 1.2.0-hotfix"),
         ("1.2.0", ["v1.1.0", "1.1", "1.2.0"], "are equally old"),
     ],
 )
@@ -73,6 +80,14 @@ def test_hashes_of_one_age_have_no_order() -> None:
         previous(Release("c000000", 9.0), made)
     with pytest.raises(Doubt, match="no release before c000000"):
         previous(Release("c000000", 5.0), made)
+
+
+def test_what_a_service_writes_into_its_release_makes_no_newer_one_of_it() -> None:
+    """By its last change c000000 was before b000000, which runs since a rollback and has written a pid file into its folder."""
+    folders = {name: Release(name, made, frozenset("x"), born) for name, made, born in (("a000000", 1, 1), ("b000000", 9, 2), ("c000000", 3, 3))}
+    with pytest.raises(Doubt, match="c000000 would be the one before b000000 by its last change, but a000000 was made here before b000000"):
+        previous(folders["b000000"], folders.values())
+    assert previous(folders["c000000"], [folders["a000000"], Release("b000000", 2, frozenset("x"), 2)]).name == "b000000"
 
 
 FULL = frozenset({"app", "config", "lib", "server.py"})
@@ -93,6 +108,8 @@ def test_a_whole_release_of_another_name_between_the_two_is_a_doubt() -> None:
     older, now = Release(INSTANTS[0], 1.0, FULL), Release(INSTANTS[2], 9.0, FULL)
     with pytest.raises(Doubt, match="hotfix, which is named otherwise, has all that"):
         previous(now, [older, Release("hotfix", 5.0, FULL)])
+    with pytest.raises(Doubt, match="1.0.0-hotfix, which is named otherwise"):
+        previous(Release("1.1.0", 9.0, FULL), [Release("0.9.0", 1.0, FULL), Release("1.0.0-hotfix", 5.0, FULL)])
     assert previous(now, [older, Release("hotfix", 0.5, FULL), Release("shared", 5.0, FULL - {"app"})]) == older
 
 

@@ -13,12 +13,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_NEVER = re.compile(r"\.|lost\+found$|.*(~|[._-](tmp|temp|part|partial|new|old|bak|backup|orig|swp|lock|incoming|incomplete|failed))$", re.IGNORECASE)
+_NEVER = re.compile(
+    r"\.|lost\+found$|.*(~|[._-](tmp|temp|part|partial|new|old|bak|backup|orig|swp|lock|incoming|incomplete|failed|broken|bad|wip|copy))$",
+    re.IGNORECASE,
+)
 """Names that say themselves that they are no release, or a half one."""
 _INSTANT = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])([0-5]\d([0-5]\d)?)?)?")
 _HASH = re.compile(r"([A-Za-z]+[._-])?(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}")
 _SEMVER = re.compile(r"((?!v\d)[A-Za-z][A-Za-z_.-]*?)?v?(\d+(?:\.\d+)+)(?:[-~]([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 _NUMBERED = re.compile(r"(\d+[T\d_.-]*?)[._-]g?[0-9a-f]{7,40}")
+_PRERELEASE = re.compile(r"(alpha|beta|rc|pre|preview|dev|snapshot|nightly|m)?[.-]?\d*([.-]\d+)*", re.IGNORECASE)
+"""What comes before a version. Other words after one (a hotfix, a branch) say no order."""
+_DAY_FIRST = re.compile(r"\D*(0?[1-9]|[12]\d|3[01])([^\w]|_)(0?[1-9]|[12]\d|3[01])\2((19|20)\d\d|\d\d)(\D.*)?")
+"""A date whose year isn't first: its name has no order, since nobody knows which is the month."""
 _HASHED, _SHOWN = "hash", 10
 
 
@@ -28,11 +35,15 @@ class Doubt(ValueError):
 
 @dataclass(frozen=True)
 class Release:
-    """`made` in seconds since 1970; `parts` are what is in it, by name, where that can be seen."""
+    """`made` in seconds since 1970, when its folder was changed last; `parts` are what is in it, by name, where that can be seen.
+
+    `born` is when the folder was made on this disk, where the file system knows: what a service writes into its release doesn't change that.
+    """
 
     name: str
     made: float
     parts: frozenset[str] = frozenset()
+    born: float | None = None
 
 
 def previous(current: Release, others: Iterable[Release]) -> Release:
@@ -40,9 +51,14 @@ def previous(current: Release, others: Iterable[Release]) -> Release:
     others = [each for each in others if each.name != current.name and not _NEVER.match(each.name)]
     others = [each for each in others if each.parts or not current.parts]  # an empty folder among full ones was never a release
     form = pattern(current.name)[0]
+    if _DAY_FIRST.fullmatch(current.name):
+        raise Doubt(f"{current.name} doesn't say which number is the day, and which the month, so what was before it can't be told")
     if not form:
         raise Doubt(f"{current.name} has neither a number nor a hash in its name, so what was before it can't be told")
     same = [each for each in others if (_is_hash_like(each.name, current.name) if form == _HASHED else pattern(each.name)[0] == form)]
+    twins = [each.name for each in same if _place(each, form) == _place(current, form)]
+    if twins and form != _HASHED:
+        raise Doubt(f"{twins[0]} and {current.name} are equally old, so what was before {current.name} can't be told")
     older = sorted((each for each in same if _place(each, form) < _place(current, form)), key=lambda each: _place(each, form))
     if not older:
         raise Doubt(f"There is no release before {current.name}")
@@ -50,6 +66,8 @@ def previous(current: Release, others: Iterable[Release]) -> Release:
     alike = [each.name for each in older[:-1] if _place(each, form) == _place(found, form)]
     if alike:
         raise Doubt(f"{alike[0]} and {found.name} are equally old, so which was before {current.name} can't be told")
+    if form == _HASHED:
+        _refuse_restored(current, found, same)
     _refuse_strange(current, found, [each for each in others if each not in same])
     return found
 
@@ -62,7 +80,7 @@ def pattern(name: str) -> tuple[str, tuple[Any, ...]]:
         return "instant", (name.ljust(14, "0"),)
     if re.fullmatch("[0-9]+", name):
         return "number", (int(name),)
-    if version:
+    if version and _PRERELEASE.fullmatch(version[3] or ""):
         numbers = [int(each) for each in version[2].split(".")]
         while numbers and not numbers[-1]:  # 1.2 is 1.2.0
             numbers.pop()
@@ -71,6 +89,8 @@ def pattern(name: str) -> tuple[str, tuple[Any, ...]]:
         return f"{re.sub(r'[0-9]+', '#', numbered[1])} with a hash", tuple(int(each) for each in re.findall(r"\d+", numbered[1]))
     if _HASH.fullmatch(name):
         return _HASHED, ()
+    if version:  # a hotfix of it, or a branch: in whose order nobody can tell
+        return f"version with {version[3]}", (version[2],)
     numbers = [int(each) for each in re.findall(r"\d+", name)]
     return re.sub(r"\d+", "#", name) if numbers else "", tuple(numbers)
 
@@ -100,6 +120,14 @@ def in_order(releases: Iterable[Release]) -> Sequence[Release]:
 
 def _place(release: Release, form: str) -> tuple[Any, ...]:
     return (release.made,) if form == _HASHED else pattern(release.name)[1]
+
+
+def _refuse_restored(current: Release, found: Release, others: Iterable[Release]) -> None:
+    """Raises Doubt where the ages of the folders contradict each other: one was written to since, or all were copied here at once."""
+    known = [(each.born, each.name) for each in others if each.born is not None and current.born is not None and each.born < current.born]
+    if current.born is not None and max(known, default=(0.0, ""))[1] != found.name:
+        first = f"{max(known)[1]} was made here before {current.name}" if known else f"nothing was made here before {current.name}"
+        raise Doubt(f"{found.name} would be the one before {current.name} by its last change, but {first}: something was written into them since")
 
 
 def _refuse_strange(current: Release, found: Release, strange: Iterable[Release]) -> None:

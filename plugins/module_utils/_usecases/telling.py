@@ -28,7 +28,7 @@ def told(
     mentioned = _mentioned(journal, incident, people) if chat else []
     uncalled = any(journal.shown(incident, key) for key in (f"trouble {CALL}", *(f"trouble {CALL} {name}" for name in people or ())))
     nobody = calls and uncalled and not mentioned and not pages
-    why = "; ".join(troubles) or (held or "it takes longer; it goes on in the background" if pending else "")
+    why = "; ".join(troubles) or (held or "chat has not answered yet; it goes on in the background" if pending else "")
     return {
         "incident": state["name"], "channel": state["channel"], "url": state["url"], "mentioned": mentioned, "pending": pending, "chat": chat,
         "required": False, "delivered": chat and not pending and not nobody, "why": why if chat else "no chat is configured here", "call": "",

@@ -181,14 +181,17 @@ class Instances:
 
     def _gets_healthy(self, number: int) -> bool:
         """Whether it is, and stays so. What crashes sooner than `steady_for` after each start costs a try each time."""
-        left, run = self._retries, ""
+        left, run, first = self._retries, "", 0.0
         while left >= 0:
             healthy, (this, age) = self.healthy(number), self._age(number)
-            if healthy and age >= self._steady_for:
-                return True
             if not healthy or run not in {"", this}:
                 left -= 1
-            run = this if healthy else ""
+            if healthy:
+                first = first if run == this and first else time.monotonic()
+                age = max(age, time.monotonic() - first)  # a systemd that doesn't say since when makes nobody wait for ever
+                if age >= self._steady_for:
+                    return True
+            run, first = (this, first) if healthy else ("", 0.0)
             time.sleep(min(self._delay, self._steady_for - age) if healthy else self._delay)
         return False
 

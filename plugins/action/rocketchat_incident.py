@@ -50,7 +50,9 @@ class ActionModule(TellingAction):
         """The connection, and whether one is wanted: of one that is configured in part the incident is shown once it is whole."""
         try:
             connection = connect.options(params, _options.environment(self.options))
-        except connect.Misconfigured:
+        except connect.Misconfigured as error:
+            if any(params[name] for name in ("url", "user_id", "token")):
+                raise Refused(f"{error} Nothing was recorded.") from None
             return {}, True
         return connection, bool(connection)
 

@@ -35,8 +35,9 @@ def whom(options: Mapping[str, Any], folder: Path, severity: str, names: Sequenc
         since = f" (as of {answer.as_of}: who is on call now could not be asked)" if answer.as_of else ""
     except (OncallError, OSError):
         duty, since = [], ""
-    above = [known(config["oncall"]["people"], Named(username=name)) for name in dict.fromkeys([*names, *_above(config, severity)])]
-    shown = [_line(each) for each in dict.fromkeys([*duty, *(each for each in above if each.phone)])]
+    people = config["oncall"]["people"]
+    asked, above = ([known(people, Named(username=name)) for name in dict.fromkeys(given)] for given in (names, _above(config, severity)))
+    shown = [_line(each) for each in dict.fromkeys([*duty, *asked, *(each for each in above if each.phone)])]
     return f"{', '.join(shown[:_MOST])}{since}" if shown else _UNKNOWN
 
 

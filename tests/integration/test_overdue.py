@@ -72,9 +72,10 @@ def test_the_next_level_is_called_once_and_hears_of_it(late: Site, chat: RocketC
 def test_people_call_the_next_level_by_the_playbook_and_whom_the_server_does_not_know_is_said(late: Site, chat: RocketChat) -> None:
     for playbook, level in (("playbooks/incident/escalate.yml", "DevOps Lead"), ("incident.response.incident_escalate", "CTO")):
         code, output = late.run("-e", '{"service": "api", "reason": "the pool is exhausted"}', playbook=playbook)
-        assert code == 0, output
+        assert code != 0, output
+        assert "is recorded, and NOBODY WAS TOLD in chat: @" in " ".join(output.split()), output
         assert f"Escalated to {level}: the pool is exhausted" in [entry["text"] for entry in late.incidents()[0]["entries"]]
-    assert eventually(lambda: "@nobody.there could not be invited" in late.courier_log()), late.courier_log()
+    assert eventually(lambda: "@nobody.there is not called" in late.courier_log()), late.courier_log()
     assert eventually(lambda: sum("⏫" in text for text in said(chat, late)) == 2)
 
 
@@ -120,7 +121,8 @@ def test_a_call_that_reaches_nobody_is_a_warning(site: Site, tmp_path: Path) -> 
     path.write_text("escalation: {levels: [{name: On-call}, {name: Lead}, {name: CTO, notify: [cto]}]}\n")
     site.environment["INCIDENT_CONFIG"] = str(path)
     assert site.ad_hoc("rocketchat_incident", "state=open service=api title=Slow")[0] == 0
-    for warning in ("nobody is named for Lead", "cto can't be told: there is neither chat nor a notifier"):
+    untold = "NOBODY WAS TOLD in chat: no chat is configured here. Call cto (no telephone number in oncall.people)."
+    for warning in ("nobody is named for Lead", untold):
         code, output = site.run("-e", "service=api reason=stuck", playbook="playbooks/incident/escalate.yml")
         assert code == 0, output
         assert warning in " ".join(output.split())

@@ -63,7 +63,7 @@ def test_a_service_that_cannot_come_up_fails_with_its_verdict(site: Site, was_ru
     assert incident["runs"][0]["verdict"] == verdict
     assert incident["status"] == "acknowledged"
     assert f"verdict {verdict}" in output
-    assert site.entries()[-1]["text"].startswith("❌")
+    assert site.end()["text"].startswith("❌")
 
 
 def test_sigkill_of_the_controller_loses_no_entry_and_is_on_the_timeline(site: Site) -> None:
@@ -74,7 +74,7 @@ def test_sigkill_of_the_controller_loses_no_entry_and_is_on_the_timeline(site: S
     (incident,) = site.incidents()
     texts = [entry["text"] for entry in incident["entries"]]
     assert "Stop api on prod-api-01" in texts
-    assert site.kinds()[-1] == "run_vanished"
+    assert site.end()["kind"] == "run_vanished"
     assert ("Start api on prod-api-01", "interrupted") in [(entry["text"], entry["state"]) for entry in incident["entries"]]
     assert incident["verified"]
 
@@ -147,7 +147,7 @@ def test_without_the_callback_start_and_outcome_are_recorded_and_it_says_so(site
     assert "THE CALLBACK IS NOT ENABLED" in " ".join(output.split())
     assert (site.folder / "running").exists()
     assert eventually(lambda: bool(site.incidents()) and site.incidents()[0]["status"] == "mitigated")
-    assert site.kinds() == ["opened", "named", "run_started", "status", "task", "run_ended", "status", "status"]
+    assert site.kinds() == ["opened", "named", "run_started", "status", "task", "task", "run_ended", "status", "status"]
     assert site.incidents()[0]["runs"][0]["verdict"] == "worked"
 
 

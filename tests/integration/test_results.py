@@ -22,6 +22,7 @@ def fleet(tmp_path: Path) -> Fleet:
 
 def did(fleet: Fleet, *tasks: dict[str, Any], hosts: str = "web1") -> int:
     code, output = fleet.run(playbook=fleet.write(fleet.play(*tasks, hosts=hosts)))
+    print(output)
     assert "DEGRADED" not in output, output
     return code
 

@@ -38,7 +38,7 @@ def test_sigkill_at_any_moment_loses_no_entry_and_doubles_none(site: Site, chat:
         process = site.start(playbook=str(site.write_playbook(tasks, {"incident_action": "check", "incident_service": "api"})))
         assert process.stdout
         lines = [next(line for line in process.stdout if "recording check of api" in line)]  # the run has begun
-        timer = threading.Timer(chance.uniform(0, 0.6), process.send_signal, [signal.SIGKILL])
+        timer = threading.Timer(chance.uniform(0, 0.4), process.send_signal, [signal.SIGKILL])
         timer.start()
         lines += list(process.stdout)
         process.wait()
@@ -46,7 +46,8 @@ def test_sigkill_at_any_moment_loses_no_entry_and_doubles_none(site: Site, chat:
         results = re.findall(r"TASK \[(Step \S+)\] \*+\nok:", "".join(lines))
         shown.append(results)
         assert process.returncode in {0, -signal.SIGKILL}
-    killed = sum(len(results) < STEPS for results in shown)
+    # Ansible writes to a pipe when it forks: of one that was killed after its last task, that task's result was never seen
+    killed = sum(len(results) < STEPS - 1 for results in shown)
     assert killed > KILLS / 2, "the kills come too late to prove anything"
     ends = {"run_ended", "run_vanished"}
     assert eventually(lambda: sum(kind in ends for kind in site.kinds()) == KILLS), site.courier_log()
@@ -96,10 +97,9 @@ def test_a_full_disk_stops_no_action_and_loses_no_entry(site: Site, small_disk: 
     site.environment |= {"INCIDENT_STATE_DIR": str(site.state), "INCIDENT_DRAIN_TIMEOUT": "2"}
     assert site.run("-e", "service=api host=prod-api-01")[0] == 0
     filler = small_disk / "filler"
-    with filler.open("wb") as file, pytest.raises(OSError, match="No space left"):
+    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
         while True:
             file.write(b"x" * 4096)
-            file.flush()
     code, output = site.run("-e", "service=api host=prod-api-02")
     assert code == 0, output
     assert "RECORDING IS DEGRADED" in output

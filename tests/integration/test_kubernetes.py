@@ -176,7 +176,7 @@ def test_an_exact_version_is_a_tag_or_a_revision_and_one_that_is_not_there_is_re
     assert "changed=0" in output
     assert shop.deployment() == before
     (shop.folder / "MIGRATION").touch()
-    shop.refused(ROLLBACK, f"service_rollback_migration_marker={shop.folder}/MIGRATION", "a migration of the database is pending")
+    shop.refused(ROLLBACK, f"version=0.9 service_rollback_migration_marker={shop.folder}/MIGRATION", "a migration of the database is pending")
 
 
 def test_what_nobody_could_prove_is_refused(shop: Shop) -> None:

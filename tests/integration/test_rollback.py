@@ -215,7 +215,8 @@ def test_a_host_that_is_lost_after_its_own_judgement_makes_the_run_bad_with_its_
     assert code != 0
     assert "verdict made_worse: it was good, and is no longer: command ended with 1" in output
     last = deployed.end()["text"]
-    assert "verdict made_worse, failed at" in last
+    assert "verdict made_worse; now: " in last
+    assert ", failed at " in last
     assert f"on {HOSTS[0]}" in last
     assert deployed.incidents()[0]["status"] != "mitigated"
     assert f"incident.response.undo -e run={deployed.last_run()}" in output

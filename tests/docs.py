@@ -50,7 +50,7 @@ for, and it is refused with its line: have one file beside each inventory instea
     safety:
       max_hosts: 2
 
-This version does not act on these yet, only checks them: `owner` and `runbook` of a service, and `links`.
+This version does not act on `owner` of a service yet, and only checks it.
 
 This page is made by `make docs` from `meta/incident-response.schema.json`.
 
@@ -134,7 +134,7 @@ def playbooks() -> Iterator[str]:
 
 def plain(text: str) -> str:
     """Ansible's markup as Markdown."""
-    return re.sub(r"\b[CVOEMP]\(([^)#]+)(?:#\w+)?\)", r"`\1`", text).replace("|", "\\|")
+    return re.sub(r"\b(?:[CVOEMP]|RV)\((?:ignore:|[\w.]+#\w+:)?([^)#]+)(?:#\w+)?\)", r"`\1`", text).replace("|", "\\|")
 
 
 def main() -> None:

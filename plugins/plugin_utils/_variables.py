@@ -35,7 +35,7 @@ _WEIGHT = {
     "concerns": Variable("What it is about, beside the service: calls people at once.", "choices", choices=tuple(CONCERNS)),
     "embargo": Variable("Whether nothing of it may go out.", "switch"),
 }
-_DELIVERY = {"require_delivery": Variable("Whether it fails where chat is not told. Else it does for a P0 or P1 that calls somebody.", "switch")}
+_DELIVERY = {"require_delivery": Variable("Fail if chat could not be told. Else it does so for a P0 or P1 that calls somebody.", "switch")}
 _ACTION = {
     "incident": Variable("The open incident that this belongs to. Else that of the service, or a new one.", "open_incident"),
     "severity": _SEVERITY,
@@ -63,7 +63,7 @@ PLAYBOOKS: Mapping[str, Variables] = {
         "force_migrations": Variable("Roll back in spite of a pending migration.", "switch"), **_ACTION,
     },
     "scale_up": {
-        "service": replace(_SERVICE, required=True), "host": _HOST,
+        "service": replace(_SERVICE, required=True), "host": _HOST, "max_hosts": _MAX_HOSTS,
         "replicas": Variable("How many instances there are to be on all hosts together.", "count", required=True, example="3"),
         "allow_scale_down": Variable("Whether there may be fewer than now.", "switch"), **_ACTION,
     },

@@ -147,7 +147,7 @@ class CallbackModule(CallbackBase):
         """Runs of this playbook that are over, and that nobody was told about yet."""
         self._problems: list[str] = []
         self._settings: dict[str, Any] = {}
-        _run.listen()
+        _run.listen(self._leave)
 
     def _guarded(self, step: Any, *args: Any) -> None:
         """A broken recorder never stops the action: it says so, loudly, and the play goes on."""
@@ -217,6 +217,9 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """The end of a playbook; another may follow."""
+        self._leave()
+
+    def _leave(self) -> None:
         self._guarded(self._close)
         self._guarded(self._report)
 

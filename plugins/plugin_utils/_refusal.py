@@ -11,17 +11,19 @@ from typing import NoReturn
 from ansible import context
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
+from ansible_collections.incident.response.plugins.plugin_utils import _run
 
 CODE = 5
 """What ansible-playbook ends with where it was given options that can't be: `bad or incomplete options`."""
 
 
 def end(problem: AnsibleError) -> NoReturn:
-    """Say it, and end the run as ansible-playbook itself does: print, then exit. No play has begun.
+    """Say it, and end the run as ansible-playbook itself does: print, then exit. This playbook has not begun; what others did is recorded.
 
     Inside a worker, or a program of somebody's own that uses Ansible as a library, the error goes on as it is.
     """
     if multiprocessing.parent_process() is not None or not context.CLIARGS.get("args"):
         raise problem
+    _run.leave()
     Display().error(str(problem), wrap_text=False)
     sys.exit(CODE)

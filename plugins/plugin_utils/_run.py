@@ -9,7 +9,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,18 @@ class Run:
 
 _current: list[Run] = []
 _open: set[str] = set()
-_listens: list[bool] = []
+_listens: list[Callable[[], None]] = []
 
 
-def listen() -> None:
-    """The callback is there: from now on this process, and the workers it forks, know that."""
-    _listens[:] = [True]
+def listen(leave: Callable[[], None]) -> None:
+    """The callback is there: from now on this process, and the workers it forks, know that. `leave` ends the runs that are open."""
+    _listens[:] = [leave]
+
+
+def leave() -> None:
+    """The playbook is broken off in good order: what was done so far is over, and has an end of its own."""
+    for each in _listens:
+        each()
 
 
 def listens() -> bool:

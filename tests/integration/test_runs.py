@@ -178,3 +178,15 @@ def test_a_single_command_is_a_run_too(fleet: Fleet) -> None:
     code, output = fleet.command("ansible", "web1,web2", "-m", "ping", "-e", "incident_action=look incident_service=api")
     assert code == 0, output
     assert sorted(each[1:3] for each in fleet.results()) == [("web1", "ok"), ("web2", "ok")]
+
+
+def test_a_second_playbook_that_is_refused_leaves_the_first_run_as_it_ended(site: Site) -> None:
+    """It is refused before it begins, which ends the command: what the first did is no vanished controller."""
+    services(site, "api", "billing")
+    code, output = site.run(playbook=imports(site, "api", "biling"))
+    assert code == 5, output
+    assert "service=biling is not in the service catalogue. Did you mean billing?" in " ".join(output.split())
+    assert "restart of api: verdict worked" in output
+    (incident,) = site.incidents()
+    assert (incident["service"], [run["verdict"] for run in incident["runs"]], incident["status"]) == ("api", ["worked"], "mitigated")
+    assert site.end()["kind"] == "run_ended"

@@ -112,7 +112,7 @@ class Site:
         """The timeline, but for what the courier publishes and drafts beside it, at a time of its own."""
         return [entry for entry in self.incidents()[0]["entries"] if entry["kind"] not in {"published", "draft"}]
 
-    def end(self) -> dict[str, Any]:
+    def ending(self) -> dict[str, Any]:
         """The entry that ends the last run; what it was followed by, such as a call, has a place of its own on the timeline."""
         return [entry for entry in self.entries() if entry["kind"] in {"run_ended", "run_vanished"}][-1]
 

@@ -145,7 +145,7 @@ def test_a_spool_that_the_version_before_left_is_carried_with_its_end(site: Site
     assert [(run["run"], run["verdict"]) for run in incident["runs"]] == [(spool.stem, "no_effect")]
     results = [entry for entry in site.entries() if entry["kind"] == "task"]
     assert len(results) == sum('"kind":"task"' in line for line in lines)
-    assert site.end()["kind"] == "run_ended"
+    assert site.ending()["kind"] == "run_ended"
     assert list(spool.parent.glob(f"{spool.stem}.*")) == []
 
 
@@ -156,7 +156,7 @@ def test_a_spool_that_the_version_before_left_half_way_is_carried_as_interrupted
     code, output = site.run(playbook=DELIVER)
     assert code == 0, output
     assert [(entry["text"], entry["state"]) for entry in site.entries()][-2] == ("Start api on prod-api-01", "interrupted")
-    assert site.end()["kind"] == "run_vanished"
+    assert site.ending()["kind"] == "run_vanished"
     assert not spool.exists()
 
 
@@ -172,5 +172,5 @@ def test_a_spool_of_a_newer_version_loses_no_line_for_what_is_not_known_yet(site
     texts = [(entry["kind"], entry["text"]) for entry in site.entries()]
     assert ("weather", "It rains") in texts
     assert ("task", "Begin the restart of api") in texts
-    assert site.end()["kind"] == "run_ended"
+    assert site.ending()["kind"] == "run_ended"
     assert list(spool.parent.glob(f"{spool.stem}.*")) == []

@@ -63,7 +63,7 @@ def test_a_service_that_cannot_come_up_fails_with_its_verdict(site: Site, was_ru
     assert incident["runs"][0]["verdict"] == verdict
     assert incident["status"] == "acknowledged"
     assert f"verdict {verdict}" in output
-    assert site.end()["text"].startswith("❌")
+    assert site.ending()["text"].startswith("❌")
 
 
 def test_sigkill_of_the_controller_loses_no_entry_and_is_on_the_timeline(site: Site) -> None:
@@ -74,7 +74,7 @@ def test_sigkill_of_the_controller_loses_no_entry_and_is_on_the_timeline(site: S
     (incident,) = site.incidents()
     texts = [entry["text"] for entry in incident["entries"]]
     assert "Stop api on prod-api-01" in texts
-    assert site.end()["kind"] == "run_vanished"
+    assert site.ending()["kind"] == "run_vanished"
     assert ("Start api on prod-api-01", "interrupted") in [(entry["text"], entry["state"]) for entry in incident["entries"]]
     assert incident["verified"]
 

@@ -214,7 +214,7 @@ def test_a_host_that_is_lost_after_its_own_judgement_makes_the_run_bad_with_its_
     code, output = deployed.rollback()
     assert code != 0
     assert "verdict made_worse: it was good, and is no longer: command ended with 1" in output
-    last = deployed.end()["text"]
+    last = deployed.ending()["text"]
     assert "verdict made_worse; now: " in last
     assert ", failed at " in last
     assert f"on {HOSTS[0]}" in last

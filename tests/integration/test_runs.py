@@ -189,4 +189,4 @@ def test_a_second_playbook_that_is_refused_leaves_the_first_run_as_it_ended(site
     assert "restart of api: verdict worked" in output
     (incident,) = site.incidents()
     assert (incident["service"], [run["verdict"] for run in incident["runs"]], incident["status"]) == ("api", ["worked"], "mitigated")
-    assert site.end()["kind"] == "run_ended"
+    assert site.ending()["kind"] == "run_ended"

@@ -68,7 +68,6 @@ text:
 import os
 import re
 import secrets
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -84,8 +83,9 @@ _LOGGED = re.compile(r"deployed as release (\S+) by (\S+)")
 class Releases:
     """The release folders of a service. A state is what the link `current` says, to the letter."""
 
-    def __init__(self, path: str, marker: str, *, force: bool) -> None:
-        self._path, self._marker, self._force = Path(path), marker, force
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module, given = module, module.params
+        self._path, self._marker, self._force = Path(given["path"]), given["migration_marker"], given["force_migrations"]
         self._link = self._path / "current"
 
     def look(self) -> State:
@@ -133,8 +133,17 @@ class Releases:
     def _releases(self) -> dict[str, release.Release]:
         """The folders, by their names; a link to one is no release of its own."""
         folders = [each for each in (self._path / "releases").iterdir() if each.is_dir() and not each.is_symlink()]
-        born = _born(folders)
+        born = self._born(folders)
         return {each.name: release.Release(each.name, each.stat().st_mtime, _parts(each), born.get(each.name)) for each in folders}
+
+    def _born(self, folders: list[Path]) -> dict[str, float]:
+        """When each was made on this disk, where its file system and the host's `stat` know."""
+        try:
+            code, told, dummy = self._module.run_command(["stat", "--format=%.9W %n", "--", *map(str, folders)], handle_exceptions=False)
+            lines = [line.split(" ", 1) for line in told.splitlines()] if not code else []
+            return {Path(name).name: float(when) for when, name in lines if float(when) > 0}
+        except (OSError, ValueError):
+            return {}
 
     def _about(self, name: str) -> str:
         made = (self._path / "releases" / name).stat().st_mtime
@@ -155,16 +164,6 @@ def _parts(folder: Path) -> frozenset[str]:
         return frozenset({"what may not be read"})
 
 
-def _born(folders: list[Path]) -> dict[str, float]:
-    """When each was made on this disk, where its file system and the host's `stat` know."""
-    try:
-        told = subprocess.run(["stat", "--format=%.9W %n", "--", *folders], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
-        lines = [line.split(" ", 1) for line in told.splitlines()]
-        return {Path(name).name: float(when) for when, name in lines if float(when) > 0}
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return {}
-
-
 def main() -> None:
     spec: dict[str, dict[str, Any]] = {
         "path": {"type": "path", "required": True},
@@ -172,8 +171,7 @@ def main() -> None:
         "force_migrations": {"type": "bool", "default": False},
     }
     module = AnsibleModule(argument_spec={**spec, **_backend.SPEC}, **_backend.RULES)
-    given = module.params
-    _backend.run(module, Releases(given["path"], given["migration_marker"], force=given["force_migrations"]))
+    _backend.run(module, Releases(module))
 
 
 if __name__ == "__main__":

@@ -77,6 +77,6 @@ def _unfit(text: str) -> str:
                 return f"the test {node.name} can't be used in the configuration, but {', '.join(_TESTS.split())}"
             case nodes.Getattr() if node.attr.startswith("_"):
                 return f"{node.attr} can't be used in the configuration"
-            case nodes.Getitem(arg=nodes.Const(value=str(key))) if key.startswith("_"):
+            case nodes.Getitem(arg=nodes.Const(value=str() as key)) if key.startswith("_"):
                 return f"{key} can't be used in the configuration"
     return ""

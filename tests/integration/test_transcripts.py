@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -129,13 +130,14 @@ class Project:
     def said(self) -> str:
         """What chat shows: each message of each room, its thread as one text, since how it is cut into messages depends on the time."""
         assert eventually(lambda: all(each["pending"] == 0 for each in self.deployed.incidents())), self.deployed.courier_log()
-        lines = []
+        lines, entries = [], [entry for each in self.deployed.incidents() for entry in each["entries"]]
         for room in sorted(self.chat.state()["rooms"], key=lambda each: str(each["name"])):
             messages = [each for each in room["messages"] if not each.get("t")]
             if messages:
                 lines.append(f"## #{room['name']}\n\n{room.get('topic', '')}\n")
             for message in (each for each in messages if not each.get("tmid")):
-                replies = "\n".join(_one_host_a_line(reply["msg"]) for reply in messages if reply.get("tmid") == message["_id"])
+                said = [line for reply in messages if reply.get("tmid") == message["_id"] for line in _one_host_a_line(reply["msg"])]
+                replies = "\n".join(_as_it_happened(said, entries))
                 lines += [f"```\n{message['msg']}\n```\n", *([f"in its thread:\n\n```\n{replies}\n```\n"] if replies else [])]
         return "\n".join(lines)
 
@@ -147,16 +149,34 @@ class Project:
         return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def _one_host_a_line(message: str) -> str:
+def _as_it_happened(lines: list[str], entries: list[dict[str, Any]]) -> list[str]:
+    """The lines of a thread in the order of the timeline: what one message holds of a task that ran twice is one line. Takes the entries away."""
+    ordered, place = [], 0
+    for number, line in enumerate(lines):
+        text = re.sub(r"^\d\d:\d\d - (❌ )?", "", line)
+        found = next((place for place, entry in enumerate(entries) if entry and text.startswith(_told(entry))), None)
+        if found is not None:
+            place, entries[found] = found, {}
+        ordered.append((place, number, line))
+    return [line for dummy, dummy, line in sorted(ordered)]
+
+
+def _told(entry: dict[str, Any]) -> str:
+    """What chat writes of an entry, as far as it is the same each time."""
+    host = f" on {entry['host']}: {entry['state']}" if entry["host"] else ""
+    return str(entry["text"]).removesuffix(f" on {entry['host']}") + host
+
+
+def _one_host_a_line(message: str) -> list[str]:
     """The text, without how its lines were put together in time."""
     lines = []
     for line in message.splitlines():
         about, dummy, hosts_state = line.rpartition(" on ")
         hosts, dummy, state = hosts_state.partition(": ")
-        together = re.fullmatch(r"[\w-]+(, [\w-]+)*", hosts) and state and "verdict" not in line
+        together = re.fullmatch(r"[\w-]+(, [\w-]+)*", hosts) and about and state
         each = [f"{about} on {host}: {state}" for host in hosts.split(", ")] if together else [line]
         lines += [re.sub(r" \(\d+\.\d s\)$", "", one) for one in each if one != "```"]
-    return "\n".join(lines)
+    return lines
 
 
 def check(path: Path, text: str, *, renew: bool) -> None:

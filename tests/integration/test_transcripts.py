@@ -94,7 +94,7 @@ class Project:
         unwanted = {"INCIDENT_CONFIG", "ANSIBLE_CONFIG"}
         self.environment = {name: value for name, value in self.deployed.environment.items() if name not in unwanted}
         self.environment |= {**chat.environment(), "PATH": f"{self.folder / 'bin'}:{self.environment['PATH']}", "LOGNAME": "ada", "USER": "ada"}
-        self.environment |= {"COLUMNS": "160", "ANSIBLE_FORCE_COLOR": "false", "HOME": str(site.folder)}
+        self.environment |= {"COLUMNS": "160", "ANSIBLE_FORCE_COLOR": "false", "HOME": str(site.folder), "INCIDENT_DRAIN_TIMEOUT": "120"}
 
     def _configure(self) -> None:
         config = self.deployed.folder / "config.yml"

@@ -95,6 +95,7 @@ class Project:
         self.environment = {name: value for name, value in self.deployed.environment.items() if name not in unwanted}
         self.environment |= {**chat.environment(), "PATH": f"{self.folder / 'bin'}:{self.environment['PATH']}", "LOGNAME": "ada", "USER": "ada"}
         self.environment |= {"COLUMNS": "160", "ANSIBLE_FORCE_COLOR": "false", "HOME": str(site.folder), "INCIDENT_DRAIN_TIMEOUT": "120"}
+        self.environment["PYTHONUNBUFFERED"] = "1"  # or what goes to stdout and what to stderr changes places, on some cores
 
     def _configure(self) -> None:
         config = self.deployed.folder / "config.yml"

@@ -17,7 +17,7 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -349,13 +349,15 @@ def _publish(folder: Path) -> None:
 class Courier:
     """All ways together, until all is done or nothing moves any more."""
 
-    def __init__(self, folder: Path, connection: dict[str, Any], moved: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, connection: dict[str, Any], moved: Callable[[], None], finished: Sequence[Finished] = ()) -> None:
         self._folder, self._moved = folder, moved
         self._carrier = Carrier(folder)
+        self._carrier.finished = list(finished)  # runs that may still wait to hear of what an earlier one has carried
         self._postman = Postman(folder, connection) if connection else None
         self._published = float("-inf")
 
-    def work(self) -> None:
+    def work(self) -> list[Finished]:
+        """The runs that may still wait to hear how far they got."""
         moved = time.monotonic()
         if self._postman:
             self._postman.start()
@@ -383,6 +385,7 @@ class Courier:
             self._postman.stop.set()
         self._published = float("-inf")
         self._tell("")
+        return self._carrier.finished
 
     def _waits_for_chat(self, progress: bool) -> bool:
         if self._postman and progress:
@@ -467,16 +470,19 @@ def main(folder: Path, run: str) -> None:
         for each in asides:
             each.look.set()
 
+    finished: list[Finished] = []
     try:
-        _work(folder, own, connection, moved)
+        finished = _work(folder, own, connection, moved)
     finally:
         for each in asides:  # without the lock: what hangs here must not keep other runs out of the journal
             each.close()
     if connection and _undelivered(folder, refused=False):  # what came of it
-        _work(folder, [], connection, lambda: None)
+        _work(folder, [], connection, lambda: None, finished)
 
 
-def _work(folder: Path, own: list[Path], connection: dict[str, Any], moved: Callable[[], None]) -> None:
+def _work(
+    folder: Path, own: list[Path], connection: dict[str, Any], moved: Callable[[], None], finished: Sequence[Finished] = ()
+) -> list[Finished]:  # fmt: skip
     with (folder / "courier.lock").open("w") as lock:
         while True:
             try:
@@ -484,9 +490,9 @@ def _work(folder: Path, own: list[Path], connection: dict[str, Any], moved: Call
                 break
             except BlockingIOError:
                 if not any(path.exists() for path in own) and not (connection and _undelivered(folder)):
-                    return
+                    return []
                 time.sleep(0.2)
-        Courier(folder, connection, moved).work()
+        return Courier(folder, connection, moved, finished).work()
 
 
 def _undelivered(folder: Path, *, refused: bool = True) -> bool:

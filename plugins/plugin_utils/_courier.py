@@ -374,7 +374,8 @@ class Courier:
                 moved = now
                 self._moved()
             self._tell(problem)
-            if not left and not self._waits_for_chat(progress):
+            waits = self._waits_for_chat(progress)  # also while more is left: the postman looks at what has moved
+            if not left and not waits:
                 break
             latest = max(moved, self._postman.moved if self._postman else 0.0)
             if now - latest > GIVE_UP and not self._carrier.live():

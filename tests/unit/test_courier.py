@@ -7,12 +7,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
-from ansible_collections.incident.response.plugins.plugin_utils._courier import Carrier
+from ansible_collections.incident.response.plugins.plugin_utils._courier import Carrier, Courier
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, lines_after, places, spools
 from sites import eventually
 
@@ -135,3 +136,28 @@ def test_a_task_that_was_done_on_another_host_is_not_told_as_interrupted(tmp_pat
     with open_journal(tmp_path) as journal:
         states = [entry.state for entry in journal.entries(journal.ids()[0]) if entry.kind == "task"]
     assert states == ["ok"]
+
+
+class Idle:
+    """A postman that has brought to chat all that it knew of, and hears of more only by being told to look."""
+
+    def __init__(self) -> None:
+        self.problem, self.clock, self.moved, self.stop = "", "", 0.0, threading.Event()
+        self.looks = 0
+
+    def start(self) -> None: ...
+
+    def look(self) -> None:
+        self.looks += 1
+
+    def left(self) -> bool:
+        return False
+
+
+def test_the_postman_looks_at_what_was_carried_though_more_is_left_to_carry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the courier ends before it is in chat, and the run that waits is never told that it is: it says for ever that it is pending."""
+    courier, postman, steps = Courier(tmp_path, {}, lambda: None), Idle(), [(True, True), (False, False)]
+    monkeypatch.setattr(courier, "_postman", postman)
+    monkeypatch.setattr(courier._carrier, "step", lambda: steps.pop(0))
+    courier.work()
+    assert postman.looks == 1

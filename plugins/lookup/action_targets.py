@@ -141,9 +141,10 @@ def _resolved(asked: Asked, variables: dict[str, Any], config_file: str) -> list
     _check_limit(inventory, found, pattern, variables.get("ansible_limit"))
     limit = asked.most or config["safety"]["max_hosts"]
     if len(found) > limit and (asked.hosts or not asked.whole):
+        meant = f"host={pattern} means" if asked.hosts else f"without a host, {service} means"
         raise AnsibleError(
-            f"host={pattern} means {len(found)} hosts ({_some(found)}), more than the {limit} that may be named by hand (safety.max_hosts). "
-            f"Name fewer, or allow it with -e max_hosts={len(found)}. Nothing was touched."
+            f"{meant} {len(found)} hosts ({_some(found)}), more than the {limit} that may be named by hand (safety.max_hosts). "
+            f"Name fewer, as in host={found[0]}, or allow it with -e max_hosts={len(found)}. Nothing was touched."
         )
     most = settings["replicas"].get("max")
     if most is not None and asked.replicas > most:

@@ -32,7 +32,8 @@ HEAD = """# The configuration file
 
 Each run says which it uses, or that there is none, and the record keeps its path and the beginning of its SHA-256. Where two of the places
 have files that differ, the run names both. Without a file, and with an empty one, every key has the value below, which is the handbook's:
-then there is no catalogue, and no host is protected. `INCIDENT_REQUIRE_CONFIG=true` (`require_config` in ansible.cfg) refuses to act then.
+then there is no catalogue, and no host is protected, and each run says so. `INCIDENT_REQUIRE_CONFIG=true` (`require_config` in ansible.cfg)
+refuses to act then. One that is called `incident-response.yaml` is not read, and the run says so.
 A mistake is named with its line before anything is touched; `INCIDENT_CONFIG=/dev/null` acts without the file.
 
 The file can name commands. One that was found is refused if somebody else could have written it: it or its folder belongs to somebody

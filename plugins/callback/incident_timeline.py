@@ -42,7 +42,7 @@ options:
     env: [{name: INCIDENT_CONFIG}]
     ini: [{section: incident_response, key: config}]
   require_config:
-    description: Whether an action is refused where no configuration is found.
+    description: Whether an action is refused where no configuration is found, or an empty one.
     type: str
     default: ""
     env: [{name: INCIDENT_REQUIRE_CONFIG}]

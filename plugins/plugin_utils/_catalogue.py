@@ -43,10 +43,12 @@ def for_action(explicit: str = "") -> dict[str, Any]:
         who = "INCIDENT_REQUIRE_CONFIG" if given and boolean(given) else ""
     except TypeError:
         raise AnsibleError(f"INCIDENT_REQUIRE_CONFIG must be true or false, not {given[:40]!r}. Nothing was touched.") from None
-    if found.path != NONE:
+    if found.path != NONE and not found.empty:
         return config
     if not who and found.left and _requires(found.left):
         who = f"safety.require_config in {found.left}"
+    if who and found.empty:
+        raise AnsibleError(f"The configuration {found.path} is empty, and {who} asks for one. Nothing was touched. Was it cut off? Bring it back.")
     if who:
         raise AnsibleError(
             f"There is no configuration, and {who} asks for one. Nothing was touched. Name it: INCIDENT_CONFIG=/path/of/incident-response.yml. "

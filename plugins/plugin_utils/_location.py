@@ -16,6 +16,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._config_file imp
 
 NAME = "incident-response.yml"
 _DIGITS = 12
+_NOTHING = {"---", "...", "{}", "null", "~"}
 
 
 class Place(NamedTuple):
@@ -29,13 +30,15 @@ class Place(NamedTuple):
 class Location:
     """What was found. `path` is the null device where the run has no configuration.
 
-    `digest` begins the file's SHA-256. `problem` says why it may not be used, `notes` what else people must know. `left` is the first
-    file that would have been used without the one that was named, and `looked` the folders that were looked into.
+    `digest` begins the file's SHA-256. `empty`: the file says nothing, as one that a full disk cut off. `problem` says why it may not be used,
+    `notes` what else people must know. `left` is the first file that would have been used without the one that was named, and `looked` the
+    folders that were looked into.
     """
 
     path: Path = NONE
     where: str = ""
     digest: str = ""
+    empty: bool = False
     problem: str = ""
     notes: tuple[str, ...] = ()
     left: Path | None = None
@@ -50,7 +53,8 @@ class Location:
     def words(self) -> str:
         """One line for people."""
         if self.path != NONE:
-            return f"configuration {self.path} ({self.where})"
+            nothing = " is empty: no service catalogue, no protected hosts" if self.empty else ""
+            return f"configuration {self.path} ({self.where}){nothing}"
         if self.where:
             return f"without a configuration, by {self.where}: no service catalogue, no protected hosts"
         return "no configuration found: no service catalogue, no protected hosts. INCIDENT_CONFIG names one"
@@ -66,7 +70,9 @@ def locate(named: Place | None, places: Iterable[Place]) -> Location:
         except PermissionError:
             notes.append(f"{place.path.parent} can't be looked into for a configuration: permission denied")
         except (OSError, ValueError):
-            continue
+            other = place.path.with_suffix(".yaml")
+            if other != place.path and other.is_file():
+                notes.append(f"{other} is not read: rename it to {place.path.name}")
         else:
             there.append(place)
     used = named or (there[0] if there else Place(NONE, ""))
@@ -81,7 +87,7 @@ def locate(named: Place | None, places: Iterable[Place]) -> Location:
     elif trouble:
         problem = f"{trouble}. To use it all the same, name it: INCIDENT_CONFIG={used.path}"
     left = there[0].path if named and there else None
-    return Location(used.path, used.where, digest, problem, (*notes, *differs), left, tuple(dict.fromkeys(looked)))
+    return Location(used.path, used.where, digest, _says_nothing(used.path), problem, (*notes, *differs), left, tuple(dict.fromkeys(looked)))
 
 
 def _compared(used: Place, there: list[Place]) -> tuple[str, list[str]]:
@@ -93,6 +99,15 @@ def _compared(used: Place, there: list[Place]) -> tuple[str, list[str]]:
             differs.append(f"two configurations differ: {used.path} ({used.where}) is used, and {place.path} ({place.where}) is not")
         seen.add(real)
     return ("" if used.path == NONE else digest[:_DIGITS]), differs
+
+
+def _says_nothing(path: Path) -> bool:
+    """Whether there are only comments in it, and marks of documents."""
+    try:
+        lines = [] if path == NONE else _config_file.contents(path).decode("utf-8-sig").splitlines() or [""]
+    except (ConfigError, UnicodeDecodeError):
+        return False  # which reading it will say
+    return bool(lines) and all(not line.strip() or line.lstrip().startswith("#") or line.strip() in _NOTHING for line in lines)
 
 
 def _digest(path: Path) -> str:

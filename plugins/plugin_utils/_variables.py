@@ -113,7 +113,8 @@ PLAYBOOKS: Mapping[str, Variables] = {
         "starts": Variable("When the maintenance starts.", "time"), "ends": Variable("When it ends.", "time"),
     },
     "oncall_publish": {
-        "channel": Variable("The channel whose topic says it. Else `channels.devops`."), "team": Variable("The team in chat that has as members who is on call. Else `oncall.team`. Empty: the team is left alone."),
+        "channel": Variable("The channel whose topic says it. Else `channels.devops`."),
+        "team": Variable("The team in chat that has as members who is on call. Else `oncall.team`. Empty: the team is left alone."),
     },
     "tick": {
         "watch": Variable("Look again each so many seconds.", "seconds"), "duration": Variable("End after so many seconds.", "seconds"),

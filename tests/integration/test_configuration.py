@@ -194,7 +194,9 @@ def test_where_one_is_required_nothing_is_touched_without(away: Away, how: str) 
     away.environment["INCIDENT_CONFIG"] = "/dev/null"
     refused(away)
     del away.environment["INCIDENT_CONFIG"]
-    away.write("")
+    path = away.write("# all of it was cut off by a full disk\n---\n")
+    assert f"The configuration {path} is empty, and INCIDENT_REQUIRE_CONFIG asks for one. Nothing was touched." in refused(away)
+    away.write("safety: {max_hosts: 1}\n")
     code, output = away.run(*ACT)
     assert code == 0, output
 

@@ -142,3 +142,25 @@ def test_paths_of_ansible_cfg_are_relative_to_it_and_those_of_the_environment_to
     monkeypatch.setenv("INCIDENT_JOURNAL_KEY_FILE", "keys/one")
     assert _options._absolute("keys/one", "INCIDENT_JOURNAL_KEY_FILE") == str(world / "work" / "keys" / "one")
     assert _options._absolute("", "INCIDENT_JOURNAL_KEY_FILE") == ""
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# services:\n", "---\n...\n", "\ufeff# cut off\n", "{}\n", "null"])
+def test_one_that_says_nothing_protects_nobody_and_is_said(tmp_path: Path, text: str) -> None:
+    (one,) = places(tmp_path, "one")
+    one.path.write_text(text)
+    found = locate(None, [one])
+    assert found.empty
+    assert found.words == f"configuration {one.path} (in one) is empty: no service catalogue, no protected hosts"
+    one.path.write_text(f"{text}\nsafety: {{max_hosts: 2}}\n")
+    found = locate(None, [one])
+    assert not found.empty
+    assert found.words == f"configuration {one.path} (in one)"
+
+
+def test_one_by_another_ending_is_named_since_it_is_not_read(tmp_path: Path) -> None:
+    (one,) = places(tmp_path, "one")
+    other = one.path.with_suffix(".yaml")
+    other.write_text("safety: {protected_hosts: [a]}\n")
+    assert locate(None, [one]).notes == (f"{other} is not read: rename it to incident-response.yml",)
+    one.path.write_text("safety: {protected_hosts: [a]}\n")
+    assert locate(None, [one]).notes == ()

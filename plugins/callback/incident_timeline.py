@@ -93,6 +93,8 @@ options:
     ini: [{section: incident_response, key: drain_timeout}]
 """
 
+import atexit
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -148,6 +150,7 @@ class CallbackModule(CallbackBase):
         self._problems: list[str] = []
         self._settings: dict[str, Any] = {}
         _run.listen(self._leave)
+        atexit.register(self._interrupted, os.getpid())
 
     def _guarded(self, step: Any, *args: Any) -> None:
         """A broken recorder never stops the action: it says so, loudly, and the play goes on."""
@@ -325,6 +328,11 @@ class CallbackModule(CallbackBase):
         if run:
             self._ended.append(run.end())
             _run.over(run.run)
+
+    def _interrupted(self, controller: int) -> None:
+        """This process ends, and a run is open: somebody has pressed Ctrl-C. The courier puts it on the timeline, and waits for nobody."""
+        if self._run and os.getpid() == controller:
+            self._guarded(lambda run: self._display.display("\n".join(_report.interrupted(run)), stderr=True), self._run)
 
     def _report(self) -> None:
         """Tell what became of each run of the playbook, after one wait for all of them."""

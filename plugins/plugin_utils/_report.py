@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils._core.left_out import words
-from ansible_collections.incident.response.plugins.plugin_utils._recording import Ended
+from ansible_collections.incident.response.plugins.plugin_utils._recording import Ended, Recording
 
 
 def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
@@ -37,3 +37,12 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
         told.append(f"  {answer['pending']} entries are not in chat yet{held}: the courier goes on; else the next run, or")
         told.append("  ansible-playbook incident.response.deliver, brings them there")
     return told
+
+
+def interrupted(recording: Recording) -> list[str]:
+    """For a run that goes no further: what it has done so far stays, and nobody has judged it."""
+    return [
+        f"incident.response: {recording.about} was interrupted (run {recording.run.name}): what was done so far stays, and nothing verified the outcome",
+        "  Look at the service, then run the command again. What can be undone of it is, with the same inventory:",
+        f"  ansible-playbook incident.response.undo -e run={recording.run.name}",
+    ]

@@ -118,8 +118,10 @@ def test_sigterm_and_sigint_are_on_the_timeline(site: Site) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         process = site.start_slowly("-e", "service=api host=prod-api-01")
         process.send_signal(number)
-        process.communicate(timeout=A_RUN)
+        said = process.communicate(timeout=A_RUN)[0]
         assert process.returncode != 0
+    assert "incident.response: restart of api was interrupted" in said
+    assert re.search(r"incident.response.undo -e run=[0-9T]+-[0-9a-f]{8}\n", said)
     assert eventually(lambda: site.kinds().count("run_vanished") + site.kinds().count("run_ended") == 2)
     assert site.incidents()[0]["status"] == "acknowledged"
 

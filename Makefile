@@ -3,7 +3,7 @@ VENV := .venv
 # Debian's sbin, too: what makes hosts and containers is there, and not on everybody's PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: demo test lint bench chaos docs lock transcripts
+.PHONY: demo test lint fuzz bench chaos docs lock transcripts
 $(VENV)/.run: requirements/run.lock
 	tests/venv.sh run
 
@@ -24,7 +24,7 @@ test:
 lint: $(VENV)/.dev
 	ruff check plugins tests
 	mypy -p ansible_collections.incident.response.plugins
-	mypy tests/servers tests/conftest.py tests/left_out.py tests/sites.py tests/environments.py tests/pages.py tests/deployments.py tests/kubernetes_core.py tests/unit tests/integration tests/e2e tests/bench tests/docs.py
+	mypy tests/servers tests/conftest.py tests/left_out.py tests/sites.py tests/environments.py tests/pages.py tests/deployments.py tests/kubernetes_core.py tests/unit tests/fuzz tests/integration tests/e2e tests/bench tests/docs.py
 	python tests/docs.py --check
 	antsibull-changelog lint
 	ansible-lint playbooks roles extensions meta galaxy.yml
@@ -43,6 +43,11 @@ transcripts: $(VENV)/.dev
 # Ten rounds on real hosts, of which the tests make three: INCIDENT_CHAOS_SEED=N makes the same ones again.
 chaos: $(VENV)/.dev
 	INCIDENT_CHAOS=10 python -m pytest tests/e2e/test_lost_hosts.py -v -k whoever
+
+# Answers, files and words that are made up, many more than the tests take, some minutes: SEED=N makes the same ones again.
+fuzz: SEED ?= $(shell date +%s)
+fuzz: $(VENV)/.dev
+	python -m pytest tests/fuzz --numprocesses 2 --hypothesis-profile long --hypothesis-seed $(SEED)
 
 bench: $(VENV)/.dev
 	python tests/bench/overhead.py

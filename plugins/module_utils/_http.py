@@ -4,22 +4,23 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 try:
     import requests
+
+    from ._exchange import Exchange, TooMuch
 except ImportError:
     requests = None  # type: ignore[assignment]
 
+from ._core import shape
 from ._core.redact import cut, redact
 from ._libraries import complaint
 
-LARGEST = 5_000_000
-"""Bytes of an answer that are read."""
+if TYPE_CHECKING:
+    from ._exchange import Answer
 
 
 class HttpError(Exception):
@@ -28,6 +29,10 @@ class HttpError(Exception):
     def __init__(self, text: str, code: int = 0, retry_after: float | None = None) -> None:
         super().__init__(text)
         self.code, self.retry_after = code, retry_after
+
+
+class OddAnswer(HttpError):
+    """An answer that is no JSON."""
 
 
 class Api:
@@ -44,60 +49,47 @@ class Api:
         self._quiet, self._shown = secret_url, urlsplit(url).hostname or "its address" if secret_url else url.rstrip("/")
         if requests is None:
             raise HttpError(complaint(f"asking {self._shown}", "requests"))
-        self._session = requests.Session()
-        self._session.headers.update({"Accept": "application/json", **headers})
-        self._session.auth = auth
+        self._exchange = Exchange({"Accept": "application/json", **headers}, auth=auth)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The object that it answers with. Raises HttpError."""
-        return self._object(self.text("GET", path, query=query))
+        return self._object(self._asked("GET", path, query, None))
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The object that it answers with. Raises HttpError."""
-        return self._object(self.text("POST", path, body=body))
+        return self._object(self._asked("POST", path, None, body))
 
     def value(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> Any:
         """Whatever JSON it answers with; None for an empty answer. Raises HttpError."""
-        text = self.text(method, path, query=query, body=body)
-        return self._json(text) if text.strip() else None
+        answer = self._asked(method, path, query, body)
+        return self._json(answer) if answer.content.strip() else None
 
     def text(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> str:
         """The answer as it is. Raises HttpError."""
-        end = time.monotonic() + self._timeout
+        return self._asked(method, path, query, body).text()
+
+    def _asked(self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None) -> Answer:
         try:
-            with self._session.request(
-                method, f"{self.url}{path}", params=query, json=body, timeout=(min(3.0, self._timeout), self._timeout), stream=True,
-                allow_redirects=False,
-            ) as answer:  # fmt: skip
-                content = self._content(answer, end)
-                code, encoding, wait = answer.status_code, answer.encoding or "utf-8", answer.headers.get("Retry-After", "")
+            answer = self._exchange.ask(method, f"{self.url}{path}", within=self._timeout, query=query, body=body)
         except (requests.exceptions.InvalidHeader, UnicodeError):
             raise HttpError("the token has characters that can't be sent (a line break at its end?)") from None
+        except TooMuch as error:
+            raise HttpError(f"{self._shown} {error}") from None
         except (requests.RequestException, ValueError) as error:
             raise HttpError(f"{self._shown} can't be reached: {type(error).__name__ if self._quiet else self._safe(error)}") from None
-        text = content.decode(encoding, errors="replace")
-        if 200 <= code < 300:
-            return text
-        raise HttpError(f"{self._shown} {_meaning(code)}{'' if self._quiet else self._reason(text)}", code, _seconds(wait))
+        if 200 <= answer.status < 300:
+            return answer
+        why = "" if self._quiet else self._reason(answer.text())
+        raise HttpError(f"{self._shown} {_meaning(answer.status)}{why}", answer.status, _seconds(answer.headers.get("Retry-After", "")))
 
-    def _content(self, answer: requests.Response, end: float) -> bytes:
-        content = bytearray()
-        for piece in answer.iter_content(65536):
-            content += piece
-            if len(content) > LARGEST:
-                raise HttpError(f"{self._shown} answered with more than {LARGEST // 1_000_000} MB")
-            if time.monotonic() > end:
-                raise HttpError(f"{self._shown} takes longer than {self._timeout:.0f} s to answer")
-        return bytes(content)
-
-    def _json(self, text: str) -> Any:
+    def _json(self, answer: Answer) -> Any:
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            raise HttpError(f"{self._shown} answered with no JSON: is this the address of its API?") from None
+            return answer.json()
+        except shape.Odd as error:
+            raise OddAnswer(f"{self._shown} answered with {error}: is this the address of its API?") from None
 
-    def _object(self, text: str) -> dict[str, Any]:
-        found = self._json(text)
+    def _object(self, answer: Answer) -> dict[str, Any]:
+        found = self._json(answer)
         if not isinstance(found, dict):
             raise HttpError(f"{self._shown} answered with something that is no object")
         return found

@@ -59,6 +59,10 @@ class ChatRejected(ChatError):
         self.code = code
 
 
+class ChatOdd(ChatRejected):
+    """The answer to this call is of another shape than documented: what it was about isn't known, and other calls may go well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """A channel as the server has it."""

@@ -66,6 +66,9 @@ class Settings:
     two_factor: bool = False  # the token doesn't ignore two-factor
     longest: int = LONGEST_MESSAGE  # Message_MaxAllowedSize, in UTF-16 units
     redirect: bool = False  # a proxy sends everybody from http to https
+    drip: float = 0  # a broken proxy: seconds between two bytes of an answer, from its first line on
+    odd: dict[str, str] = field(default_factory=dict)  # routes whose work is done, and that something in between answers with this body
+    charset: str = ""  # what a proxy makes of an answer's text: written so, and called so in the Content-Type
 
 
 @dataclass
@@ -104,6 +107,8 @@ class Answer:
     body: str
     headers: dict[str, str] = field(default_factory=dict)
     kind: str = "application/json"
+    drip: float = 0
+    charset: str = ""
 
 
 class Failure(Exception):
@@ -214,6 +219,9 @@ class Server:
                 raise Dropped
             answer = self._answer(method, name, params, headers, address)
             latency = self.settings.latency
+            answer.drip, answer.charset = self.settings.drip, self.settings.charset
+            if answer.status == 200 and name in self.settings.odd:
+                answer.body = self.settings.odd[name]
         time.sleep(latency)
         call.status = answer.status
         return answer
@@ -699,9 +707,16 @@ class Handler(BaseHTTPRequestHandler):
         return found
 
     def _send(self, answer: Answer) -> None:
-        body = answer.body.encode()
+        body = answer.body.encode(answer.charset or "utf-8")
+        if answer.drip:
+            for each in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000:
+                self.wfile.write(bytes([each]))
+                self.wfile.flush()
+                time.sleep(answer.drip)
+            return
         self.send_response(answer.status)
-        for key, value in {"Content-Type": answer.kind, "Content-Length": str(len(body)), **answer.headers}.items():
+        kind = f"{answer.kind}; charset={answer.charset}" if answer.charset else answer.kind
+        for key, value in {"Content-Type": kind, "Content-Length": str(len(body)), **answer.headers}.items():
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(body)

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -308,6 +309,60 @@ def test_a_hanging_server_is_down_within_the_time_out(server: RocketChat) -> Non
         server.control(hang=False)
         client.post(HELLO)
     assert len(server.messages("general")) == 1
+
+
+def test_a_server_that_drips_is_down_when_its_time_is_up(server: RocketChat) -> None:
+    """Each byte comes soon enough, and the whole never."""
+    server.control(drip=0.05)
+    with closing(Client(server.url, "bot-id", TOKEN, timeout=1)) as client, pytest.raises(ChatDown, match="takes longer than 1 s to answer"):
+        client.room("general")
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+ODD = [
+    "null", "[]", "3", "{}", DEEP, '{"success": true, "members": ' + DEEP + "}", '{"success": true}', '{"success": true, "channel": null}',
+    '{"success": true, "channel": [], "members": [], "message": 1, "messages": 1, "user": 1}', "9" * 5000,
+    '{"success": true, "channel": {"_id": 1, "name": null, "customFields": []}, "members": {}, "message": {"ts": 1}, "messages": {}, "user": []}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("route", "call"),
+    [
+        *CALLS.values(),
+        ("users.info", lambda client: client.user("alice")),
+        ("chat.getMessage", lambda client: client.said("general-id", "m1")),
+    ],
+    ids=[*CALLS, "user", "said"],
+)
+def test_an_odd_answer_is_told_or_taken_as_nothing(server: RocketChat, client: Client, route: str, call: Callable[[Client], object]) -> None:
+    client.post(HELLO)
+    for body in ODD:
+        server.control(odd={route: body})
+        with suppress(ChatError):
+            call(client)
+    server.control(odd={})
+    assert client.has("m1")  # it goes on, whatever it was
+
+
+def test_one_member_or_message_that_is_odd_leaves_the_others(server: RocketChat, client: Client) -> None:
+    """A user who was deleted is listed as null."""
+    people = [{"user": None}, None, {"user": {"_id": 5}}, {"user": {"_id": "alice-id", "username": "alice"}}]
+    said = [{"_id": "a", "ts": "2026-01-05T10:00:00.000Z", "u": {"username": "alice"}, "msg": "!ack"}, {"_id": "b"}, None, {"ts": 1}]
+    client.post(HELLO)
+    odd: dict[str, dict[str, object]] = {"teams.members": {"members": people}, "channels.history": {"messages": said}}
+    server.control(odd={route: json.dumps({"success": True, **body}) for route, body in odd.items()})
+    assert client.members("oncall") == [("alice-id", "alice")]
+    assert [each.message for each in client.said("general-id", "m1")] == ["a"]
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "utf-16", "utf-8-sig"])
+def test_an_answer_in_another_encoding_is_read(server: RocketChat, client: Client, charset: str) -> None:
+    room = made(client)
+    client.set_topic(room.rid, "Größe")
+    server.control(charset=charset)
+    found = client.room("incident-1")
+    assert found is not None and found.topic == "Größe"
 
 
 def test_a_slow_server_is_waited_for(server: RocketChat, client: Client) -> None:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -18,9 +17,11 @@ try:
 except ImportError:
     icalendar = None  # type: ignore[assignment]
 
+from .._core import shape
 from .._core.oncall import Duty, Named, Shift
-from .._http import LARGEST, Api, HttpError
+from .._http import Api, HttpError
 from .._libraries import complaint
+from .._limit import LARGEST
 from .._ports import OncallError
 from .shifts import AHEAD, Scheduled, of_schedules
 
@@ -160,4 +161,4 @@ def _text(calendar: str) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise HttpError(f"{path} can't be read: {error.strerror}") from None
-    return content.decode("utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8", errors="replace")
+    return shape.text_of(content, None)

@@ -4,31 +4,39 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 try:
     import requests
+
+    from .._exchange import Exchange, TooMuch
 except ImportError:
     requests = None  # type: ignore[assignment]
 
+from .._core import shape
 from .._core.approval import Said
 from .._core.redact import cut, redact
 from .._libraries import complaint
-from .._ports import ChatDenied, ChatDown, ChatError, ChatForbidden, ChatLimited, ChatRejected, Message, Room
+from .._ports import ChatDenied, ChatDown, ChatError, ChatForbidden, ChatLimited, ChatOdd, ChatRejected, Message, Room
+
+if TYPE_CHECKING:
+    from .._exchange import Answer
 
 _TAKEN = {"error-duplicate-channel-name", "error-archived-duplicate-name"}
 _ABSENT = {"error-room-not-found"}
 _LONGEST_WAIT = 120.0
+_Read = TypeVar("_Read")
 
 
 class RocketChat:
     """One connection, kept. Every method raises ChatError with the server's own words.
 
-    `timeout` is how long to wait for an answer, in seconds; `clock` gives Unix time.
+    `timeout` bounds a whole call, in seconds; `clock` gives Unix time. What is read of an answer is declared by `_core.shape`.
     """
 
     def __init__(
@@ -40,9 +48,8 @@ class RocketChat:
         self._user_id, self._token = user_id, token
         self.skew: float | None = None
         """By how many seconds this machine's clock is ahead of the server's; None as long as it hasn't said."""
-        self._session = requests.Session()
-        self._session.verify = verify
-        self._session.headers.update({"X-Auth-Token": token, "X-User-Id": user_id, "Content-Type": "application/json"})
+        headers = {"X-Auth-Token": token, "X-User-Id": user_id, "Content-Type": "application/json"}
+        self._exchange = Exchange(headers, verify=verify)
 
     @classmethod
     def of(cls, connection: Mapping[str, Any], *, timeout: float = 10) -> RocketChat:
@@ -50,41 +57,52 @@ class RocketChat:
         return cls(connection["url"], connection["user_id"], connection["token"], verify=connection["verify"], timeout=timeout)
 
     def close(self) -> None:
-        self._session.close()
+        self._exchange.close()
 
     def _call(self, method: str, route: str, body: dict[str, Any] | None = None, **query: str) -> dict[str, Any]:
+        answer = self._answer(method, route, body, query)
+        self._compare(answer.headers.get("Date"))
+        where = answer.headers.get("Location", "")
+        if 300 <= answer.status < 400 and where:
+            raise ChatDown(f"{self.url} sends {route} on to {self._safe(where)}: set ROCKETCHAT_URL to where the server is")
         try:
-            answer = self._session.request(
-                method, f"{self.url}/api/v1/{route}", json=body, params=query, timeout=(min(3.0, self._timeout), self._timeout),
-                allow_redirects=False,
-            )  # fmt: skip
-            self._compare(answer.headers.get("Date"))
-            if answer.is_redirect or answer.is_permanent_redirect:
-                raise ChatDown(f"{self.url} sends {route} on to {self._safe(answer.headers['Location'])}: set ROCKETCHAT_URL to where the server is")
             content = answer.json() if answer.content else {}
-        except requests.JSONDecodeError:
-            msg = f"{self.url} answered {route} with {answer.status_code} and no JSON: is this the address of a Rocket.Chat server?"
+        except shape.Odd as error:
+            msg = f"{self.url} answered {route} with {answer.status} and {error}: is this the address of a Rocket.Chat server?"
             raise ChatDown(msg) from None
+        if not isinstance(content, dict):
+            raise ChatDown(f"{self.url} answered {route} with something that is no object")
+        if answer.status == 200 and content.get("success") is True:
+            return content
+        raise self._error(route, answer, content)
+
+    def _answer(self, method: str, route: str, body: dict[str, Any] | None, query: dict[str, str]) -> Answer:
+        try:
+            return self._exchange.ask(method, f"{self.url}/api/v1/{route}", within=self._timeout, query=query, body=body)
         except (requests.exceptions.InvalidHeader, UnicodeError):
             msg = "ROCKETCHAT_USER_ID or ROCKETCHAT_TOKEN has characters that can't be sent (a line break at its end?)"
             raise ChatDenied(msg) from None
+        except TooMuch as error:
+            raise ChatDown(f"{self.url} {error} ({route})") from None
         except (requests.RequestException, ValueError) as error:
             raise ChatDown(f"{self.url} can't be reached ({route}): {self._safe(error)}") from None
-        if not isinstance(content, dict):
-            raise ChatDown(f"{self.url} answered {route} with something that is no object")
-        if answer.status_code == 200 and content.get("success") is True:
-            return content
-        raise self._error(route, answer, content)
+
+    def _read(self, route: str, content: Any, read: Callable[[Any], _Read]) -> _Read:
+        """What is read of a route's answer. Raises ChatOdd."""
+        try:
+            return read(content)
+        except shape.Odd as error:
+            raise ChatOdd(f"{self.url} answered {route} with something else than a Rocket.Chat server does: {error}") from None
 
     def _compare(self, date: str | None) -> None:
         try:
             self.skew = self._clock() - parsedate_to_datetime(date or "").timestamp()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return
 
-    def _error(self, route: str, answer: requests.Response, content: dict[str, Any]) -> ChatError:
-        words = self._safe(content.get("error") or content.get("message") or f"status {answer.status_code}")
-        match answer.status_code:
+    def _error(self, route: str, answer: Answer, content: dict[str, Any]) -> ChatError:
+        words = self._safe(content.get("error") or content.get("message") or f"status {answer.status}")
+        match answer.status:
             case 429:
                 return ChatLimited(f"{route}: {words}", self._reset(answer))
             case 401:
@@ -98,32 +116,23 @@ class RocketChat:
             case status:
                 return ChatDown(f"{self.url} answered {route} with {status}: {words}")
 
-    def _reset(self, answer: requests.Response) -> float:
+    def _reset(self, answer: Answer) -> float:
         """Seconds until X-RateLimit-Reset (Unix time in ms) by the server's own clock, within reason."""
         try:
             date = answer.headers.get("Date")
             now = parsedate_to_datetime(date).timestamp() if date else self._clock()
             wait = float(answer.headers["X-RateLimit-Reset"]) / 1000 - now
-        except (KeyError, ValueError, TypeError):
+        except (KeyError, ValueError, TypeError, OverflowError):
             wait = 60.0
-        return min(max(wait, 0.5), _LONGEST_WAIT)
+        return min(max(wait, 0.5), _LONGEST_WAIT) if math.isfinite(wait) else _LONGEST_WAIT
 
     def _safe(self, words: object) -> str:
         return cut(redact(str(words), [self._token]), 300)
 
-    @staticmethod
-    def _room_of(content: dict[str, Any]) -> Room:
-        found = content.get("channel") or content.get("group") or content.get("room") or {}
-        try:
-            fields = found.get("customFields") or {}
-            return Room(found["_id"], found["name"], found.get("topic") or "", dict(fields), bool(found.get("archived")))
-        except (KeyError, AttributeError, TypeError, ValueError):
-            raise ChatDown("the server's answer names no room") from None
-
     def create_room(self, name: str, fields: dict[str, Any]) -> Room | None:
         """The new public channel; None where the name is taken. A server may make another name of it: the answer's counts."""
         try:
-            return self._room_of(self._call("POST", "channels.create", {"name": name, "customFields": fields}))
+            return self._read("channels.create", self._call("POST", "channels.create", {"name": name, "customFields": fields}), _room)
         except ChatRejected as error:
             if error.code in _TAKEN:
                 return None
@@ -139,7 +148,7 @@ class RocketChat:
 
     def _room(self, **which: str) -> Room | None:
         try:
-            return self._room_of(self._call("GET", "channels.info", None, **which))
+            return self._read("channels.info", self._call("GET", "channels.info", None, **which), _room)
         except ChatRejected as error:
             if error.code in _ABSENT:
                 return None
@@ -147,7 +156,7 @@ class RocketChat:
 
     def set_topic(self, rid: str, topic: str) -> None:
         """Sets the topic. The server refuses one that is set already, so that is asked first."""
-        current = self._room_of(self._call("GET", "channels.info", roomId=rid))
+        current = self._read("channels.info", self._call("GET", "channels.info", roomId=rid), _room)
         if current.topic != topic:
             self._call("POST", "channels.setTopic", {"roomId": rid, "topic": topic})
 
@@ -160,10 +169,9 @@ class RocketChat:
 
     def members(self, team: str) -> list[tuple[str, str]]:
         """The first 100 people of the team (more the server gives in pages only), without the bot itself."""
-        found = self._call("GET", "teams.members", teamName=team, count="100").get("members")
-        people = [member.get("user", {}) for member in found if isinstance(member, dict)] if isinstance(found, list) else []
-        named = [user for user in people if user.get("_id") and user.get("username")]
-        return [(str(user["_id"]), str(user["username"])) for user in named if user["_id"] != self._user_id]
+        answer = self._call("GET", "teams.members", teamName=team, count="100")
+        people = self._read("teams.members", answer, lambda found: shape.readable(shape.entries(found, "members"), _member))
+        return [person for person in people if person[0] != self._user_id]
 
     def add_members(self, team: str, user_ids: Sequence[str]) -> None:
         if user_ids:
@@ -175,33 +183,18 @@ class RocketChat:
     def user(self, name: str) -> str | None:
         """The id of a user; None where there is none."""
         try:
-            found = self._call("GET", "users.info", username=name).get("user")
+            answer = self._call("GET", "users.info", username=name)
         except ChatRejected:
             return None
-        return str(found["_id"]) if isinstance(found, dict) and found.get("_id") else None
+        return self._read("users.info", answer, lambda found: shape.optional(found, "user", "_id")) or None
 
     def said(self, rid: str, since: str) -> list[Said]:
         """The room's messages from the message `since` on, replies in threads too, oldest first, 100 at most."""
-        begin = self._instant(self._call("GET", "chat.getMessage", msgId=since).get("message"))
+        begin = self._read("chat.getMessage", self._call("GET", "chat.getMessage", msgId=since), lambda found: _instant(shape.at(found, "message")))
         oldest = (begin - timedelta(milliseconds=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")  # both ends are excluded
-        found = self._call("GET", "channels.history", roomId=rid, oldest=oldest, showThreadMessages="true", count="100").get("messages")
-        messages = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-        return [self._said(each) for each in sorted(messages, key=self._instant)]
-
-    @staticmethod
-    def _instant(message: Any) -> datetime:
-        try:
-            return datetime.fromisoformat(message["ts"])
-        except (KeyError, TypeError, ValueError):
-            raise ChatDown("the server's answer has a message without its time") from None
-
-    @staticmethod
-    def _said(message: dict[str, Any]) -> Said:
-        try:
-            given = {emoji.strip(":"): tuple(map(str, who["usernames"])) for emoji, who in (message.get("reactions") or {}).items()}
-            return Said(str(message["_id"]), str(message["u"]["username"]), str(message.get("msg") or ""), given)
-        except (KeyError, TypeError, AttributeError):
-            raise ChatDown("the server's answer has a message that is none") from None
+        answer = self._call("GET", "channels.history", roomId=rid, oldest=oldest, showThreadMessages="true", count="100")
+        messages = self._read("channels.history", answer, lambda found: shape.entries(found, "messages"))
+        return [said for _when, said in sorted(shape.readable(messages, lambda each: (_instant(each), _said(each))), key=lambda each: each[0])]
 
     def has(self, message_id: str) -> bool:
         try:
@@ -237,3 +230,35 @@ class RocketChat:
 
     def pin(self, message_id: str) -> None:
         self._call("POST", "chat.pinMessage", {"messageId": message_id})
+
+
+def _room(answer: Any) -> Room:
+    """Raises Odd."""
+    found = next((answer[key] for key in ("channel", "group", "room") if answer.get(key)), None)
+    fields = shape.maybe(found, "customFields") or {}
+    if not isinstance(fields, dict):
+        raise shape.Odd("no object at customFields")
+    archived = bool(shape.maybe(found, "archived"))
+    return Room(shape.text(found, "_id"), shape.text(found, "name"), shape.optional(found, "topic"), fields, archived)
+
+
+def _member(answer: Any) -> tuple[str, str]:
+    """Raises Odd."""
+    return shape.ident(answer, "user", "_id"), shape.ident(answer, "user", "username")
+
+
+def _instant(message: Any) -> datetime:
+    """When it was written. Raises Odd."""
+    try:
+        return datetime.fromisoformat(shape.text(message, "ts")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise shape.Odd("no time at ts") from None
+
+
+def _said(message: Any) -> Said:
+    """Raises Odd."""
+    reactions = shape.maybe(message, "reactions") or {}
+    if not isinstance(reactions, dict):
+        raise shape.Odd("no object at reactions")
+    given = {emoji.strip(":"): tuple(map(str, shape.entries(who, "usernames"))) for emoji, who in reactions.items()}
+    return Said(shape.ident(message, "_id"), shape.text(message, "u", "username"), shape.optional(message, "msg"), given)

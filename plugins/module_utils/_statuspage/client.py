@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from .._core.status_page import Account
-from .._http import Api, HttpError
+from .._http import Api, HttpError, OddAnswer
 from .errors import lasting, refused
 
 PAGE, PAGES = 100, 10
@@ -31,13 +30,11 @@ class Client:
     def call(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> Any:
         """The JSON that it answers with, None for an empty answer. Raises StatusPageError."""
         try:
-            text = self._api.text(method, path, query=query, body=body)
+            return self._api.value(method, path, query=query, body=body)
+        except OddAnswer:
+            raise lasting(f"{self._api.url} answered with no JSON: is status_page.url the address of the provider's API?") from None
         except HttpError as error:
             raise refused(error) from None
-        try:
-            return json.loads(text) if text.strip() else None
-        except (ValueError, RecursionError):
-            raise lasting(f"{self._api.url} answered with no JSON: is status_page.url the address of the provider's API?") from None
 
 
 def paged(fetch: Callable[[int], list[Any]], size: int = PAGE) -> Iterator[Any]:

@@ -1,0 +1,134 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One question by HTTP and its answer, bounded in time and in size as a whole: connecting, encryption, headers, content."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from ._core import shape
+from ._limit import LARGEST, Limit
+
+_CONNECT = 3.0
+_now = threading.local()
+
+
+class TooMuch(requests.RequestException):
+    """The whole answer wasn't there in time, or was too large: the text begins with a verb."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `encoding` is what its headers say, None where they don't."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    encoding: str | None
+
+    def text(self) -> str:
+        return shape.text_of(self.content, self.encoding)
+
+    def json(self) -> Any:
+        """Raises shape.Odd."""
+        return shape.parsed(self.content, self.encoding)
+
+
+class Exchange:
+    """One connection, kept. Redirections are not followed."""
+
+    def __init__(self, headers: Mapping[str, str], *, verify: bool | str = True, auth: tuple[str, str] | None = None) -> None:
+        self._session = requests.Session()
+        self._session.verify, self._session.auth = verify, auth
+        self._session.headers.update(headers)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Adapter())
+
+    def ask(self, method: str, url: str, *, within: float, query: Mapping[str, Any] | None = None, body: Any = None) -> Answer:
+        """The answer, whatever its status. Raises requests.RequestException, of which TooMuch after `within` seconds, ValueError."""
+        slow = f"takes longer than {within:g} s to answer"
+        with Limit(within) as limit:
+            _now.limit = limit
+            try:
+                answer = self._asked(method, url, within, query, body)
+            except (requests.RequestException, ValueError):
+                if limit.over:
+                    raise TooMuch(slow) from None
+                raise
+            finally:
+                _now.limit = None
+        if limit.over:  # a connection that is cut looks like the end of an answer that doesn't say its length
+            raise TooMuch(slow)
+        return answer
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _asked(self, method: str, url: str, within: float, query: Mapping[str, Any] | None, body: Any) -> Answer:
+        with self._session.request(
+            method, url, params=query, json=body, timeout=(min(_CONNECT, within), within), stream=True, allow_redirects=False
+        ) as answer:  # fmt: skip
+            content = bytearray()
+            for piece in answer.iter_content(65536):
+                content += piece
+                if len(content) > LARGEST:
+                    raise TooMuch(f"answered with more than {LARGEST // 1_000_000} MB")
+            told = "charset" in answer.headers.get("Content-Type", "").lower()  # else it is a guess
+            return Answer(answer.status_code, answer.headers, bytes(content), answer.encoding if told else None)
+
+
+class _Watched:
+    """A connection that the limit of the exchange it is used in knows of."""
+
+    def connect(self) -> None:
+        _watch(self)
+        super().connect()  # type: ignore[misc]
+
+    def request(self, *arguments: Any, **more: Any) -> None:
+        _watch(self)
+        super().request(*arguments, **more)  # type: ignore[misc]
+
+
+def _watch(connection: Any) -> None:
+    limit = getattr(_now, "limit", None)
+    if limit:
+        limit.watch(connection)
+
+
+class _Plain(_Watched, HTTPConnection):
+    pass
+
+
+class _Secure(_Watched, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *arguments: Any, **more: Any) -> None:
+        super().init_poolmanager(*arguments, **more)
+        _watching(self.poolmanager)
+
+    def proxy_manager_for(self, *arguments: Any, **more: Any) -> Any:
+        return _watching(super().proxy_manager_for(*arguments, **more))
+
+
+def _watching(manager: PoolManager) -> PoolManager:
+    if type(manager) in {PoolManager, ProxyManager}:  # one for SOCKS has connections of its own
+        manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+    return manager

@@ -1,0 +1,44 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A limit for a whole exchange over a connection. A socket's own is one for each piece that comes, and who sends a byte now and then keeps it.
+
+The name's resolution has the resolver's limits, and is none of it.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+LARGEST = 5_000_000
+"""Bytes of an answer, or of a file, that are read."""
+_AGAIN = 0.1
+
+
+class Limit:
+    """As a context, it cuts the watched connection `seconds` after its beginning, again and again until its end. `over`: whether it did."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._connection, self._done, self.over = seconds, None, threading.Event(), False
+
+    def watch(self, connection: Any) -> None:
+        """That is what is cut: it has its socket as `sock`, None as long as there is none."""
+        self._connection = connection
+
+    def __enter__(self) -> Limit:
+        threading.Thread(target=self._guard, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+
+    def _guard(self) -> None:
+        wait = self._seconds
+        while not self._done.wait(wait):
+            self.over, wait = True, _AGAIN
+            sock = getattr(self._connection, "sock", None)
+            if sock is not None:
+                with suppress(OSError):
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not TLS's own, which another thread reads by

@@ -10,7 +10,6 @@ all is carried and shown, or when nothing has moved for a while: the next run, o
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -33,6 +32,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.outcome im
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location, open_journal  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import VANISHED, ingest  # noqa: E402
+from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._spool import courier_file, lines_after, places, spools, status_file  # noqa: E402
 
@@ -129,12 +129,19 @@ class Carrier:
     def step(self) -> tuple[bool, bool]:
         """Carry what is new. Whether any spool is left, and whether anything moved. Raises what the journal raises."""
         left = moved = False
+        trouble: Exception | None = None
         for path in spools(self._folder):
             left = True
             try:
                 moved |= self._carry(path)
             except FileNotFoundError:
                 self._seen.pop(path, None)
+            except (OSError, sqlite3.Error):
+                raise
+            except Exception as error:  # one spool's trouble, whatever it is, leaves the others alone
+                trouble = trouble or error
+        if trouble:
+            raise trouble
         return left, moved
 
     def _carry(self, path: Path) -> bool:
@@ -225,7 +232,7 @@ class Postman(threading.Thread):
         self._left = True
         self._wanted = 1
         self._looked = 0
-        self.moved = time.monotonic()
+        self.moved = self.began = time.monotonic()
         self.hurry = threading.Event()
         self.stop = threading.Event()
         self._noted: set[str] = set()
@@ -234,6 +241,10 @@ class Postman(threading.Thread):
         """Look now, since there is something new."""
         self._wanted += 1
         self.hurry.set()
+
+    def lost(self) -> bool:
+        """Whether it does nothing any more: the thread has died, or is in one look for ever, which each call's limit should keep it from."""
+        return not self.stop.is_set() and (not self.is_alive() or time.monotonic() - self.began > GIVE_UP)
 
     def left(self) -> bool:
         """Whether there is anything to bring to chat that may get there without somebody's help. What came during its last look counts as that."""
@@ -252,9 +263,11 @@ class Postman(threading.Thread):
         patience = Patience()
         while not self.stop.is_set():
             pause = 0.1
+            self.began = time.monotonic()
             try:
                 with Deliverer(self._folder, self._connection, patience) as deliverer:
                     while not self.stop.is_set():
+                        self.began = time.monotonic()
                         hurry, wanted = self.hurry.is_set(), self._wanted
                         self.hurry.clear()
                         self._left = deliverer.step(all_now=hurry)
@@ -263,10 +276,11 @@ class Postman(threading.Thread):
                         self._log_new([*deliverer.notes, *filter(None, (self.clock,))])
                         self.moved = time.monotonic()
                         self.hurry.wait(0.5)
-            except Deliverer.TROUBLE as error:
-                if str(error) != self.problem:
-                    log(str(error))
-                self.problem, self._left = str(error), True
+            except BaseException as error:  # the outer edge of the thread, without which chat would stay dark
+                problem = str(error) if isinstance(error, Deliverer.TROUBLE) else f"chat could not be told: {type(error).__name__}: {error}"
+                if problem != self.problem:
+                    log(problem)
+                self.problem, self._left = problem, True
                 self.hopeless = bool(getattr(error, "lasting", False))
                 pause = min(getattr(error, "retry_after", None) or 1.0, 60.0)
                 self.hurry.set()
@@ -293,7 +307,7 @@ class Aside(threading.Thread):
             last = self._last.is_set()
             try:
                 self._work()
-            except Exception as error:  # the outer edge of the thread: what it can't do now, the next look can
+            except BaseException as error:  # the outer edge of the thread: what it can't do now, the next look can
                 log(f"{self._trouble}: {type(error).__name__}: {error}")
             if last:
                 return
@@ -349,8 +363,11 @@ def _publish(folder: Path) -> None:
 class Courier:
     """All ways together, until all is done or nothing moves any more."""
 
-    def __init__(self, folder: Path, connection: dict[str, Any], moved: Callable[[], None], finished: Sequence[Finished] = ()) -> None:
-        self._folder, self._moved = folder, moved
+    def __init__(
+        self, folder: Path, connection: dict[str, Any], moved: Callable[[], None], finished: Sequence[Finished] = (),
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        self._folder, self._connection, self._moved, self._beat = folder, connection, moved, beat
         self._carrier = Carrier(folder)
         self._carrier.finished = list(finished)  # runs that may still wait to hear of what an earlier one has carried
         self._postman = Postman(folder, connection) if connection else None
@@ -363,9 +380,10 @@ class Courier:
             self._postman.start()
         while True:
             problem, pause = "", POLL
+            self._beat()
             try:
                 left, progress = self._carrier.step()
-            except _TROUBLE as error:
+            except Exception as error:  # whatever it is, what is carried already has to be told and shown
                 left, progress, pause = True, False, 1.0
                 problem = f"the journal {_journal_name(self._folder)} can't be written: {error}"
                 log(problem)
@@ -389,6 +407,11 @@ class Courier:
         return self._carrier.finished
 
     def _waits_for_chat(self, progress: bool) -> bool:
+        if self._postman and self._postman.lost():
+            log("what brings the journal to chat has died or hangs: another one goes on")
+            self._postman.stop.set()
+            self._postman = Postman(self._folder, self._connection)
+            self._postman.start()
         if self._postman and progress:
             self._postman.look()
         return bool(self._postman and self._postman.left())
@@ -422,7 +445,7 @@ class Courier:
                     info = journal.info(finished.incident)
                     answer |= {key: info[key] or "" for key in ("url", "status", "severity")} | {"incident": info["name"], "pending": info["pending"]}
                 answer["troubles"] = journal.troubles(finished.incident)
-        except _TROUBLE as error:
+        except Exception as error:  # one incident's trouble, whatever it is, leaves the other runs alone
             return answer | {"problem": str(error)}
         if self._postman and answer["pending"]:
             answer["chat_problem"] = self._postman.problem
@@ -484,16 +507,15 @@ def main(folder: Path, run: str) -> None:
 def _work(
     folder: Path, own: list[Path], connection: dict[str, Any], moved: Callable[[], None], finished: Sequence[Finished] = ()
 ) -> list[Finished]:  # fmt: skip
-    with (folder / "courier.lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not any(path.exists() for path in own) and not (connection and _undelivered(folder)):
-                    return []
-                time.sleep(0.2)
-        return Courier(folder, connection, moved, finished).work()
+    with CourierLock(folder) as lock:
+        while not lock.take():
+            if not any(path.exists() for path in own) and not (connection and _undelivered(folder)):
+                return []
+            stuck = lock.end_stuck()
+            if stuck:
+                log(f"the courier {stuck} did nothing any more, and is ended: this one goes on")
+            time.sleep(0.2)
+        return Courier(folder, connection, moved, finished, lock.beat).work()
 
 
 def _undelivered(folder: Path, *, refused: bool = True) -> bool:

@@ -6,17 +6,25 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
-from ansible_collections.incident.response.plugins.plugin_utils._courier import Carrier, Courier
+from ansible_collections.incident.response.plugins.plugin_utils import _courier_lock, _deliver
+from ansible_collections.incident.response.plugins.plugin_utils._courier import Carrier, Courier, Postman
+from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock
+from ansible_collections.incident.response.plugins.plugin_utils._deliver import Deliverer
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, lines_after, places, spools
 from sites import eventually
 
+COLLECTIONS = Path(__file__).parents[2] / "collections"
 DEAD = 2**22 - 1
 START: dict[str, Any] = {
     "kind": "run_started", "run": "a", "run_seq": 1, "at": "2025-11-10T10:05:00.000Z", "data": {"service": "api", "pid": DEAD, "since": "1"},
@@ -153,6 +161,9 @@ class Idle:
     def left(self) -> bool:
         return False
 
+    def lost(self) -> bool:
+        return False
+
 
 def test_the_postman_looks_at_what_was_carried_though_more_is_left_to_carry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the courier ends before it is in chat, and the run that waits is never told that it is: it says for ever that it is pending."""
@@ -161,3 +172,109 @@ def test_the_postman_looks_at_what_was_carried_though_more_is_left_to_carry(tmp_
     monkeypatch.setattr(courier._carrier, "step", lambda: steps.pop(0))
     courier.work()
     assert postman.looks == 1
+
+
+class Broken:
+    """A delivery that breaks in ways that nobody thought of, the last of which ends a thread that doesn't expect it; then it works."""
+
+    TROUBLE = Deliverer.TROUBLE
+    trouble: ClassVar[list[BaseException]] = []
+
+    def __init__(self, *_: object) -> None:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        self.notes, self.clock = list[str](), ""
+
+    def __enter__(self) -> Broken:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def step(self, *, all_now: bool) -> bool:
+        return False
+
+
+def test_whatever_is_thrown_the_postman_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_deliver, "Deliverer", Broken)
+    monkeypatch.setattr(Broken, "trouble", [AttributeError("get"), RecursionError("deep"), AssertionError("never"), SystemExit(1)])
+    postman = Postman(tmp_path, {"url": "http://chat"})
+    postman.start()
+    assert eventually(lambda: not postman.left())
+    assert (postman.is_alive(), postman.problem, Broken.trouble) == (True, "", [])
+    postman.stop.set()
+    postman.join()
+
+
+def test_a_postman_that_died_is_replaced_by_one_that_brings_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_deliver, "Deliverer", Broken)
+    courier = Courier(tmp_path, {"url": "http://chat"}, lambda: None)
+    first = courier._postman
+    assert first is not None
+    monkeypatch.setattr(first, "run", lambda: None)  # dies at once, with all left to do
+    assert courier.work() == []
+    assert courier._postman is not first
+    assert courier._postman is not None and not courier._postman._left
+
+
+def test_a_spool_that_breaks_the_courier_in_a_new_way_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    carried_one, carrier = Carrier._carry, Carrier(tmp_path)
+
+    def carry(self: Carrier, path: Path) -> bool:
+        if path.stem == "a":
+            raise RecursionError("nobody thought of it")
+        return carried_one(self, path)
+
+    monkeypatch.setattr(Carrier, "_carry", carry)
+    paths = [written(tmp_path, run, {**START, "run": run}, {**TASK, "run": run}) for run in ("a", "b")]
+
+    def step() -> bool:
+        with pytest.raises(RecursionError):
+            carrier.step()
+        return not paths[1].exists()
+
+    assert eventually(step)
+    assert paths[0].exists()
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock
+lock = CourierLock(Path(sys.argv[1]))
+assert lock.take()
+print("held", flush=True)
+while True:
+    lock.beat()
+    time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "PYTHONPATH": str(COLLECTIONS)}
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_courier_that_does_nothing_any_more_is_ended_and_another_takes_over(
+    tmp_path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_courier_lock, "STUCK", 1.0)
+    holder.send_signal(signal.SIGSTOP)
+    with CourierLock(tmp_path) as lock:
+        assert eventually(lambda: lock.end_stuck() == holder.pid)
+        assert eventually(lock.take)
+    assert holder.wait() == -signal.SIGKILL
+
+
+def test_a_courier_that_works_keeps_its_place(tmp_path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_courier_lock, "STUCK", 1.0)
+    signs = set[int]()
+    with CourierLock(tmp_path) as lock:
+        assert not lock.take()
+        while len(signs) < 100:  # at 0.02 s each, twice as long as it may be silent
+            assert lock.end_stuck() == 0
+            signs.add((tmp_path / "courier.lock").stat().st_mtime_ns)
+    assert holder.poll() is None

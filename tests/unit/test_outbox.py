@@ -132,6 +132,20 @@ def test_a_room_that_can_not_be_made_keeps_no_other_incident_from_chat(journal: 
     assert journal.troubles(bad) == ["it can't be shown in chat: the bot may not do channels.create"]
 
 
+def test_an_incident_that_breaks_a_delivery_in_a_new_way_keeps_no_other_from_chat(journal: SqliteJournal) -> None:
+    class Odd(Chat):
+        def create_room(self, name: str, fields: dict[str, Any]) -> Room | None:
+            if fields["incident"]["service"] == "api":
+                raise AttributeError("'NoneType' object has no attribute 'get'")
+            return super().create_room(name, fields)
+
+    chat, bad, good = Odd(), opened(journal), opened(journal, "web")
+    assert not delivery(journal, chat).step(all_now=True)
+    assert (journal.pending(good), journal.troubles(good)) == (0, [])
+    assert journal.pending(bad)
+    assert "a mistake of this collection: AttributeError" in journal.troubles(bad)[0]
+
+
 def test_an_incident_that_breaks_a_delivery_off_comes_last_the_next_time(journal: SqliteJournal) -> None:
     class Broken(Chat):
         def post(self, message: Message) -> None:

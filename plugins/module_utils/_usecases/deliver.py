@@ -10,6 +10,7 @@ What chat refuses stays in the outbox, with the reason, and is tried again.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from .._core import chat_text, publication
 from .._core.incident import Entry, derive
 from .._core.severity import Severity
-from .._ports import Chat, ChatForbidden, ChatRejected, Journal, Message, Outgoing, Projection
+from .._ports import Chat, ChatError, ChatForbidden, ChatRejected, Journal, Message, Outgoing, Projection
 from .chat_messages import Place, Planner, Settings, message_id, place
 from .chat_room import CALL, Rooms, fields
 
@@ -66,7 +67,7 @@ class Delivery:
     def step(self, *, all_now: bool = False) -> bool:
         """Deliver what is due; `all_now` makes everything due. Whether anything is left that may get there without somebody's help.
 
-        Raises ChatError.
+        One incident's trouble, whatever it is, leaves the others alone. Raises ChatError, OSError, sqlite3.Error.
         """
         failing = self._patience.failing
         for incident in sorted(self._journal.undelivered(), key=failing.__contains__):
@@ -80,6 +81,11 @@ class Delivery:
                 self._stuck.discard(incident)
             except (ChatForbidden, ChatRejected) as error:
                 self._trouble(incident, "room", f"it can't be shown in chat: {error}")
+                self._stuck.add(incident)
+            except (ChatError, OSError, sqlite3.Error):
+                raise
+            except Exception as error:
+                self._trouble(incident, "room", f"it can't be shown in chat, which is a mistake of this collection: {type(error).__name__}: {error}")
                 self._stuck.add(incident)
             failing.remove(incident)
         return bool(set(self._journal.undelivered(refused=False)) - self._stuck)

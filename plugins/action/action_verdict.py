@@ -106,7 +106,7 @@ class ActionModule(ControllerAction):
         """What service_health sees on the host. Raises Refused where it can't be asked."""
         asked = {name: check[name] for name in _CHECKS if check.get(name)}
         asked |= {"retries": check.get("retries", 20), "delay": check.get("delay", 0.5), "in_a_row": check.get("passes", 2)}
-        asked |= {"steady_for": check.get("steady_for", 0), "identity": check.get("identity") or None}
+        asked |= {"steady_for": check.get("steady_for", 0), "identity": check.get("identity") or None, "timeout": check.get("timeout", 10)}
         in_one_trip(self._connection)
         seen: dict[str, Any] = self._execute_module("incident.response.service_health", module_args=asked, task_vars=variables)
         if seen.get("unreachable"):

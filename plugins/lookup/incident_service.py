@@ -37,7 +37,7 @@ RETURN = r"""
 _raw:
   description:
     - A mapping with C(name), C(hosts) and C(checks), which has those of C(unit), C(command), C(http) and C(tcp) that are there, and with them
-      C(steady_for) and C(identity).
+      C(steady_for), C(timeout) and C(identity).
     - Where there is nothing to look at, C(hosts) has C(localhost) alone, and C(checks) is empty.
   type: list
   elements: dict
@@ -75,7 +75,7 @@ class LookupModule(LookupBase):
         config = _catalogue.filled(config, service, variables, self._loader, options["config"]) if service else config
         settings = _catalogue.service_settings(config, service) if service in _catalogue.names(config) else {}
         checks = {key: settings["checks"][key] for key in _CHECKS if settings["checks"][key]} if settings else {}
-        checks |= {key: settings["checks"][key] for key in ("steady_for", "identity")} if checks else {}
+        checks |= {key: settings["checks"][key] for key in ("steady_for", "identity", "timeout")} if checks else {}
         inventory = _catalogue.inventory(variables.get("groups", {}))
         hosts = _catalogue.matching(inventory, settings["hosts"]) if checks else []
         if checks and not hosts and not boolean(variables.get("force", False), strict=False):

@@ -11,6 +11,7 @@ from calendar import timegm
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from . import _command
 from ._backend import Refused
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ SPEC: dict[str, dict[str, Any]] = {
 CRASHES = 3  # so many, and no more is hoped for
 _PEOPLE = ("org.opencontainers.image.authors", "org.opencontainers.image.vendor", "maintainer")
 _DELAY = 0.5
+_LONGEST = 900.0
+"""Seconds for a command: it may have to bring an image. An engine that hangs answers none."""
 
 
 class Docker:
@@ -40,9 +43,7 @@ class Docker:
             raise Refused("There is no command docker on this host. Nothing was touched.")
 
     def run(self, *command: str, folder: str | None = None, **environment: str) -> tuple[int, str, str]:
-        answer: tuple[int, str, str]
-        answer = self._module.run_command(list(command), cwd=folder, environ_update={**self._environment, **environment})
-        return answer
+        return _command.told(command, _LONGEST, folder=folder, environment={**self._environment, **environment})
 
     def must(self, *command: str, folder: str | None = None, **environment: str) -> str:
         """What it prints. Raises Refused in its own words."""

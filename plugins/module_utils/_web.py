@@ -11,6 +11,8 @@ import base64
 import http.client
 import urllib.parse
 
+from ._limit import Limit
+
 TROUBLE = (OSError, ValueError, http.client.HTTPException)
 """What `status` raises where there is no answer, or none that makes sense."""
 _MOVED = {301, 302, 303, 307, 308}
@@ -18,7 +20,20 @@ _HOPS = 10
 
 
 def status(address: str, timeout: float = 5) -> int:
-    """The status of the page, that of where it redirects to in the end. Asked directly, without a proxy. Certificates are checked."""
+    """The status of the page, that of where it redirects to in the end. Asked directly, without a proxy. Certificates are checked.
+
+    `timeout` bounds it as a whole, in seconds. Raises one of TROUBLE.
+    """
+    with Limit(timeout) as limit:
+        try:
+            return _status(address, timeout, limit)
+        except TROUBLE:
+            if limit.over:
+                raise TimeoutError(f"no answer within {timeout:g} s") from None
+            raise
+
+
+def _status(address: str, timeout: float, limit: Limit) -> int:
     for _hop in range(_HOPS):
         parts = urllib.parse.urlsplit(address)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -26,12 +41,15 @@ def status(address: str, timeout: float = 5) -> int:
         connection = (http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection)(
             parts.hostname, parts.port, timeout=timeout
         )
+        limit.watch(connection)
         try:
             connection.request("GET", urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, "")), headers=_headers(parts))
             answer = connection.getresponse()
             where = answer.getheader("Location")
         finally:
             connection.close()
+        if limit.over:
+            raise TimeoutError
         if answer.status not in _MOVED or not where:
             return answer.status
         address = urllib.parse.urljoin(address, where)

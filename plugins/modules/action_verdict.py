@@ -19,7 +19,7 @@ options:
     required: true
   check:
     description: What M(incident.response.service_health) is to check on the host now, with C(retries), C(delay), C(passes),
-      C(steady_for) and C(identity). Instead of O(after).
+      C(steady_for), C(timeout) and C(identity). Instead of O(after).
     type: dict
     default: {}
   after:

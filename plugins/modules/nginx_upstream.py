@@ -97,13 +97,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _nginx
+from ansible_collections.incident.response.plugins.module_utils import _command, _nginx
 
 _PID = re.compile(r"(?m)^\s*pid\s+([^\s;]+)\s*;")
 _PID_PATH = re.compile(r"--pid-path=(\S+)")
 _FILE = re.compile(r"(?m)^# configuration file (.+):$")
 _NOTHING = "Nothing was touched."
 _CONNECT = 1.0
+_LONGEST = 60.0
+"""Seconds for a command of nginx."""
 """Seconds that a server has to take a connection."""
 
 
@@ -160,9 +162,9 @@ def _in_time(true: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def master(module: AnsibleModule, config: str) -> int:
+def master(config: str) -> int:
     """The process that the configuration, or else nginx itself, says is this nginx; 0 where that can't be told."""
-    named = _PID.search(config) or _PID_PATH.search("".join(module.run_command(["nginx", "-V"])[1:]))
+    named = _PID.search(config) or _PID_PATH.search("".join(_command.told(["nginx", "-V"], _LONGEST)[1:]))
     try:
         return int(Path(named[1]).read_text()) if named else 0
     except (OSError, ValueError):
@@ -175,10 +177,10 @@ def started(pid: int) -> float:
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
 
 
-def is_unread(module: AnsibleModule, path: Path, config: str) -> bool:
+def is_unread(path: Path, config: str) -> bool:
     """Whether workers that take requests are older than the file: who wrote it was killed before nginx was told."""
     written = path.stat().st_mtime
-    process = master(module, config)
+    process = master(config)
     try:
         return any(started(pid) + 0.1 < written < time.time() for pid, takes in workers(process).items() if takes) if process else False
     except (OSError, IndexError):
@@ -187,7 +189,7 @@ def is_unread(module: AnsibleModule, path: Path, config: str) -> bool:
 
 def read_config(module: AnsibleModule, path: Path) -> str:
     """What nginx reads now. Fails where that has mistakes, or `path` is no part of it: what is changed there would change nothing."""
-    code, config, err = module.run_command(["nginx", "-T"])
+    code, config, err = _command.told(["nginx", "-T"], _LONGEST)
     if code:
         module.fail_json(msg=f"nginx refuses the configuration that it has: {err.strip()}. {_NOTHING}")
     if not any(os.path.realpath(name) == os.path.realpath(path) for name in _FILE.findall(config)):
@@ -197,12 +199,12 @@ def read_config(module: AnsibleModule, path: Path) -> str:
 
 def trouble_with(module: AnsibleModule, config: str, *, drain: bool) -> str:
     """Makes nginx take over what is in its files. What went wrong; empty where nothing did."""
-    code, _out, err = module.run_command(["nginx", "-t"])
+    code, _out, err = _command.told(["nginx", "-t"], _LONGEST)
     if code:
         return f"refuses it: {err.strip()}"
-    process = master(module, config)
+    process = master(config)
     before = workers(process) if process else {}
-    code, out, err = module.run_command(["nginx", "-s", "reload"])
+    code, out, err = _command.told(["nginx", "-s", "reload"], _LONGEST)
     if code:
         return f"can't be told of it: {(err or out).strip()}"
     if not before:  # nothing to watch
@@ -285,7 +287,7 @@ def main() -> None:
     before = read(module, path)
     result, upstreams = changed(module, path, before)
     config = read_config(module, path)
-    unread = result.text == before and is_unread(module, path, config)
+    unread = result.text == before and is_unread(path, config)
     is_changed = result.text != before or unread
     if is_changed and not module.check_mode:
         take_over(module, path, before, result.text, config)
@@ -304,7 +306,7 @@ def take_over(module: AnsibleModule, path: Path, before: str, after: str, config
         module.fail_json(msg=f"{path} is right, but was never taken over, and nginx {trouble}")
     if trouble:
         replace(module, path, before)
-        module.run_command(["nginx", "-s", "reload"])
+        _command.told(["nginx", "-s", "reload"], _LONGEST)
         module.fail_json(msg=f"The change of {path} was put back, since nginx {trouble}")
 
 

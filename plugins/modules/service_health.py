@@ -50,6 +50,10 @@ options:
       - A number is taken for that of a process, which has to live. Of a O(unit), systemd knows it already.
     type: list
     elements: str
+  timeout:
+    description: Seconds that each check of a look gets as a whole. A command that doesn't end by then is killed, with all that it started.
+    type: float
+    default: 10
 attributes:
   check_mode: {support: full, description: Only reads.}
   diff_mode: {support: none, description: Only reads.}
@@ -102,17 +106,17 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _identity, _web
+from ansible_collections.incident.response.plugins.module_utils import _command, _identity, _web
 
 _TOLD = "Id,LoadState,ActiveState,InvocationID,NRestarts,MainPID,ExecMainStartTimestampMonotonic"
 
 
 def look_at_instances(module: AnsibleModule, template: str) -> tuple[bool, dict[str, Any], str]:
     """The same of all instances of a template unit: whether there are any, and none that was started is in another state than active."""
-    dummy, out, dummy = module.run_command(["systemctl", "show", f"--property={_TOLD}", "--", template.replace("@.", "@*.")], check_rc=True)
+    out = must(module, "systemctl", "show", f"--property={_TOLD}", "--", template.replace("@.", "@*."))
     shown = [_shown(block) for block in out.strip().split("\n\n") if block]
     started = sorted((each for each in shown if each.get("ActiveState") != "inactive"), key=lambda each: each.get("Id", ""))
-    exists = not module.run_command(["systemctl", "cat", "--", template.replace("@.", "@1.")])[0]
+    exists = run(module, ["systemctl", "cat", "--", template.replace("@.", "@1.")])[0] == 0
     good = [each for each in started if each["ActiveState"] == "active"]
     words = [f"{len(good)} instances active", *(f"{each['Id']} {each['ActiveState']}" for each in started if each not in good)]
     about = {"exists": exists, "unit": template, "alias": "", "instance": " ".join(map(_run_of, good)), "token": list(map(_token, good))}
@@ -121,7 +125,7 @@ def look_at_instances(module: AnsibleModule, template: str) -> tuple[bool, dict[
 
 def look_at_unit(module: AnsibleModule, unit: str) -> tuple[bool, dict[str, Any], str]:
     """Whether the unit is active; whether systemd knows it, by what name, and which run of it this is; and words."""
-    dummy, out, dummy = module.run_command(["systemctl", "show", f"--property={_TOLD}", "--", unit], check_rc=True)
+    out = must(module, "systemctl", "show", f"--property={_TOLD}", "--", unit)
     shown = _shown(out)
     exists = shown.get("LoadState") == "loaded"
     word = shown.get("ActiveState", "") if exists else shown.get("LoadState", "")
@@ -146,18 +150,18 @@ def _token(shown: dict[str, str]) -> tuple[str, ...]:
     return tuple(shown.get(name, "") for name in ("InvocationID", "NRestarts", "MainPID"))
 
 
-def look_at_http(address: str) -> tuple[bool, str]:
+def look_at_http(address: str, timeout: float) -> tuple[bool, str]:
     try:
-        status = _web.status(address)
+        status = _web.status(address, timeout)
     except _web.TROUBLE as error:
         return False, f"HTTP: {error}"
     return status < 400, f"HTTP {status}"
 
 
-def look_at_tcp(address: str) -> tuple[bool, str]:
+def look_at_tcp(address: str, timeout: float) -> tuple[bool, str]:
     host, dummy, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=timeout).close()
     except (OSError, OverflowError) as error:
         return False, f"TCP {address}: {error}"
     return True, f"TCP {address} answers"
@@ -176,11 +180,11 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     if wanted["command"]:
         code, said = run(module, wanted["command"])
         good.append(code == 0)
-        seen.append(f"command ended with {code}" if code is not None else f"command can't be run: {said}")
+        seen.append(_ended(code, wanted["timeout"], said))
         evidence = "\n".join(said.splitlines()[-10:]) if code is not None else ""
     for name, check in (("http", look_at_http), ("tcp", look_at_tcp)):
         if wanted[name]:
-            answers, words = check(wanted[name])
+            answers, words = check(wanted[name], wanted["timeout"])
             good.append(answers)
             seen.append(words)
     if wanted["identity"]:
@@ -190,13 +194,31 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     return {"healthy": all(good), **about, "detail": ", ".join(seen), "evidence": evidence, "token": token}
 
 
+LATE = -1
+"""How a command ended that was killed for its time."""
+
+
+def _ended(code: int | None, timeout: float, said: str) -> str:
+    if code is None:
+        return f"command can't be run: {said}"
+    return f"command did not end within {timeout:g} s" if code == LATE else f"command ended with {code}"
+
+
 def run(module: AnsibleModule, command: list[str], *, errors: bool = True) -> tuple[int | None, str]:
     """How it ended, and what it said; None and why where it can't be run."""
     try:
-        code, out, err = module.run_command(command, handle_exceptions=False)
+        ran = _command.run(command, module.params["timeout"])
     except (OSError, ValueError) as error:
         return None, str(error)
-    return code, out + err if errors else out
+    return ran.code if ran.in_time else LATE, ran.out + ran.err if errors else ran.out
+
+
+def must(module: AnsibleModule, *command: str) -> str:
+    """What it prints."""
+    code, said = run(module, list(command), errors=False)
+    if code != 0:
+        module.fail_json(msg=f"{' '.join(command)}: {_ended(code, module.params['timeout'], said)}")
+    return said
 
 
 def ports(wanted: dict[str, Any]) -> list[int]:
@@ -243,8 +265,8 @@ def listener(wanted: dict[str, Any]) -> str:
 def last_words(module: AnsibleModule, unit: str) -> str:
     """What the host says of a unit that isn't well."""
     unit = unit.replace("@.", "@*.")
-    dummy, status, dummy = module.run_command(["systemctl", "status", "--no-pager", "--full", "--lines=0", "--", unit])
-    dummy, log, dummy = module.run_command(["journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", unit])
+    _code, status = run(module, ["systemctl", "status", "--no-pager", "--full", "--lines=0", "--", unit], errors=False)
+    _code, log = run(module, ["journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", unit], errors=False)
     return f"{status.rstrip()}\n{log.rstrip()}"
 
 
@@ -259,6 +281,7 @@ def main() -> None:
         "in_a_row": {"type": "int", "default": 1},
         "steady_for": {"type": "float", "default": 0},
         "identity": {"type": "list", "elements": "str"},
+        "timeout": {"type": "float", "default": 10},
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[["unit", "command", "http", "tcp"]], supports_check_mode=True)
     address, port = module.params["http"], (module.params["tcp"] or ":1").rpartition(":")[2]

@@ -40,6 +40,10 @@ options:
   restart:
     description: Restart this instance, and look at it until it is healthy. It fails where it doesn't get there.
     type: int
+  timeout:
+    description: Seconds that systemd gets to start or stop an instance. Then it is looked at as it is.
+    type: float
+    default: 120
 """
 EXAMPLES = r"""
 - name: Look at the instances of api
@@ -111,7 +115,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _backend, _web
+from ansible_collections.incident.response.plugins.module_utils import _backend, _command, _web
 from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
 
 
@@ -119,11 +123,11 @@ class Instances:
     """The instances of a template unit on this host. A state is the list of their numbers."""
 
     def __init__(self, module: AnsibleModule) -> None:
-        self._module, given = module, module.params
+        given = module.params
         if "@." not in given["template"]:
             raise Refused(f"{given['template']!r} is no template unit, as api@.service is. Nothing was touched.")
         self._template, self._http, self._first = given["template"], given["http"], given["first_port"]
-        self._retries, self._delay, self._steady_for = given["retries"], given["delay"], given["steady_for"]
+        self._retries, self._delay, self._steady_for, self._timeout = (given[name] for name in ("retries", "delay", "steady_for", "timeout"))
         self.broken: dict[str, str] = {}
 
     def look(self) -> State:
@@ -211,8 +215,7 @@ class Instances:
         return str(self._template).replace("@.", f"@{number}.")
 
     def _run(self, *command: str) -> tuple[int, str, str]:
-        answer: tuple[int, str, str] = self._module.run_command(list(command))
-        return answer
+        return _command.told(command, self._timeout)
 
     def _must(self, *command: str) -> None:
         code, out, err = self._run(*command)
@@ -234,6 +237,7 @@ def main() -> None:
         "delay": {"type": "float", "default": 0.5},
         "steady_for": {"type": "float", "default": 3},
         "restart": {"type": "int"},
+        "timeout": {"type": "float", "default": 120},
     }
     module = AnsibleModule(argument_spec={**spec, **_backend.SPEC}, **_backend.RULES)
     try:

@@ -53,10 +53,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _backend
+from ansible_collections.incident.response.plugins.module_utils import _backend, _command
 from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
 
 _PRIORITY = re.compile(r"(?m)^ (?:\*\*\*| {3}) (\S+) (-?\d+)$")
+_LONGEST = 900.0
+"""Seconds for a command of the package manager: it downloads, and what is killed half-way has to be put right by hand."""
 _PINNED = 990
 """apt_preferences(5): a version of a higher priority is installed even where it means a downgrade, or nearly so."""
 _LOG = Path("/var/log/dpkg.log")
@@ -65,8 +67,8 @@ _LOG = Path("/var/log/dpkg.log")
 class Package:
     """A Debian package. A state is its version."""
 
-    def __init__(self, module: AnsibleModule, package: str) -> None:
-        self._module, self._package = module, package
+    def __init__(self, package: str) -> None:
+        self._package = package
 
     def look(self) -> State:
         code, out = self._run("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}${Version}", self._package)[:2]
@@ -102,8 +104,7 @@ class Package:
 
     def _run(self, *command: str) -> tuple[int, str, str]:
         environ = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
-        answer: tuple[int, str, str] = self._module.run_command(list(command), environ_update=environ)
-        return answer
+        return _command.told(command, _LONGEST, environment=environ)
 
     def _before(self, current: str) -> tuple[str, str, str] | None:
         """The older version that the current one replaced, when that was installed, and when it was replaced."""
@@ -164,7 +165,7 @@ def _some(names: list[str]) -> str:
 def main() -> None:
     spec: dict[str, dict[str, Any]] = {"package": {"type": "str", "required": True}}
     module = AnsibleModule(argument_spec={**spec, **_backend.SPEC}, **_backend.RULES)
-    _backend.run(module, Package(module, module.params["package"]))
+    _backend.run(module, Package(module.params["package"]))
 
 
 if __name__ == "__main__":

@@ -73,10 +73,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _backend
+from ansible_collections.incident.response.plugins.module_utils import _backend, _command
 from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
 from ansible_collections.incident.response.plugins.module_utils._core import release
 
+_LONGEST = 60.0
 _LOGGED = re.compile(r"deployed as release (\S+) by (\S+)")
 
 
@@ -84,7 +85,7 @@ class Releases:
     """The release folders of a service. A state is what the link `current` says, to the letter."""
 
     def __init__(self, module: AnsibleModule) -> None:
-        self._module, given = module, module.params
+        given = module.params
         self._path, self._marker, self._force = Path(given["path"]), given["migration_marker"], given["force_migrations"]
         self._link = self._path / "current"
 
@@ -139,7 +140,7 @@ class Releases:
     def _born(self, folders: list[Path]) -> dict[str, float]:
         """When each was made on this disk, where its file system and the host's `stat` know."""
         try:
-            code, told, dummy = self._module.run_command(["stat", "--format=%.9W %n", "--", *map(str, folders)], handle_exceptions=False)
+            code, told, dummy = _command.told(["stat", "--format=%.9W %n", "--", *map(str, folders)], _LONGEST)
             lines = [line.split(" ", 1) for line in told.splitlines()] if not code else []
             return {Path(name).name: float(when) for when, name in lines if float(when) > 0}
         except (OSError, ValueError):

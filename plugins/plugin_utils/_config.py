@@ -94,7 +94,7 @@ def service(config: Mapping[str, Any], called: str) -> dict[str, Any]:
         "unit": settings["unit"] if backend in {"systemd", "instances"} else "",
         "command": health.get("command") or settings["commands"].get("status", []),
         "identity": settings["commands"].get("identity", []) if backend == "command" else [],
-        **{key: health[key] for key in ("http", "tcp", "retries", "delay", "passes", "steady_for")},
+        **{key: health[key] for key in ("http", "tcp", "retries", "delay", "passes", "steady_for", "timeout")},
     }
     return settings
 

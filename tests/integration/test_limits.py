@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import json
+import socketserver
+import threading
+from contextlib import suppress
 
 import pytest
 from servers.running import RocketChat
@@ -44,3 +47,65 @@ def test_a_chat_that_drips_keeps_no_plan_and_no_run(site: Site, chat: RocketChat
         assert code == 0, output
     chat.control(drip=0)
     assert eventually(lambda: site.incidents()[0]["pending"] == 0), site.courier_log()
+
+
+HANGS = """#!/bin/sh
+cd {folder}
+[ "$1" != {word} ] || {{ echo "waiting for the database"; touch hangs; exec sleep 10000; }}
+case $1 in
+  start) touch running ;;
+  stop) rm -f running ;;
+  status) [ -e running ] ;;
+esac
+"""
+SAID = {
+    "stop": "service stop did not end within 2 s, and was killed",
+    "start": "service start did not end within 2 s, and was killed",
+    "status": "command did not end within 1 s",
+}
+
+
+def limited(site: Site) -> None:
+    """Two seconds for what starts or stops it, one for a check."""
+    settings = json.loads(site.inventory.read_text())
+    settings["all"]["vars"] |= {"service_restart_timeout": 2, "service_restart_check_timeout": 1}
+    site.inventory.write_text(json.dumps(settings))
+
+
+@pytest.mark.parametrize(("word", "said"), SAID.items(), ids=SAID)
+def test_a_command_that_never_ends_ends_in_a_verdict_and_frees_the_lock(site: Site, word: str, said: str) -> None:
+    (site.folder / "running").touch()
+    limited(site)
+    site.script.write_text(HANGS.format(folder=site.folder, word=word))
+    code, output = site.run(*API)
+    assert code != 0
+    assert said in " ".join(output.split())
+    (incident,) = site.incidents()
+    (run,) = incident["runs"]
+    assert run["verdict"] in {"made_worse", "no_effect"}
+    site.script.write_text(HANGS.format(folder=site.folder, word="nothing"))
+    code, output = site.run(*API)
+    assert code == 0, output
+
+
+def test_a_health_server_that_drips_ends_in_a_verdict(site: Site) -> None:
+    over = threading.Event()
+
+    class Dripping(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                while not over.wait(0.1):
+                    self.request.sendall(b"H")
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Dripping) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        limited(site)
+        code, output = site.run(*API, "-e", f"service_restart_http=http://127.0.0.1:{server.server_address[1]}/health")
+        over.set()
+        server.shutdown()
+    assert code != 0
+    assert "HTTP: no answer within 1 s" in " ".join(output.split())
+    assert site.incidents()[0]["runs"][0]["verdict"] == "no_effect"

@@ -31,7 +31,7 @@ def test_what_is_given_replaces_only_itself(tmp_path: Path) -> None:
     assert config["severities"]["P1"] == {**_config.load(None)["severities"]["P1"], "ack_within": "3m"}
     api = _config.service(config, "api")
     assert (api["hosts"], api["unit"], api["backend"]) == ("api", "api.service", "systemd")
-    assert api["health"] == {"http": "", "tcp": "", "retries": 3, "delay": 0.5, "passes": 2, "steady_for": 3}
+    assert api["health"] == {"http": "", "tcp": "", "retries": 3, "delay": 0.5, "passes": 2, "steady_for": 3, "timeout": 10}
 
 
 def test_a_deployment_has_the_services_name_and_is_what_a_rollback_and_scaling_change(tmp_path: Path) -> None:

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from unittest import mock
 
 import pytest
+from ansible_collections.incident.response.plugins.module_utils import _command
 from ansible_collections.incident.response.plugins.modules.service_instances import Instances
 
 
@@ -15,9 +18,10 @@ class Host:
 
     def __init__(self, *shown: str, steady_for: float = 0.1) -> None:
         self.params = {"template": "api@.service", "http": "", "first_port": 0, "retries": 3, "delay": 0.01, "steady_for": steady_for}
+        self.params["timeout"] = 120
         self._shown, self.looks = list(shown), 0
 
-    def run_command(self, command: list[str]) -> tuple[int, str, str]:
+    def told(self, command: Sequence[str], _within: float) -> tuple[int, str, str]:
         if command[1] != "show":
             return 0, "", ""
         self.looks += 1
@@ -25,7 +29,8 @@ class Host:
 
 
 def gets_healthy(host: Any) -> bool:
-    return Instances(host)._gets_healthy(1)
+    with mock.patch.object(_command, "told", host.told):
+        return Instances(host)._gets_healthy(1)
 
 
 @pytest.mark.parametrize("shown", ["", "InvocationID=a\nActiveEnterTimestampMonotonic=0\n", "InvocationID=a\n"])

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
+from ansible_collections.incident.response.plugins.module_utils import _command
 from ansible_collections.incident.response.plugins.module_utils._backend import Refused
 from ansible_collections.incident.response.plugins.modules import service_package
 
@@ -15,20 +16,18 @@ UPGRADED = "2025-11-02 10:00:00 upgrade api:amd64 1.9 1.10"
 TAKEN_BACK = "2025-11-03 10:00:00 upgrade api:amd64 1.10 1.9"
 
 
-class Host:
-    """The module's host, of which dpkg can compare versions, and apt install any."""
-
-    def run_command(self, command: list[str], **_more: object) -> tuple[int, str, str]:
-        if command[:2] == ["dpkg", "--compare-versions"]:
-            old, new = ([int(each) for each in command[place].split(".")] for place in (2, 4))
-            return int(not old < new), "", ""
-        return 0, "", ""
+def told(command: Sequence[str], _within: float, **_more: object) -> tuple[int, str, str]:
+    """A host whose dpkg can compare versions, and whose apt can install any."""
+    if command[:2] == ("dpkg", "--compare-versions"):
+        old, new = ([int(each) for each in command[place].split(".")] for place in (2, 4))
+        return int(not old < new), "", ""
+    return 0, "", ""
 
 
 def previous(monkeypatch: pytest.MonkeyPatch, current: str, *log: str) -> str:
     monkeypatch.setattr(service_package, "_history", lambda: list(log))
-    module: Any = Host()
-    version: str = service_package.Package(module, "api").resolve("previous", {"version": current})[0]["version"]
+    monkeypatch.setattr(_command, "told", told)
+    version: str = service_package.Package("api").resolve("previous", {"version": current})[0]["version"]
     return version
 
 

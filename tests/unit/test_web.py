@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -89,4 +90,24 @@ def test_a_certificate_that_nobody_vouches_for_is_trouble(tmp_path: Path) -> Non
         threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         with pytest.raises(_web.TROUBLE, match="CERTIFICATE_VERIFY_FAILED"):
             _web.status(f"https://127.0.0.1:{running.server_address[1]}/")
+        running.shutdown()
+
+
+@pytest.mark.parametrize("begins", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 302 Found\r\nLocation: "])
+def test_a_server_that_drips_has_no_status_when_the_time_is_up(begins: bytes) -> None:
+    """Each byte comes in time, and the answer never."""
+    over = threading.Event()
+
+    class Dripping(BaseHTTPRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(begins)
+            with suppress(OSError):
+                while not over.wait(0.05):
+                    self.request.sendall(b"H")
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as running:
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        with pytest.raises(TimeoutError, match="no answer within 1 s"):
+            _web.status(f"http://127.0.0.1:{running.server_address[1]}/", timeout=1)
+        over.set()
         running.shutdown()

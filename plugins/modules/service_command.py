@@ -1,0 +1,82 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_command
+short_description: Run a command that starts or stops a service, for so long at most
+version_added: 0.2.0
+description:
+  - As M(ansible.builtin.command), but that a command which doesn't end is killed, with all that it started, and the failure says so.
+  - Its own end counts. What it leaves running in the background goes on.
+author: Contributors to incident.response (@incident-response)
+options:
+  argv:
+    description: The command as a list.
+    type: list
+    elements: str
+    required: true
+  timeout:
+    description: Seconds that it gets.
+    type: float
+    default: 120
+attributes:
+  check_mode: {support: partial, description: It is not run.}
+  diff_mode: {support: none, description: It can't know what a command changes.}
+"""
+EXAMPLES = r"""
+- name: Start api
+  incident.response.service_command:
+    argv: [/etc/init.d/api, start]
+    timeout: 60
+"""
+RETURN = r"""
+rc:
+  description: What the command ended with; 124 where it was killed for its time.
+  type: int
+  returned: when it was run
+in_time:
+  description: Whether it ended by itself.
+  type: bool
+  returned: when it was run
+stdout:
+  description: What it said.
+  type: str
+  returned: when it was run
+stderr:
+  description: What it said of errors.
+  type: str
+  returned: when it was run
+evidence:
+  description: Of one that failed, the last lines that it said.
+  type: str
+  returned: failure
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.incident.response.plugins.module_utils import _command
+
+
+def main() -> None:
+    spec = {"argv": {"type": "list", "elements": "str", "required": True}, "timeout": {"type": "float", "default": 120}}
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    command = module.params["argv"]
+    if module.check_mode:
+        module.exit_json(skipped=True, changed=False, msg="The command would have been run")
+    if not command:
+        module.fail_json(msg="argv is empty: name a command")
+    try:
+        ran = _command.run(command, module.params["timeout"])
+    except (OSError, ValueError) as error:
+        module.fail_json(msg=f"{command[0]} can't be started: {getattr(error, 'strerror', None) or error}", rc=127)
+    result = {"rc": ran.code, "in_time": ran.in_time, "stdout": ran.out.rstrip("\r\n"), "stderr": ran.err.rstrip("\r\n"), "cmd": command}
+    if ran.code == 0:
+        module.exit_json(changed=True, **result)
+    how = f"ended with {ran.code}" if ran.in_time else f"did not end within {module.params['timeout']:g} s, and was killed"
+    last = [line for line in f"{ran.out}\n{ran.err}".splitlines() if line.strip()][-10:]
+    module.fail_json(msg=f"{' '.join(command)} {how}{': ' + last[-1] if last and ran.in_time else ''}", evidence="\n".join(last), **result)
+
+
+if __name__ == "__main__":
+    main()

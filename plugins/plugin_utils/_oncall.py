@@ -20,30 +20,15 @@ from zoneinfo import ZoneInfoNotFoundError
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.oncall import Duty
 from ansible_collections.incident.response.plugins.module_utils._core.rotation import NO_ZONES
-from ansible_collections.incident.response.plugins.module_utils._http import HttpError
 from ansible_collections.incident.response.plugins.module_utils._oncall.chat_topic import ChatTopic
-from ansible_collections.incident.response.plugins.module_utils._oncall.goalert import GoAlert
-from ansible_collections.incident.response.plugins.module_utils._oncall.grafana import Grafana
-from ansible_collections.incident.response.plugins.module_utils._oncall.ical import Calendars
-from ansible_collections.incident.response.plugins.module_utils._oncall.incidentio import IncidentIo
-from ansible_collections.incident.response.plugins.module_utils._oncall.jsm import Jsm, Opsgenie
-from ansible_collections.incident.response.plugins.module_utils._oncall.pagerduty import PagerDuty
 from ansible_collections.incident.response.plugins.module_utils._oncall.schedule import Schedule
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, OncallError, OncallSource
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.plugin_utils import _options
+from ansible_collections.incident.response.plugins.plugin_utils._oncall_source import ICAL, WITH_TOKEN, Apart
 
 EMBEDDED = [{"type": "schedule"}]
-_WITH_TOKEN: dict[str, tuple[Any, str]] = {
-    "pagerduty": (PagerDuty, "PAGERDUTY_TOKEN"),
-    "incidentio": (IncidentIo, "INCIDENT_IO_API_KEY"),
-    "grafana": (Grafana, "GRAFANA_ONCALL_TOKEN"),
-    "jsm": (Jsm, "JSM_TOKEN"),
-    "opsgenie": (Opsgenie, "OPSGENIE_API_KEY"),
-    "goalert": (GoAlert, "GOALERT_TOKEN"),
-}
-"""The adapter of each, and the variable of the environment that holds its token where `token_env` names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +83,7 @@ def _source(settings: dict[str, Any], section: Mapping[str, Any], options: Mappi
     kind = settings["type"]
     try:
         return _usable(kind, settings, section, options)
-    except (connect.Misconfigured, ChatError, HttpError) as error:
+    except (connect.Misconfigured, ChatError) as error:
         return Unusable(kind, str(error))
     except ZoneInfoNotFoundError:
         return Unusable(kind, f"it needs {NO_ZONES}")
@@ -107,15 +92,10 @@ def _source(settings: dict[str, Any], section: Mapping[str, Any], options: Mappi
 def _usable(kind: str, settings: dict[str, Any], section: Mapping[str, Any], options: Mapping[str, Any]) -> OncallSource:
     if kind == "schedule":
         return Schedule(kind, section)
-    if kind == "ical":
-        return Calendars(kind, settings, section["people"], section["schedule"].get("time_zone", "UTC"))
     if kind == "chat_topic":
         connection = _options.connection(options)
         return ChatTopic(kind, settings, RocketChat.of(connection, timeout=5)) if connection else Unusable(kind, "no Rocket.Chat is configured")
-    adapter, variable = _WITH_TOKEN[kind]
-    variable = settings.get("token_env", variable)
-    token = os.environ.get(variable, "").strip()
-    if not token:
+    variable = settings.get("token_env", WITH_TOKEN[kind][1]) if kind != ICAL else ""
+    if variable and not os.environ.get(variable, "").strip():
         return Unusable(kind, f"the environment has no {variable}")
-    found: OncallSource = adapter(kind, settings, token)
-    return found
+    return Apart(kind, settings, section, float(section["timeout"]))

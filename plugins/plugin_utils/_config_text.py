@@ -37,32 +37,57 @@ class Text:
         return self.lines.get(where, 1)
 
 
-class _Bomb(Exception):
-    """A few lines that mean more than any machine can hold."""
+class _Refused(yaml.MarkedYAMLError):
+    """What is YAML, and no configuration: by its size, or its shape. The text is the whole sentence but for the file."""
+
+    def __init__(self, problem: str, mark: Any) -> None:
+        super().__init__(problem=problem)
+        self.words = f"{mark.line + 1 if mark else 1}: {problem}"
+
+
+class _Loader(yaml.SafeLoader):
+    """Names the line of whatever can't be read, and refuses what is nested without an end before it is read."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._depth += 1
+        try:
+            if self._depth > _DEEPEST:
+                raise _Refused(f"it is nested too deeply: {_DEEPEST} levels are enough", self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+            found: yaml.Node | None = super().compose_node(parent, index)
+            return found
+        finally:
+            self._depth -= 1
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # what a value of a wrong kind makes of its reader
+            why = "" if str(node.value) in str(error) else f": {error}"  # it may be a secret
+            raise _Refused(f"the value here can't be read as {node.tag.rpartition(':')[2]}{why}", node.start_mark) from None
 
 
 def parsed(path: Path, raw: bytes) -> Text:
     """What the file says; an empty one says nothing. Raises ConfigError."""
     loader = None
     try:
-        loader = yaml.SafeLoader(raw.decode("utf-8-sig"))
+        loader = _Loader(raw.decode("utf-8-sig"))
         node = loader.get_single_node()
         if node is None:
             return Text({})
-        _refuse_bomb(node, {}, 0)
+        _refuse_bomb(node, {})
         text = Text()
         text.twice = list(_look(node, (), text))
         text.given = loader.construct_document(node)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ConfigError([f"{path}:{line}: this is no UTF-8 (byte 0x{raw[error.start]:02x}): save the file as UTF-8"]) from None
+    except _Refused as error:
+        raise ConfigError([f"{path}:{error.words}"]) from None
     except yaml.MarkedYAMLError as error:
         place = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError([f"{path}{place}: this is no YAML: {error.problem}"]) from None
-    except RecursionError:
-        raise ConfigError([f"{path}: it is nested too deeply"]) from None
-    except _Bomb as error:
-        raise ConfigError([f"{path}: {error}"]) from None
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError([f"{path}: this is no YAML: {error}"]) from None
     finally:
@@ -79,19 +104,18 @@ def dotted(where: Where) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).lstrip(".")
 
 
-def _refuse_bomb(node: yaml.Node, known: dict[int, int], depth: int) -> int:
-    """How many values there are below the node, without following an anchor twice. Raises _Bomb, RecursionError."""
-    if depth > _DEEPEST:
-        raise RecursionError
+def _refuse_bomb(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values there are below the node, without following an anchor twice: a few lines can mean more than any machine holds. Raises
+    _Refused."""
     if id(node) in known:
         if not known[id(node)]:
-            raise _Bomb(f"an anchor in line {node.start_mark.line + 1} holds itself")
+            raise _Refused("an anchor here holds itself", node.start_mark)
         return known[id(node)]
     known[id(node)] = 0
     below = [each for pair in node.value for each in pair] if isinstance(node, yaml.MappingNode) else node.value
-    count = 1 + sum(_refuse_bomb(each, known, depth + 1) for each in (below if isinstance(below, list) else ()))
+    count = 1 + sum(_refuse_bomb(each, known) for each in (below if isinstance(below, list) else ()))
     if count > _MOST:
-        raise _Bomb(f"its anchors make more than {_MOST:,} values of what is in line {node.start_mark.line + 1}")
+        raise _Refused(f"its anchors make more than {_MOST:,} values of what is here", node.start_mark)
     known[id(node)] = count
     return count
 
@@ -102,6 +126,8 @@ def _look(node: yaml.Node, where: Where, text: Text) -> Iterator[tuple[Where, in
     if isinstance(node, yaml.MappingNode):
         seen = set[str]()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _Refused("a list or a mapping can't be a key: is a line missing, or a quote?", key.start_mark)
             below = (*where, str(key.value))
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
                 yield below, key.start_mark.line + 1

@@ -65,7 +65,7 @@ class ActionModule(ControllerAction):
             self._display.warning(
                 f"incident.response: RECORDING IS DEGRADED: the journal can't be used, so nobody else is kept from acting on {service}: {error}"
             )
-            return {"recorded": recorded, "locked": False, "run": name, "interrupted": {}}
+            return {"recorded": recorded, "locked": False, "run": name, "interrupted": {}, "dry": kind is Drill.DRY}
         if held:
             raise Refused(_held(service, held))
         if interrupted and params["relative"]:
@@ -73,7 +73,7 @@ class ActionModule(ControllerAction):
         if gone:
             raise Refused(_two_back(service, gone))
         hosts = {host: action.hosts[host].text for host, action in interrupted.items()}
-        return {"recorded": recorded, "locked": not self.check, "run": name, "interrupted": hosts}
+        return {"recorded": recorded, "locked": not self.check, "run": name, "interrupted": hosts, "dry": kind is Drill.DRY}
 
     def _lock(self, folder: Path, run: _run.Run, service: str, expires: float) -> Lease | None:
         now = time.time()

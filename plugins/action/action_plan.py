@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.incident.response.plugins.module_utils._core import approval, chat_text, verdict
+from ansible.errors import AnsibleError
+from ansible_collections.incident.response.plugins.module_utils._core import approval, argument, chat_text, verdict
 from ansible_collections.incident.response.plugins.module_utils._core.action import plan_hash, risk
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
@@ -22,7 +22,7 @@ from ansible_collections.incident.response.plugins.module_utils._ports import Ch
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import chat_messages
-from ansible_collections.incident.response.plugins.plugin_utils import _balance, _catalogue, _config, _options
+from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _balance, _catalogue, _config, _options
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
@@ -59,7 +59,7 @@ class ActionModule(ControllerAction):
         "replicas": {"type": "raw"},
         "limits": {"type": "dict", "default": {}},
         "approved": {"type": "str", "default": ""},
-        "only": {"type": "bool", "default": False},
+        "only": {"type": "raw", "default": False},
         "balancer": {"type": "dict", "default": {}},
         "balancers": {"type": "list", "elements": "dict", "default": []},
         "interrupted": {"type": "dict", "default": {}},
@@ -67,6 +67,10 @@ class ActionModule(ControllerAction):
     }
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        try:
+            params |= {"only": _arguments.switch("plan", params["only"]), "break_glass": _arguments.reason("break_glass", params["break_glass"])}
+        except AnsibleError as error:
+            raise Refused(str(error)) from None
         health, seen = (_by_host(params["hosts"], params[name]) for name in ("health", "looks"))
         _refuse_twice(params["hosts"], variables["hostvars"])
         _refuse_unknown(health, params["service"])
@@ -94,7 +98,7 @@ class ActionModule(ControllerAction):
         about = f"{params['action']} of {params['service']}"
         result = {
             "id": f"{found}-{time.time_ns():x}", "hash": found, "text": text, "hosts": plan["hosts"], "health": health, "about": about,
-            "approval": asks, "order": order.order, "alone": list(order.alone), "first": order.order[0],
+            "plan_only": params["only"], "approval": asks, "order": order.order, "alone": list(order.alone), "first": order.order[0],
             "restore": [address for host in order.restore for address in _balance.addresses(host, params["balancer"], variables["hostvars"], ())],
         }  # fmt: skip
         if params["only"] or self.check:
@@ -159,7 +163,7 @@ class ActionModule(ControllerAction):
         changing = {host for host, look in seen.items() if look.get("wanted", {}) != look.get("state", {}) or host in params["interrupted"]}
         unwell = {host for host, look in health.items() if not look.get("healthy", True)}
         now = replace(now, changing=changing if params["looks"] else list(seen), unwell=unwell, half_way=params["interrupted"])
-        return _balance.arranged(now, params["service"], glass_broken=bool(params["break_glass"].strip()))
+        return _balance.arranged(now, params["service"], glass_broken=bool(params["break_glass"]))
 
     def _text(
         self, params: dict[str, Any], words: list[str], out: int, found: str, place: _Place, notes: list[str], *, asks: bool
@@ -243,12 +247,14 @@ def _out(seen: Looks, everywhere: int, *, scales: bool) -> int:
 def _spread(seen: Looks, given: Any, limits: dict[str, Any]) -> Looks:
     """What was seen, with what each host is to have. Raises Refused."""
     try:
-        replicas = count(given)
+        replicas, down = count(given), argument.switch(limits.get("down", False))
+    except argument.Wrong as wrong:
+        raise Refused(f"allow_scale_down={str(limits['down'])[:40]!r} {wrong}. Nothing was touched.") from None
     except ValueError as error:
         raise Refused(f"{error}. Nothing was touched.") from None
     now = {host: running(look["state"]) for host, look in seen.items()}
     total = sum(now.values())
-    why = refusal(now=total, replicas=replicas, least=limits.get("min"), most=limits.get("max"), down=boolean(limits.get("down", False)))
+    why = refusal(now=total, replicas=replicas, least=limits.get("min"), most=limits.get("max"), down=down)
     if why:
         raise Refused(f"{why}. Nothing was touched.")
     wanted = planned({host: look["state"] for host, look in seen.items()}, replicas)

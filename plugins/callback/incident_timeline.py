@@ -101,10 +101,9 @@ from typing import Any
 
 from ansible import context
 from ansible.errors import AnsibleError
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
-from ansible_collections.incident.response.plugins.module_utils._core import drill, moment
+from ansible_collections.incident.response.plugins.module_utils._core import argument, drill, moment
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._libraries import complaint, missing
@@ -268,7 +267,7 @@ class CallbackModule(CallbackBase):
         self._settings = _options.settings()
         came = origin(variables, self._playbook_dir)
         kind = self._drill(given or self._asked[4])
-        check = bool(context.CLIARGS.get("check")) or boolean(templar.template(variables.get("plan", False)), strict=False)
+        check = bool(context.CLIARGS.get("check")) or self._only_plans(templar.template(variables.get("plan", False)))
         folder = self._state_folder()
         run = _run.begin(folder)
         shown = f"{action} of {cut(redact(service), 200) or 'no service'}"
@@ -290,6 +289,14 @@ class CallbackModule(CallbackBase):
             self._problems.append(f"the courier can't be started: {error}")
         for problem in filter(None, (*self._problems, recording.spool.problem)):
             self._degraded(problem)
+
+    @staticmethod
+    def _only_plans(given: Any) -> bool:
+        """Whether it is a plan. A word that is none may be a variable of somebody's own; our roles refuse it."""
+        try:
+            return argument.switch(given)
+        except argument.Wrong:
+            return False
 
     def _drill(self, given: Any) -> Drill:
         try:

@@ -35,7 +35,7 @@ options:
     description: >-
       Whether all hosts of a service in the catalogue are meant where none is named, however many: for actions that take
       one host after the other and stop at the first that fails.
-    type: bool
+    type: raw
     default: false
   config:
     description: The configuration file, if not the one that the run goes by.
@@ -105,7 +105,7 @@ class LookupModule(LookupBase):
         limit = self.get_option("max_hosts")
         if limit < 0:
             raise AnsibleError(f"max_hosts must be 1 or more, not {limit}. Nothing was touched.")
-        return Asked(str(self.get_option("service")), named or None, limit, self.get_option("whole_service"))
+        return Asked(str(self.get_option("service")), named or None, limit, _arguments.switch("whole_service", self.get_option("whole_service")))
 
     def _given(self, playbook: str, variables: dict[str, Any]) -> Asked:
         given = _arguments.given(playbook, variables, self)

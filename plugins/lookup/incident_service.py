@@ -46,7 +46,6 @@ _raw:
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _journal, _options, _refusal
 
@@ -78,7 +77,7 @@ class LookupModule(LookupBase):
         checks |= {key: settings["checks"][key] for key in ("steady_for", "identity", "timeout")} if checks else {}
         inventory = _catalogue.inventory(variables.get("groups", {}))
         hosts = _catalogue.matching(inventory, settings["hosts"]) if checks else []
-        if checks and not hosts and not boolean(variables.get("force", False), strict=False):
+        if checks and not hosts and not _arguments.switch("force", variables.get("force", False)):
             raise AnsibleError(
                 f"The inventory has none of the hosts of {service} ({settings['hosts']}), so its health can't be looked at. Nothing was done. "
                 'Name the inventory with -i; or do it all the same, and say why: -e \'{"force": true, "message": "…"}\''

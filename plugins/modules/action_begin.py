@@ -45,6 +45,7 @@ interrupted:
   description: The hosts on which the last action on the service was interrupted, with what it was about to change.
   type: dict
   returned: success
+dry: {description: "Whether it is a dry drill, which leaves the change out.", type: bool, returned: success}
 run:
   description: The run's name, as its entries have it.
   type: str

@@ -60,8 +60,8 @@ options:
     type: str
     default: ""
   only:
-    description: Whether the plan is only shown.
-    type: bool
+    description: Whether the plan is only shown; true or false words, and no others.
+    type: raw
     default: false
   balancer:
     description: The nginx that the hosts are behind, as the service catalogue has it.
@@ -106,6 +106,7 @@ hash:
   description: The same for the same hosts, states and action; another for any other plan.
   type: str
   returned: always
+plan_only: {description: "Whether it is only shown, so that nothing may be done.", type: bool, returned: success}
 approval:
   description: Whether the policy asks for the approval of a second person, as M(incident.response.action_approve) gets it.
   type: bool

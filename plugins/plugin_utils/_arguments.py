@@ -18,7 +18,7 @@ from ansible_collections.incident.response.plugins.module_utils._core import arg
 from ansible_collections.incident.response.plugins.module_utils._core.argument import Variable, Wrong
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _command_line, _journal, _options
 from ansible_collections.incident.response.plugins.plugin_utils._command_line import CommandLine
-from ansible_collections.incident.response.plugins.plugin_utils._variables import PLAYBOOKS, SWITCHES, Variables
+from ansible_collections.incident.response.plugins.plugin_utils._variables import PLAYBOOKS, ROLES, Variables
 
 _NOTHING = "Nothing was touched."
 _ACTIONS = {"restart_service", "rollback", "scale_up", "undo"}
@@ -62,10 +62,34 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
 
 
 def refuse_switches(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> None:
-    """Raises AnsibleError for a switch of the roles that is neither true nor false: they may be used in a play of somebody's own."""
-    for name in SWITCHES:
+    """Raises AnsibleError for a switch of the roles that is neither true nor false, or isn't the same on all hosts of the play.
+
+    The roles may be used in a play of somebody's own, whose variables nobody has checked before; and what is decided for the first host
+    counts for all.
+    """
+    for name, known in ROLES.items():
         if name in variables:
-            _value(name, Variable("", "switch"), template(variables[name]))
+            value = template(variables[name])
+            if value != "" or name != "break_glass":  # no reason, so the glass stays whole
+                _value(name, known, value)
+    hosts, there = variables.get("ansible_play_hosts_all", []), variables.get("hostvars")
+    if len(hosts) < 2 or there is None:
+        return
+    first, *others = ({name: found[name] for name in ROLES if name in found} for found in map(there.raw_get, hosts))
+    for host, found in zip(hosts[1:], others, strict=True):
+        differs = [name for name in ROLES if first.get(name) != found.get(name)]
+        if differs:
+            raise AnsibleError(f"{differs[0]} is not the same on {hosts[0]} and {host}. {_NOTHING} Say it for all hosts: -e {differs[0]}=…")
+
+
+def reason(name: str, given: str) -> str:
+    """The reason that was given, empty for none. Raises AnsibleError for a word that is no reason, such as false."""
+    return str(_value(name, Variable("", "reason"), given)).strip() if given.strip() else ""
+
+
+def switch(name: str, given: Any) -> bool:
+    """Whether it is switched on. Raises AnsibleError for what is neither true nor false."""
+    return bool(_value(name, Variable("", "switch"), given))
 
 
 def _refuse_loose_words(typed: Mapping[str, Any], known: Variables) -> None:

@@ -18,9 +18,9 @@ import yaml
 from ansible import template
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from ansible_collections.incident.response.plugins.module_utils._core import argument
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _config_template, _options
 from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE
 from ansible_collections.incident.response.plugins.plugin_utils._config_text import Where, dotted
@@ -40,8 +40,8 @@ def for_action(explicit: str = "") -> dict[str, Any]:
     config = configuration(options["config"])
     given = str(options["require_config"] or "").strip()
     try:
-        who = "INCIDENT_REQUIRE_CONFIG" if given and boolean(given) else ""
-    except TypeError:
+        who = "INCIDENT_REQUIRE_CONFIG" if given and argument.switch(given) else ""
+    except argument.Wrong:
         raise AnsibleError(f"INCIDENT_REQUIRE_CONFIG must be true or false, not {given[:40]!r}. Nothing was touched.") from None
     if found.path != NONE and not found.empty:
         return config

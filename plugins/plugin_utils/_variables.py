@@ -122,5 +122,8 @@ PLAYBOOKS: Mapping[str, Variables] = {
     "deliver": {"timeout": Variable("How long to wait.", "seconds")},
 }  # fmt: skip
 """By the last part of the name that a playbook is called by, `incident.response.NAME`."""
-SWITCHES = ("plan", "force_migrations", "allow_scale_down")
-"""What the roles read wherever they are used."""
+ROLES: Variables = {
+    name: replace(known, example="") for playbook in ("rollback", "scale_up") for name, known in PLAYBOOKS[playbook].items()
+    if name in {"plan", "drill", "approved_plan", "break_glass", "force_migrations", "allow_scale_down"}
+}  # fmt: skip
+"""What the roles read wherever they are used, also in a play of somebody's own."""

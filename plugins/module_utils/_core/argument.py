@@ -15,6 +15,7 @@ from .severity import Severity
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
+_DRILLS: Mapping[drill.Drill, object] = {drill.Drill.NO: False, drill.Drill.DONE: True, drill.Drill.DRY: "dry"}
 _AGO = re.compile(r"\d+[smhd]")
 _NEAR = 0.75
 """How alike two names must be, from 0 to 1, for one to be taken for a typing mistake: `hots` and `host` are 0.75."""
@@ -98,16 +99,14 @@ def _reason(_known: Variable, given: object) -> object:
 
 
 def _switch(_known: Variable, given: object) -> object:
-    switch(given)
-    return given
+    return switch(given)  # not the words: whoever reads them later may read others, as Jinja's `bool` takes "true " for false
 
 
 def _drill(_known: Variable, given: object) -> object:
     try:
-        drill.parse(given)
+        return _DRILLS[drill.parse(given)]
     except ValueError:
         raise Wrong("is neither true, false nor dry") from None
-    return given
 
 
 def _count(_known: Variable, given: object) -> object:

@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from .._core import argument
+
 VARIABLES = {
     "url": "ROCKETCHAT_URL",
     "user_id": "ROCKETCHAT_USER_ID",
@@ -23,8 +25,6 @@ SPEC: dict[str, dict[str, Any]] = {
     "ca_path": {"type": "path"},
     "timeout": {"type": "float", "default": 10.0},
 }
-_NO = {"0", "false", "no", "off", "n", "f"}
-
 
 class Misconfigured(ValueError):
     """The connection options make no whole."""
@@ -49,6 +49,10 @@ def options(given: Mapping[str, Any] | None = None, environ: Mapping[str, str] |
 
 def _verify(given: Mapping[str, Any], found: Mapping[str, Any]) -> bool | str:
     wanted = given.get("validate_certs")
-    from_environment = str(found["validate_certs"]).strip().lower() not in _NO
+    said = str(found["validate_certs"]).strip()
+    try:
+        from_environment = not said or argument.switch(said)
+    except argument.Wrong as wrong:
+        raise Misconfigured(f"ROCKETCHAT_VALIDATE_CERTS {wrong}, not {said[:40]!r}") from None
     checked = from_environment if wanted is None or wanted is True else bool(wanted)
     return (str(found["ca_path"]) or True) if checked and found["ca_path"] else checked

@@ -11,20 +11,24 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
-from ansible_collections.incident.response.plugins.module_utils._core import approval, argument, chat_text, verdict
-from ansible_collections.incident.response.plugins.module_utils._core.action import plan_hash, risk
+from ansible_collections.incident.response.plugins.module_utils._core import approval, argument, chat_text, plan, verdict
+from ansible_collections.incident.response.plugins.module_utils._core.action import risk
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
-from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
+from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._core.scale import cautions, count, planned, refusal, running
 from ansible_collections.incident.response.plugins.module_utils._core.severity import DEFAULT_SEVERITY, Severity
 from ansible_collections.incident.response.plugins.module_utils._core.turns import Turns
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatRejected, Message
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
-from ansible_collections.incident.response.plugins.module_utils._usecases import chat_messages
-from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _balance, _catalogue, _config, _options
+from ansible_collections.incident.response.plugins.module_utils._usecases import approve, chat_messages
+from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _balance, _catalogue, _config, _options, _person, _pins
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
+
+_LONGEST = 300
+"""How long a line about what is touched may be."""
 
 Looks = dict[str, dict[str, Any]]
 """What the backend saw on each host."""
@@ -78,26 +82,24 @@ class ActionModule(ControllerAction):
             seen = _spread(seen, params["replicas"], params["limits"])
         order = self._turns(params, seen, health, variables)
         seen = {host: {**seen[host], **({"out": 100} if host in order.alone else {})} for host in order.order}
-        plan = {
-            "name": params["action"], "service": params["service"], "role": params["role"], "backend": params["backend"],
-            "hosts": {
-                host: {"before": look.get("state", {}), "wanted": look.get("wanted", {}), "text": look.get("text", "")}
-                | ({"alone": True} if host in order.alone else {})
-                for host, look in seen.items()
-            },
-        }  # fmt: skip
-        config, found = _catalogue.configuration(self.options["config"]), plan_hash(plan)
+        pins = _pins.of_hosts(self._task, variables, list(seen), params["role"], self._loader)
+        about_to = _about_to(params, seen, order)
+        config = _catalogue.configuration(self.options["config"])
+        found = plan.digest({**about_to, "pins": pins, "drill": str(self.drill(variables))})
         rules = config["safety"]["approval"]["required"]
         asks = bool(rules) and approval.needed(rules, self._facts(params, variables, config))
         place = _Place(_config.service(config, params["service"]), len(_hosts_of(params["service"], config, variables)))
         words = _words(seen, health)
-        text = self._text(params, words, _out(seen, place.everywhere, scales=params["replicas"] is not None), found, place, order.notes, asks=asks)
+        notes = [*self._touched(params, pins, variables), *order.notes]
+        text = self._text(params, words, _out(seen, place.everywhere, scales=params["replicas"] is not None), found, place, notes, asks=asks)
+        if params["only"]:
+            text += "\n" + self._how(found, config, variables)
         self._display.display(text, stderr=True)
-        if params["approved"] and params["approved"] != found:
-            raise Refused(f"The plan is no longer the approved one ({params['approved']}), but {found}. Nothing was touched.\n{text}", hash=found)
+        if params["approved"]:
+            self._check_approved(params["approved"], found, text, config, variables, check=params["only"] or self.check)
         about = f"{params['action']} of {params['service']}"
         result = {
-            "id": f"{found}-{time.time_ns():x}", "hash": found, "text": text, "hosts": plan["hosts"], "health": health, "about": about,
+            "id": f"{found}-{time.time_ns():x}", "hash": found, "text": text, "hosts": about_to["hosts"], "health": health, "about": about,
             "plan_only": params["only"], "approval": asks, "order": order.order, "alone": list(order.alone), "first": order.order[0],
             "restore": [address for host in order.restore for address in _balance.addresses(host, params["balancer"], variables["hostvars"], ())],
         }  # fmt: skip
@@ -106,11 +108,40 @@ class ActionModule(ControllerAction):
             if channel and self._incident(params["service"], variables) is None:
                 self._post(channel, chat_text.plan(about, self.origin(variables).actor, text.splitlines()), found, variables)
             return self.recorded(result, {"only": True}, variables, text=f"plan {found}: {'; '.join(words)}")
-        plan["actor"] = self.origin(variables).actor
         # what a restart changes can't be undone, and needs no record; a dry drill changes nothing
-        undoable = any(each["before"] or each["wanted"] for each in plan["hosts"].values()) and self.drill(variables) is not Drill.DRY
-        data = {"health": {host: verdict.health(each) for host, each in health.items() if each}} | ({"plan": plan} if undoable else {})
+        undoable = any(each["before"] or each["wanted"] for each in about_to["hosts"].values()) and self.drill(variables) is not Drill.DRY
+        kept = {"plan": {**about_to, "actor": self.origin(variables).actor}} if undoable else {}
+        data = {"health": {host: verdict.health(each) for host, each in health.items() if each}} | kept
         return self.recorded(result, data, variables, text=f"plan {found}: {'; '.join(words)}")
+
+    def _touched(self, params: dict[str, Any], pins: dict[str, _pins.Pins], variables: dict[str, Any]) -> list[str]:
+        """What is touched, and where, without the secrets that may be in it."""
+        words = {host: _pins.words(each, params["role"], params["backend"]) for host, each in pins.items()}
+        lines = [*plan.touched(words), plan.addresses({host: _pins.address(host, each) for host, each in pins.items()})]
+        known = secret_values(variables)
+        return [cut(redact(line, known), _LONGEST) for line in lines if line]
+
+    def _how(self, found: str, config: dict[str, Any], variables: dict[str, Any]) -> str:
+        """How the plan that is only shown is carried out."""
+        now, lasts = time.time(), _config.seconds(config["safety"]["plan_expires"])
+        who = _person.asks(self.origin(variables), config["safety"]["approval"]["logins"])
+        until = f"until {utc(now + lasts)[11:16]} UTC, once, by {who}"
+        return f"  to do exactly this, the same command with -e approved_plan={plan.ticket(found, who, now)} instead of plan=true: {until}"
+
+    def _check_approved(self, given: str, found: str, text: str, config: dict[str, Any], variables: dict[str, Any], *, check: bool) -> None:
+        """Raises Refused where the plan that was approved isn't this one, is somebody else's, is too old, or was carried out already."""
+        who = _person.asks(self.origin(variables), config["safety"]["approval"]["logins"])
+        why = plan.refusal(given, found, who, now=time.time(), lasts=_config.seconds(config["safety"]["plan_expires"]))
+        try:
+            folder = self.folder()
+            run = self.this_run(folder, variables).name
+            with self.journal(folder, timeout=2) as journal:
+                why = why or (f"Whether plan {found} is still good can't be told: {self.clock}" if self.clock else "")
+                why = why or approve.spend(journal, given.strip(), run, check=check)
+        except (OSError, sqlite3.Error, ValueError) as error:
+            self._display.warning(f"incident.response: whether the approved plan was carried out before can't be told: {error}")
+        if why:
+            raise Refused(f"{why}. Nothing was touched. Make a plan anew, with plan=true.\n{text}", hash=found)
 
     def _facts(self, params: dict[str, Any], variables: dict[str, Any], config: dict[str, Any]) -> approval.Facts:
         settings = _catalogue.service_settings(config, params["service"])
@@ -178,9 +209,17 @@ class ActionModule(ControllerAction):
         lines += [f"  careful: {caution}" for caution in (cautions(place.settings) if params["replicas"] is not None else [])]
         if asks:
             lines.append("  the policy asks for the approval of a second person (safety.approval)")
-        if params["only"]:
-            lines.append(f"  to do exactly this, the same command with -e approved_plan={found} instead of plan=true")
         return "\n".join(lines)
+
+
+def _about_to(params: Mapping[str, Any], seen: Looks, order: Turns) -> dict[str, Any]:
+    """What is to be done on each host, as the record keeps it for the way back."""
+    hosts = {
+        host: {"before": look.get("state", {}), "wanted": look.get("wanted", {}), "text": look.get("text", "")}
+        | ({"alone": True} if host in order.alone else {})
+        for host, look in seen.items()
+    }
+    return {"name": params["action"], **{key: params[key] for key in ("service", "role", "backend")}, "hosts": hosts}
 
 
 def _by_host(hosts: list[str], each: list[dict[str, Any]]) -> Looks:

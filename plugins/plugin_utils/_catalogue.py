@@ -26,6 +26,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._config_file imp
 from ansible_collections.incident.response.plugins.plugin_utils._config_text import Where, dotted
 
 CONTROLLER = "localhost"
+_known: dict[str, dict[str, Any]] = {}
 _trusted = getattr(template, "trust_as_template", str)
 """From ansible-core 2.19 on only what is marked so is filled in."""
 _SERVICE = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@_.:-]{0,127}")
@@ -66,9 +67,22 @@ def _requires(left: Path) -> bool:
 
 
 def configuration(explicit: str) -> dict[str, Any]:
-    """The configuration that the settings name. Raises AnsibleError."""
+    """The configuration that the settings name, as it was when this process, or the one that forked it, first asked: what was planned, and
+    approved, is done, whatever is written into the file meanwhile. Raises AnsibleError, also where it has changed since the run began.
+    """
+    if explicit not in _known:
+        _known[explicit] = _loaded(explicit)
+    return _known[explicit]
+
+
+def _loaded(explicit: str) -> dict[str, Any]:
+    location = _options.settings()["location"]
     try:
-        return _config.load(_config.find(explicit))
+        path = _config.find(explicit)
+        found = _config.load(path)
+        if path == location.path and location.changed():
+            raise AnsibleError(f"{path} has changed since the run began. It goes by one configuration: run it again. What it did so far is recorded")
+        return found
     except _config.ConfigError as error:
         problems = "\n".join(f"  {problem}" for problem in error.problems)
         raise AnsibleError(

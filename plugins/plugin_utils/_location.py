@@ -49,6 +49,10 @@ class Location:
         """What the record keeps of it."""
         return {"config": "" if self.path == NONE else str(self.path), "config_sha256": self.digest}
 
+    def changed(self) -> bool:
+        """Whether the file is no longer what was found."""
+        return bool(self.digest) and _digest(self.path)[:_DIGITS] != self.digest
+
     @property
     def words(self) -> str:
         """One line for people."""

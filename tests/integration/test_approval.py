@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-import getpass
 import json
+import os
+import pwd
 import subprocess
 from typing import Any
 
@@ -15,11 +16,12 @@ from sites import A_RUN, Site, eventually
 
 RESTART = ("-e", "service=api host=prod-api-01")
 REQUESTER = "carol"
+ME = pwd.getpwuid(os.getuid()).pw_name
 
 
 def policy(site: Site, **changes: Any) -> None:
     approval = {"required": [{"actions": ["restart"]}], "approvers": ["alice", "bob", REQUESTER], "within": "60s"}
-    approval |= {"logins": {getpass.getuser(): REQUESTER}} | changes
+    approval |= {"logins": {ME: REQUESTER}} | changes
     path = site.folder / "config.json"
     path.write_text(json.dumps({"safety": {"approval": approval}}))
     site.environment["INCIDENT_CONFIG"] = str(path)
@@ -172,3 +174,127 @@ def test_the_severity_of_the_open_incident_counts_not_what_the_command_says(guar
     code, output = guarded.run(*RESTART, "-e", "severity=P3")
     assert code != 0
     assert "nobody has answered within" in output
+
+
+def counts_for_nothing(guarded: Site, chat: RocketChat, says: str, *also: dict[str, str]) -> None:
+    """After what somebody has done in chat: the run waits on and says why, and the right answer still lets it go on."""
+    process, request = asked(guarded, chat)
+    room, plan = guarded.incidents()[0]["channel"], plan_in(request)
+    for each in also:
+        chat.person(**{"room": room, **{key: value.replace("PLAN", plan).replace("REQUEST", request["_id"]) for key, value in each.items()}})
+    before = len(chat.calls("channels.history"))
+    assert eventually(lambda: len(chat.calls("channels.history")) > before + 1)
+    assert process.poll() is None
+    assert not (guarded.folder / "running").exists()
+    chat.person("bob", room=room, text=f"!approve {plan}")
+    code, output = ended(process)
+    assert code == 0, output
+    assert says in output
+
+
+def plan_in(request: dict[str, Any]) -> str:
+    found: str = request["msg"].partition("!approve ")[2][:12]
+    return found
+
+
+TAKEN = [{"user": "alice", "rename": "alicia"}, {"user": "eve", "rename": "alice"}]
+"""One who may is renamed while the run waits, and somebody else takes the name."""
+FOR_NOTHING: dict[str, tuple[str, list[dict[str, str]]]] = {
+    "more_words": ("!approve by alice counts for nothing: it says more", [{"user": "alice", "text": "!approve PLAN NOT, wait"}]),
+    "a_system_message": ("no person has written it", [{"user": "alice", "text": "!approve PLAN", "more": '{"t": "room_changed_topic"}'}]),
+    "an_integration": ("no person has written it", [{"user": "alice", "text": "!approve PLAN", "more": '{"bot": {"i": "x"}, "alias": "alice"}'}]),
+    "not_one_who_may": ("!approve by eve counts for nothing: not one of those", [{"user": "eve", "text": "!approve PLAN"}]),
+    "under_another_name": ("!approve by dora counts for nothing: nobody approves", [{"user": "dora", "text": "!approve PLAN"}]),
+    "another_name_in_the_room": (
+        "!approve by alice counts for nothing: not one of those",
+        [*TAKEN, {"user": "alice", "text": "!approve PLAN"}],
+    ),
+    "a_reaction_by_a_taken_name": (
+        ":white_check_mark: by alice counts for nothing: not one of those",
+        [*TAKEN, {"user": "alice", "message": "REQUEST", "emoji": "white_check_mark"}],
+    ),
+    "a_question_that_was_edited": (
+        "the question was edited",
+        [{"user": "dora", "message": "REQUEST", "text": "Lunch?"}, {"user": "alice", "message": "REQUEST", "emoji": "white_check_mark"}],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FOR_NOTHING)
+def test_an_approval_that_counts_for_nothing(guarded: Site, chat: RocketChat, what: str) -> None:
+    policy(guarded, approvers=["alice", "bob", "dora", REQUESTER], logins={ME: REQUESTER, "dora": REQUESTER})
+    says, does = FOR_NOTHING[what]
+    counts_for_nothing(guarded, chat, says, *does)
+
+
+def test_an_approval_that_was_edited_counts_for_nothing_and_its_writer_reads_why(guarded: Site, chat: RocketChat) -> None:
+    process, request = asked(guarded, chat)
+    room, plan = guarded.incidents()[0]["channel"], plan_in(request)
+    chat.control(latency=0.2)  # else it might be read between the two
+    chat.person("alice", room=room, text="what is this?")
+    (mine,) = [each["_id"] for each in chat.messages(room) if each["msg"] == "what is this?"]
+    chat.person("alice", message=mine, text=f"!approve {plan}")
+    assert eventually(lambda: any("@alice: your" in each["msg"] and "was edited" in each["msg"] for each in chat.messages(room)))
+    assert process.poll() is None
+    chat.person("alice", room=room, text=f"!approve {plan}")
+    code, output = ended(process)
+    assert code == 0, output
+    assert sum("@alice: your" in each["msg"] for each in chat.messages(room)) == 1
+
+
+def test_a_guest_and_a_bot_approve_nothing(guarded: Site, chat: RocketChat) -> None:
+    policy(guarded, approvers=["alice", "bob", "dora", "eve"])
+    chat.control(see_roles=True, users={"eve": {"roles": ["guest"]}, "alice": {"type": "bot"}, "dora": {"active": False}})
+    does = [{"user": name, "text": "!approve PLAN"} for name in ("eve", "alice", "dora")]
+    counts_for_nothing(guarded, chat, "!approve by dora counts for nothing: the user is deactivated", *does)
+
+
+def test_of_a_team_only_those_count_whom_chat_shows_to_be_no_guests(guarded: Site, chat: RocketChat) -> None:
+    policy(guarded, approvers=[], within="8s")
+    process, request = asked(guarded, chat)
+    chat.person("alice", room=guarded.incidents()[0]["channel"], text=f"!approve {plan_in(request)}")
+    code, output = ended(process)
+    assert code != 0
+    assert "view-full-other-user-info" in output
+
+
+def test_two_approvals_are_of_two_people(guarded: Site, chat: RocketChat) -> None:
+    policy(guarded, approvals=2)
+    process, request = asked(guarded, chat)
+    room, plan = guarded.incidents()[0]["channel"], plan_in(request)
+    assert ": 2 of you, within" in request["msg"]
+    chat.person("alice", message=request["_id"], emoji="white_check_mark")
+    chat.person("alice", room=room, text=f"!approve {plan}")
+    chat.person(REQUESTER, room=room, text=f"!approve {plan}")
+    before = len(chat.calls("channels.history"))
+    assert eventually(lambda: len(chat.calls("channels.history")) > before + 1)
+    assert process.poll() is None
+    chat.person("bob", room=room, text=f"!approve {plan}")
+    code, output = ended(process)
+    assert code == 0, output
+    assert "approved by alice; 1 more needed" in output
+    assert any("approved by alice (!approve), bob (!approve)" in each["text"] or "approved by alice (:white_check_mark:), bob" in each["text"]
+               for each in guarded.incidents()[0]["entries"])  # fmt: skip
+
+
+def test_more_approvals_than_there_are_people_are_refused_at_once(guarded: Site) -> None:
+    policy(guarded, approvals=3)
+    code, output = guarded.run(*RESTART)
+    assert code != 0
+    assert "3 people are needed (safety.approval.approvals), and chat knows 2 who may" in " ".join(output.split())
+
+
+def test_who_is_not_mapped_can_not_be_one_of_four_eyes(guarded: Site) -> None:
+    """carol's login here is the name of somebody else in chat."""
+    policy(guarded, logins={"carol": "carol"}, approvers=[ME, "alice"])
+    guarded.environment["LOGNAME"] = guarded.environment["USER"] = "carol"  # anybody can say so
+    code, output = guarded.run(*RESTART)
+    assert code != 0
+    assert f"it isn't known who {ME} is in chat" in " ".join(output.split())
+    assert "safety.approval.logins" in " ".join(output.split())
+
+
+def test_who_starts_a_job_of_ci_does_not_approve_it(guarded: Site, chat: RocketChat) -> None:
+    policy(guarded, logins={ME: REQUESTER, "alice-gh": "alice"})
+    guarded.environment |= {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_ACTOR": "alice-gh"}
+    counts_for_nothing(guarded, chat, "!approve by alice counts for nothing: nobody approves", {"user": "alice", "text": "!approve PLAN"})

@@ -68,7 +68,10 @@ def by_host(site: Site, **variables: dict[str, Any]) -> None:
     site.inventory.write_text(json.dumps(inventory))
 
 
-@pytest.mark.parametrize(("first", "second"), [({"plan": True}, {}), ({}, {"plan": "ture"}), ({"drill": "dry"}, {}), ({"plan": True}, {"plan": False})])
+DIFFER: list[Any] = [({"plan": True}, {}), ({}, {"plan": "ture"}), ({"drill": "dry"}, {}), ({"plan": True}, {"plan": False})]
+
+
+@pytest.mark.parametrize(("first", "second"), DIFFER)
 def test_a_switch_that_differs_from_host_to_host_is_refused(site: Site, first: dict[str, Any], second: dict[str, Any]) -> None:
     """What the first host says decided for all of the plan, and each host's own for its change."""
     by_host(site, first=first, second=second)
@@ -95,8 +98,8 @@ def test_what_a_role_alone_is_given_is_checked_like_what_is_typed(site: Site, va
 def test_an_environment_switch_that_is_neither_is_told(site: Site) -> None:
     site.environment["INCIDENT_REQUIRE_CONFIG"] = "ture"
     assert "INCIDENT_REQUIRE_CONFIG must be true or false, not 'ture'. Nothing was touched." in untouched(site, "-e", HERE, playbook=RESTART)
-    site.environment |= {"INCIDENT_REQUIRE_CONFIG": "", "ROCKETCHAT_URL": "https://chat.example.com", "ROCKETCHAT_USER_ID": "x", "ROCKETCHAT_TOKEN": "x"}
-    site.environment["ROCKETCHAT_VALIDATE_CERTS"] = "flase"
+    chat = {"URL": "https://chat.example.com", "USER_ID": "x", "TOKEN": "x", "VALIDATE_CERTS": "flase"}
+    site.environment |= {"INCIDENT_REQUIRE_CONFIG": "", **{f"ROCKETCHAT_{name}": value for name, value in chat.items()}}
     dummy, output = site.run("-e", HERE)
     assert "ROCKETCHAT_VALIDATE_CERTS must be true or false, not 'flase'" in " ".join(output.split())
 

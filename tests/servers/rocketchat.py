@@ -36,7 +36,7 @@ Json = dict[str, Any]
 
 BOT = "incident-bot"
 TOKEN = "bot-token"  # noqa: S105 - of no server but this one
-USERS = {"bot-id": BOT, "alice-id": "alice", "bob-id": "bob", "carol-id": "carol", "dora-id": "dora"}
+USERS = {"bot-id": BOT, "alice-id": "alice", "bob-id": "bob", "carol-id": "carol", "dora-id": "dora", "eve-id": "eve"}
 TEAMS = {"oncall": ["alice", "bob"], "leadership": ["dora"]}
 SEEDED = ("incidents", "security", "devops", "general", "customer-success")
 LONGEST_MESSAGE = 5000  # Message_MaxAllowedSize, in UTF-16 units
@@ -56,6 +56,8 @@ class Settings:
     rate_limit_window: float = 60
     die_after_store: int = 0  # at the n-th room or message from now: store it and die unanswered
     drop_after_store: int = 0  # at the n-th message from now: store it and close the connection unanswered, once
+    see_roles: bool = False  # the bot was given `view-full-other-user-info`: by default only admins have it
+    users: dict[str, Json] = field(default_factory=dict)  # by name, what differs of a user: `type`, `roles`, `active`
     see_teams: bool = True  # the bot was given `view-all-teams`: by default only admins have it
     last_owner: str = ""  # the user who is the only owner of all teams
     slugify: bool = False  # UI_Allow_room_names_with_special_chars
@@ -184,17 +186,36 @@ class Server:
             return {"rooms": [asdict(room) for room in self._rooms.values()], "calls": [asdict(call) for call in self.calls]}
 
     def person(self, does: Json) -> None:
-        """What somebody else does in a client: `user` writes `text` in `room` (in the thread `tmid`), or puts `emoji` under `message`."""
+        """What somebody else does in a client: `user` writes `text` in `room` (in the thread `tmid`), or puts `emoji` under `message`, or
+        makes another `text` of it (`edit`), or takes another name (`rename`). `more` is what else the message has, as that of an integration does.
+
+        A new name goes into what was written, and not into reactions (app/lib/server/functions/saveUserIdentity.ts).
+        """
         with self.changed:
             message = self._message(does["message"]) if "message" in does else None
-            if message:
+            if "rename" in does:
+                self._rename(does["user"], does["rename"])
+            elif message and "text" in does:
+                message |= {"msg": does["text"], "editedAt": _now(), "editedBy": {"_id": f"{does['user']}-id", "username": does["user"]}}
+            elif message:
                 message.setdefault("reactions", {}).setdefault(f":{does['emoji']}:", {"usernames": []})["usernames"].append(does["user"])
             else:
                 room = next(room for room in self._rooms.values() if room.name == does["room"])
                 about = {"tmid": does["tmid"]} if does.get("tmid") else {}
-                user = {"_id": f"{does['user']}-id", "username": does["user"]}
-                room.messages.append({"_id": _id(), "rid": room._id, "msg": does["text"], "ts": _now(), "u": user, **about})
+                user = {"_id": next((each for each in USERS if USERS[each] == does["user"]), f"{does['user']}-id"), "username": does["user"]}
+                more = json.loads(does.get("more", "{}"))
+                room.messages.append({"_id": _id(), "rid": room._id, "msg": does["text"], "ts": _now(), "u": user, **about, **more})
             self._save()
+
+    def _rename(self, old: str, new: str) -> None:
+        user_id = next(each for each in USERS if USERS[each] == old)
+        USERS[user_id] = new
+        for room in self._rooms.values():
+            room.members = [new if each == old else each for each in room.members]
+            for message in room.messages:
+                if message["u"]["_id"] == user_id:
+                    message["u"]["username"] = new
+        self._teams = {team: [new if each == old else each for each in people] for team, people in self._teams.items()}
 
     def admin(self, does: Json) -> None:
         """What an admin does to `room`: sets the other fields, or deletes it (`gone`)."""
@@ -563,7 +584,9 @@ class Server:
         found = next((each for each in USERS if params.get("userId") == each or params.get("username") == USERS[each]), None)
         if found is None:
             raise Failure("User not found.")
-        return {"user": _user(found)}
+        differs = self.settings.users.get(USERS[found], {})
+        roles = {"roles": differs.get("roles", ["user"])} if self.settings.see_roles else {}  # app/lib/server/functions/getFullUserData.ts
+        return {"user": {**_user(found), **{key: value for key, value in differs.items() if key != "roles"}, **roles}}
 
 
 # packages/rest-typings and app/2fa: which calls ask for a second factor is the server's setting; a token that doesn't ignore it gets this everywhere
@@ -611,7 +634,7 @@ def _moment(text: str) -> datetime:
 
 
 def _user(user_id: str) -> Json:
-    return {"_id": user_id, "username": USERS[user_id], "name": USERS[user_id].title(), "status": "online", "active": True}
+    return {"_id": user_id, "username": USERS[user_id], "name": USERS[user_id].title(), "type": "user", "status": "online", "active": True}
 
 
 def _page(found: list[Json], params: Json) -> list[Json]:

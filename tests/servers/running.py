@@ -88,7 +88,8 @@ class RocketChat:
         self._ask("_control", json.dumps(settings).encode())
 
     def person(self, user: str, **does: str) -> None:
-        """Somebody writes `text` in `room` (in the thread `tmid`), or puts `emoji` under `message`."""
+        """Somebody writes `text` in `room` (in the thread `tmid`), puts `emoji` under `message`, makes another `text` of it, or takes another name
+        (`rename`). `more` is JSON of what else a new message has."""
         self._ask("_person", json.dumps({"user": user, **does}).encode())
 
     def admin(self, room: str, **does: Any) -> None:

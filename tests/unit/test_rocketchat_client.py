@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from ansible_collections.incident.response.plugins.module_utils._core.approval import Person
 from ansible_collections.incident.response.plugins.module_utils._ports import (
     ChatDenied,
     ChatDown,
@@ -394,3 +395,37 @@ def test_the_token_is_in_no_error_text_even_where_it_can_not_be_sent(failing: Ro
     with closing(Client(failing.url, "bot-id", token)) as client, pytest.raises(ChatError) as caught:
         client.room("general")
     assert "S3cretToken" not in str(caught.value)
+
+
+# Who says what
+
+
+def test_what_no_person_wrote_and_what_was_edited_is_known_for_it(server: RocketChat, client: Client) -> None:
+    rid = made(client).rid
+    client.post(Message("begin", rid, "?"))
+    for more in ("{}", '{"t": "room_changed_topic"}', '{"bot": {"i": "x"}}', '{"alias": "alice"}'):
+        server.person("alice", room="incident-1", text="!approve 1a2b3c", more=more)
+    server.person("alice", message=server.messages("incident-1")[1]["_id"], text="!approve 1a2b3c now")
+    said = client.said(rid, "begin")[1:]
+    assert [(each.user_id, each.edited, each.automatic) for each in said] == [
+        ("alice-id", True, False), ("alice-id", False, True), ("alice-id", False, True), ("alice-id", False, True)
+    ]  # fmt: skip
+
+
+def test_what_was_said_is_read_though_much_is_said_after_it(server: RocketChat, client: Client) -> None:
+    rid = made(client).rid
+    client.post(Message("begin", rid, "?"))
+    server.person("alice", room="incident-1", text="!approve 1a2b3c")
+    for number in range(120):
+        client.post(Message(f"more-{number}", rid, "and more"))
+    assert [each.text for each in client.said(rid, "begin")][:2] == ["?", "!approve 1a2b3c"]
+
+
+def test_a_person_is_found_by_id_under_any_name_and_has_roles_where_the_bot_may_see_them(server: RocketChat, client: Client) -> None:
+    server.control(users={"eve": {"type": "bot", "roles": ["guest"], "active": False}})
+    assert client.person("eve-id", "alice") == Person("eve-id", "eve", "bot", active=False)
+    server.control(see_roles=True)
+    assert client.person("", "eve") == Person("eve-id", "eve", "bot", active=False, roles=frozenset({"guest"}))
+    server.person("alice", rename="alicia")
+    assert client.person("alice-id", "alice") == Person("alice-id", "alicia", roles=frozenset({"user"}))
+    assert client.person("", "alice") is None

@@ -1,15 +1,22 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which actions need a second person, and what counts as an answer."""
+"""Which actions need other people, and what counts as their yes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core.approval import Answer, Facts, Said, answer, needed
+from ansible_collections.incident.response.plugins.module_utils._core.approval import Ballot, Facts, Person, Said, Tally, named, needed, tally
 
 FACTS = Facts("rollback", "api", "production", "P1", "release")
+PEOPLE = {name: Person(f"{name}-id", name) for name in ("ada", "Bob", "Requester", "requester-admin", "eve")}
+PEOPLE |= {"gus": Person("gus-id", "gus", roles=frozenset({"guest"})), "robot": Person("robot-id", "robot", "bot")}
+PEOPLE |= {"gone": Person("gone-id", "gone", active=False)}
+MAY = [person.id for name, person in PEOPLE.items() if name != "eve"]
+BALLOT = Ballot("request", "1a2b3c", MAY, {"requester"}, ["Requester-id"], {"requester-admin": "requester"})
+YES = "white_check_mark"
 
 
 @pytest.mark.parametrize(
@@ -28,31 +35,103 @@ def test_an_action_needs_it_that_fits_any_rule_by_all_its_lists(rules: list[dict
     assert needed(rules, FACTS) is asks
 
 
-def asked(*said: Said) -> Answer | None:
-    return answer(said, request="request", plan="1a2b3c", allowed=["ada", "Bob", "Requester"], requester="requester")
+def who(user_id: str, name: str) -> Person | None:
+    """As chat knows people: ids are exact, names in any case."""
+    return next((each for each in PEOPLE.values() if each.id == user_id or (not user_id and each.name.lower() == name.lower())), None)
+
+
+def by(name: str, text: str, **more: Any) -> Said:
+    return Said("other", name, text, user_id=PEOPLE[name].id, **more)
+
+
+def asked(*said: Said, **changes: Any) -> Tally:
+    return tally(said, replace(BALLOT, **changes), who)
 
 
 @pytest.mark.parametrize(
-    ("said", "found"),
+    ("said", "yes", "no"),
     [
-        (Said("other", "ada", "!approve 1a2b3c"), Answer("ada", True, "!approve")),
-        (Said("other", "bob", " `!APPROVE 1A2B3C` please"), Answer("bob", True, "!approve")),
-        (Said("other", "ada", "!deny 1a2b3c"), Answer("ada", False, "!deny")),
-        (Said("other", "requester", "!approve 1a2b3c"), None),
-        (Said("other", "requester", "!deny 1a2b3c"), Answer("requester", False, "!deny")),
-        (Said("other", "eve", "!approve 1a2b3c"), None),
-        (Said("other", "ada", "!approve"), None),
-        (Said("other", "ada", "!approve ffffff"), None),
-        (Said("other", "ada", "don't !approve 1a2b3c"), None),
-        (Said("request", "bot", "", {"white_check_mark": ["requester", "eve", "ada"]}), Answer("ada", True, ":white_check_mark:")),
-        (Said("request", "bot", "", {"white_check_mark": ["ada"], "x": ["bob"]}), Answer("bob", False, ":x:")),
-        (Said("request", "bot", "", {"tada": ["ada"]}), None),
-        (Said("other", "bot", "", {"white_check_mark": ["ada"]}), None),
+        (by("ada", "!approve 1a2b3c"), ["ada"], ""),
+        (by("Bob", " `!APPROVE 1A2B3C` "), ["bob"], ""),
+        (by("ada", "!deny 1a2b3c"), [], "ada"),
+        (by("ada", "!deny 1a2b3c, the disk is full"), [], "ada"),
+        (by("ada", "!deny 1a2b3c the disk is full", edited=True), [], "ada"),
+        (by("Requester", "!deny 1a2b3c"), [], "Requester"),
+        (by("ada", "!approve"), [], ""),
+        (by("ada", "!approve ffffff"), [], ""),
+        (by("ada", "don't !approve 1a2b3c"), [], ""),
+        (Said("request", "bot", "", {YES: ["Requester", "eve", "ada"]}), ["ada"], ""),
+        (Said("request", "bot", "", {YES: ["ada"], "x": ["bob"]}), ["ada"], "bob"),
+        (Said("request", "bot", "", {"tada": ["ada"]}), [], ""),
+        (Said("other", "bot", "", {YES: ["ada"]}), [], ""),
     ],
 )
-def test_only_somebody_else_who_may_answers_and_only_to_this_plan(said: Said, found: Answer | None) -> None:
-    assert asked(said) == found
+def test_only_somebody_else_who_may_answers_and_only_to_this_plan(said: Said, yes: list[str], no: str) -> None:
+    found = asked(said)
+    assert (list(found.yes), found.no.user if found.no else "") == (yes, no)
 
 
-def test_the_first_word_counts() -> None:
-    assert asked(Said("1", "ada", "!deny 1a2b3c"), Said("2", "bob", "!approve 1a2b3c")) == Answer("ada", False, "!deny")
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (by("ada", "!approve 1a2b3c NOT, wait"), "more than the command"),
+        (by("ada", "!approve 1a2b3c please"), "more than the command"),
+        (by("ada", "!approve 1a2b3c, or rather not"), "more than the command"),
+        (by("ada", "!approve 1a2b3c?"), "more than the command"),
+        (by("ada", "!approve 1a2b3c", edited=True), "was edited"),
+        (by("ada", "!approve 1a2b3c", automatic=True), "no person has written it"),
+        (by("ada", "!deny 1a2b3c", automatic=True), "no person has written it"),
+        (by("robot", "!approve 1a2b3c"), "guests and bots"),
+        (by("gus", "!approve 1a2b3c"), "guests and bots"),
+        (by("gone", "!approve 1a2b3c"), "deactivated"),
+        (by("Requester", "!approve 1a2b3c"), "asked for himself"),
+        (by("requester-admin", "!approve 1a2b3c"), "asked for himself"),
+        (by("eve", "!approve 1a2b3c"), "not one of those who may"),
+        (by("eve", "!deny 1a2b3c"), "not one of those who may"),
+        (Said("other", "ada", "!approve 1a2b3c", user_id="eve-id"), "not one of those who may"),
+        (Said("other", "ada", "!approve 1a2b3c", user_id="no-id"), "no such user"),
+        (Said("request", "bot", "", {YES: ["nobody"]}), "no such user"),
+        (Said("request", "bot", "another text", {YES: ["ada"]}, edited=True), "the question was edited"),
+        (Said("request", "bot", "", {YES: ["gus"]}), "guests and bots"),
+    ],
+)
+def test_what_counts_for_nothing_is_told_with_why(said: Said, why: str) -> None:
+    found = asked(said)
+    assert (found.yes, found.no) == ({}, None)
+    assert [why in each.void for each in found.void] == [True]
+
+
+def test_who_has_taken_the_name_of_one_who_may_is_not_that_one() -> None:
+    """ada is ada.l now, and eve has taken the name that was free."""
+    people = [Person("ada-id", "ada.l"), Person("eve-id", "ada")]
+
+    def now(user_id: str, name: str) -> Person | None:
+        return next((each for each in people if each.id == user_id or (not user_id and each.name == name)), None)
+
+    said = [Said("other", "ada", "!approve 1a2b3c", user_id="eve-id"), Said("request", "bot", "", {YES: ["ada"]})]
+    assert tally(said, BALLOT, now).yes == {}
+    said.append(Said("other", "ada.l", "!approve 1a2b3c", user_id="ada-id"))
+    assert list(tally(said, BALLOT, now).yes) == ["ada.l"]
+
+
+def test_where_chat_shows_no_roles_only_those_count_whom_the_configuration_names() -> None:
+    assert list(asked(by("ada", "!approve 1a2b3c"), vouched=True).yes) == ["ada"]
+    (void,) = asked(by("ada", "!approve 1a2b3c"), vouched=False).void
+    assert "view-full-other-user-info" in void.void
+
+
+def test_one_person_counts_once_under_all_names_and_by_all_ways() -> None:
+    logins = {**BALLOT.logins, "bob": "ada"}
+    said = [by("ada", "!approve 1a2b3c"), by("ada", "!approve 1a2b3c"), by("Bob", "!approve 1a2b3c"), Said("request", "bot", "", {YES: ["ada"]})]
+    assert list(asked(*said, logins=logins).yes) == ["ada"]
+    assert list(asked(*said).yes) == ["ada", "bob"]
+
+
+def test_a_no_counts_whatever_else_is_said() -> None:
+    for said in ([by("ada", "!deny 1a2b3c"), by("Bob", "!approve 1a2b3c")], [by("Bob", "!approve 1a2b3c"), by("ada", "!deny 1a2b3c")]):
+        found = asked(*said).no
+        assert found and found.user == "ada"
+
+
+def test_names_are_the_same_in_any_case_and_a_name_that_nobody_knows_is_its_own() -> None:
+    assert named("Ada.L", {"ada.l": "Ada"}) == named("ADA", {"ada.l": "Ada"}) == "ada"

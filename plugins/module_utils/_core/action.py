@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -217,10 +215,3 @@ def risk(*, out: int, stateful: bool) -> str:
     if out >= 50:
         return f"medium: {out} % of the service is out meanwhile, and the rest must bear it"
     return "medium: what runs becomes another" if stateful else "low"
-
-
-def plan_hash(plan: Mapping[str, Any]) -> str:
-    """The same for the same hosts, states and action; of any other plan, another."""
-    same = {key: plan[key] for key in ("name", "service", "role", "backend", "hosts")}
-    text = json.dumps(same, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

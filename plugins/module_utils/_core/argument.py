@@ -17,6 +17,7 @@ _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 _DRILLS: Mapping[drill.Drill, object] = {drill.Drill.NO: False, drill.Drill.DONE: True, drill.Drill.DRY: "dry"}
 _AGO = re.compile(r"\d+[smhd]")
+_DIGITS = 9
 _NEAR = 0.75
 """How alike two names must be, from 0 to 1, for one to be taken for a typing mistake: `hots` and `host` are 0.75."""
 
@@ -111,8 +112,10 @@ def _drill(_known: Variable, given: object) -> object:
 
 def _count(_known: Variable, given: object) -> object:
     text = str(given).strip()
-    if isinstance(given, bool) or not text.isascii() or not text.isdigit() or int(text) < 1:
+    if isinstance(given, bool) or not text.isascii() or not text.isdigit() or not text.strip("0"):
         raise Wrong("is not a whole number above 0")
+    if len(text.lstrip("0")) > _DIGITS:  # Python itself refuses to read thousands of digits
+        raise Wrong("is too large")
     return given
 
 

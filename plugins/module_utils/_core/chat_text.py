@@ -125,11 +125,17 @@ def opening(
     return text, [{"color": _COLOURS.get(state["severity"], "#888888"), "fields": fields}]
 
 
-def approval(about: str, plan: str, lines: Sequence[str], who: str, people: Sequence[str], within: float) -> str:
-    """What those who may approve an action are asked. `within` is in seconds."""
-    how = f"within {within / 60:g} min react with ✅, or write `!approve {plan}`; with ❌, or `!deny {plan}`, it is not done"
+def approval(about: str, plan: str, lines: Sequence[str], who: str, people: Sequence[str], within: float, needs: int = 1) -> str:
+    """What those who may approve an action are asked, of whom it `needs` so many. `within` is in seconds."""
+    who_needs = f"{needs} of you, " if needs > 1 else ""
+    how = f"{who_needs}within {within / 60:g} min react with ✅, or write `!approve {plan}`; with ❌, or `!deny {plan}`, it is not done"
     called = " ".join(f"@{person}" for person in people)
     return f"✋ *Approval needed* · {quoted(about)} · asked by {quoted(who)}\n{called}: {how}\n{fenced(line[:150] for line in lines[:25])[0]}"
+
+
+def void(user: str, how: str, why: str, plan: str) -> str:
+    """What somebody reads whose approval counts for nothing."""
+    return f"@{user}: your {quoted(how)} counts for nothing: {quoted(why)}. What counts is `!approve {plan}` alone, in a new message of who may"
 
 
 def plan(about: str, who: str, lines: Sequence[str]) -> str:

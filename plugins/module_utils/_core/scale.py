@@ -7,12 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_MOST = 10_000
+
 
 def count(given: object) -> int:
     """`3` and `"3"` are three. Raises ValueError for all that is no whole number above zero."""
     text = str(given).strip()
-    if isinstance(given, bool) or not text.isascii() or not text.isdigit() or int(text) < 1:
+    if isinstance(given, bool) or not text.isascii() or not text.isdigit() or not text.strip("0"):
         raise ValueError(f"replicas={text[:40]!r} is not a whole number above 0")
+    if len(text.lstrip("0")) > len(str(_MOST)) or int(text) > _MOST:
+        raise ValueError(f"replicas={text[:40]} is more than {_MOST}: each is listed in the plan")
     return int(text)
 
 

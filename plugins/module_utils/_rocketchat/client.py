@@ -19,7 +19,7 @@ except ImportError:
     requests = None  # type: ignore[assignment]
 
 from .._core import shape
-from .._core.approval import Said
+from .._core.approval import Person, Said
 from .._core.redact import cut, redact
 from .._libraries import complaint
 from .._ports import ChatDenied, ChatDown, ChatError, ChatForbidden, ChatLimited, ChatOdd, ChatRejected, Message, Room
@@ -31,6 +31,7 @@ _TAKEN = {"error-duplicate-channel-name", "error-archived-duplicate-name"}
 _ABSENT = {"error-room-not-found"}
 _LONGEST_WAIT = 120.0
 _Read = TypeVar("_Read")
+_PAGES = 5
 
 
 class RocketChat:
@@ -182,18 +183,33 @@ class RocketChat:
 
     def user(self, name: str) -> str | None:
         """The id of a user; None where there is none."""
+        person = self.person("", name)
+        return person.id if person else None
+
+    def person(self, user_id: str, name: str) -> Person | None:
+        """A user, by id, or by name where that is empty; None where there is none.
+
+        Roles are shown to whoever may `view-full-other-user-info` (app/lib/server/functions/getFullUserData.ts).
+        """
         try:
-            answer = self._call("GET", "users.info", username=name)
+            about = {"userId": user_id} if user_id else {"username": name}
+            answer = self._call("GET", "users.info", None, **about)
         except ChatRejected:
             return None
-        return self._read("users.info", answer, lambda found: shape.optional(found, "user", "_id")) or None
+        return self._read("users.info", answer, _person)
 
     def said(self, rid: str, since: str) -> list[Said]:
-        """The room's messages from the message `since` on, replies in threads too, oldest first, 100 at most."""
+        """The room's messages from the message `since` on, replies in threads too, oldest first: the newest 500 at most."""
         begin = self._read("chat.getMessage", self._call("GET", "chat.getMessage", msgId=since), lambda found: _instant(shape.at(found, "message")))
         oldest = (begin - timedelta(milliseconds=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")  # both ends are excluded
-        answer = self._call("GET", "channels.history", roomId=rid, oldest=oldest, showThreadMessages="true", count="100")
-        messages = self._read("channels.history", answer, lambda found: shape.entries(found, "messages"))
+        messages: list[Any] = []
+        for page in range(_PAGES):
+            about = {"roomId": rid, "oldest": oldest, "showThreadMessages": "true", "count": "100"} | ({"offset": str(page * 100)} if page else {})
+            answer = self._call("GET", "channels.history", None, **about)
+            found = self._read("channels.history", answer, lambda each: shape.entries(each, "messages"))
+            messages += found
+            if len(found) < 100:
+                break
         return [said for _when, said in sorted(shape.readable(messages, lambda each: (_instant(each), _said(each))), key=lambda each: each[0])]
 
     def has(self, message_id: str) -> bool:
@@ -255,10 +271,26 @@ def _instant(message: Any) -> datetime:
         raise shape.Odd("no time at ts") from None
 
 
+def _person(answer: Any) -> Person | None:
+    """The user of an answer; None where there is none. Raises Odd."""
+    identity = shape.optional(answer, "user", "_id")
+    if not identity:
+        return None
+    user = shape.mapping(answer, "user")
+    roles = user.get("roles")
+    shown = frozenset(map(str, roles)) if isinstance(roles, list) else None
+    kind = shape.optional(user, "type") or "user"
+    return Person(identity, shape.optional(user, "username"), kind, active=user.get("active") is not False, roles=shown)
+
+
 def _said(message: Any) -> Said:
     """Raises Odd."""
     reactions = shape.maybe(message, "reactions") or {}
     if not isinstance(reactions, dict):
         raise shape.Odd("no object at reactions")
     given = {emoji.strip(":"): tuple(map(str, shape.entries(who, "usernames"))) for emoji, who in reactions.items()}
-    return Said(shape.ident(message, "_id"), shape.text(message, "u", "username"), shape.optional(message, "msg"), given)
+    automatic = any(message.get(key) for key in ("t", "bot", "alias"))
+    return Said(
+        shape.ident(message, "_id"), shape.text(message, "u", "username"), shape.optional(message, "msg"), given, shape.optional(message, "u", "_id"),
+        edited=bool(message.get("editedAt")), automatic=automatic,
+    )  # fmt: skip

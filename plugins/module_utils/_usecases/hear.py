@@ -49,7 +49,7 @@ def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: boo
             problems.append(f"{name}: what is asked for in its channel can't be read: {error}")
             continue
         for each in said:
-            command = chat_command.parse(each.text)
+            command = None if each.automatic else chat_command.parse(each.text)  # a topic that says it isn't somebody who says it
             if command:
                 found += _obey(journal, incident, each, command, given, now, write=write)
         if said and write:
@@ -103,6 +103,8 @@ def _entries(
         (entry,) = transition(Status.OPEN, Status.ACKNOWLEDGED, at=at, actor=said.user)
         return [replace(entry, text=f"{entry.text}: {words}" if words else entry.text)]
     if command.name == chat_command.PUBLISH:
+        if said.edited:
+            return [Entry("note", at, actor=said.user, text=f"Asked to publish {words} in a message that was edited, which counts for nothing")]
         return [_publishing(journal, incident, state, said.user, words, given, at)]
     if Status(state["status"]).is_over:
         return []

@@ -1,0 +1,89 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a plan holds fast: all that decides what is done where, who asked for it, and until when it may be carried out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .incident import utc
+from .moment import TOLERANCE
+
+_FORM = re.compile(r"([0-9a-f]{12})-([0-9a-f]{1,8})-([0-9a-f]{8})")
+_MOST = 8
+"""How many hosts are named one by one before the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What `-e approved_plan=` takes: the `plan`'s hash, when it was made (Unix time), and a check of both with who asked for it."""
+
+    plan: str
+    at: int
+    check: str
+
+    def __str__(self) -> str:
+        return f"{self.plan}-{self.at:x}-{self.check}"
+
+
+def digest(plan: Mapping[str, Any]) -> str:
+    """The same for the same plan, and another for any other: whatever decides what is done where is a part of it."""
+    text = json.dumps(plan, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def ticket(plan: str, who: str, at: float) -> Ticket:
+    """A ticket for the plan of this hash, which `who` asks for now."""
+    return Ticket(plan, int(at), digest({"plan": plan, "who": who, "at": int(at)})[:8])
+
+
+def refusal(given: str, plan: str, who: str, *, now: float, lasts: float) -> str:
+    """Why the ticket that was given does not let `who` carry out the plan of this hash now; empty where it does. `lasts` is in seconds."""
+    form = _FORM.fullmatch(given.strip())
+    if not form:
+        return f"approved_plan={given.strip()[:60]!r} is no plan's ticket, which says who asked for it, and when. plan=true prints one"
+    found = Ticket(form[1], int(form[2], 16), form[3])
+    if found.plan != plan:
+        return f"The plan is no longer the approved one ({found.plan}), but {plan}: what decides what is done where has changed since"
+    if found != ticket(plan, who, found.at):
+        return f"Plan {plan} was not asked for by {who}, or its ticket is mistyped. Who carries out a plan is who asked for it"
+    if found.at - now > TOLERANCE:
+        return f"Plan {plan} was made at {utc(found.at)}, which is still to come: the clock went back, so how old it is can't be told"
+    if now - found.at > lasts:
+        return f"Plan {plan} was made at {utc(found.at)}, and has expired at {utc(found.at + lasts)} (safety.plan_expires)"
+    return ""
+
+
+def touched(words: Mapping[str, str]) -> Iterator[str]:
+    """Lines that say what is touched: one for all hosts of which the same is true. `words` are those of each host."""
+    groups: dict[str, list[str]] = {}
+    for host, said in words.items():
+        if said:
+            groups.setdefault(said, []).append(host)
+    for said, hosts in groups.items():
+        yield f"touches: {said}" if len(hosts) == len(words) else f"touches on {_some(hosts)}: {said}"
+
+
+def addresses(of: Mapping[str, str]) -> str:
+    """Where the hosts are, for those whose address isn't their name; empty for none."""
+    known = [f"{host} is {address}" for host, address in of.items() if address != host]
+    return f"addresses: {_some(known)}" if known else ""
+
+
+def pairs(given: Any) -> str:
+    """A setting in words: `path=/srv/api file=compose.yml`, or a command as it is typed."""
+    if isinstance(given, Mapping):
+        return " ".join(f"{key}={pairs(value)}" for key, value in sorted(given.items()) if value not in (None, "", [], {}))
+    if isinstance(given, (list, tuple)):
+        return " ".join(map(str, given))
+    return str(given)
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")

@@ -1,0 +1,112 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What decides what an action does on each host: the variables of the role that acts, and the host's address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.playbook.task import Task
+from ansible.template import Templar
+from ansible_collections.incident.response.plugins.module_utils._core import plan
+from ansible_collections.incident.response.plugins.plugin_utils._config_template import FILLED
+
+Pins = dict[str, Any]
+
+_ACTION = ("action_health", "action_balancer", "action_nginx", "action_way_back", "action_stateful", "action_undone")
+_ADDRESS = ("ansible_host", "ansible_port", "ansible_connection")
+_RESTART = "service_restart"
+"""The role whose backend the others take to run what they have changed."""
+_DECIDE = {*FILLED, "name", "backend", "checks"}
+"""What of a service's entry decides anything here; who owns it doesn't."""
+_BACKENDS = {
+    "systemd": ("unit",), "instances": ("unit", "replicas"), "command": ("commands",), "compose": ("compose",), "swarm": ("swarm",),
+    "kubernetes": ("kubernetes",), "release": ("path",), "package": ("package",),
+}  # fmt: skip
+"""Which of the variables of a role of ours its backend goes by, that people see them in the plan."""
+
+
+def of_hosts(task: Task, variables: Mapping[str, Any], hosts: list[str], role: str, loader: Any) -> dict[str, Pins]:
+    """For each host, by the name of the variable. A task that runs once for all knows the variables of its own host alone; so Ansible's
+    manager of variables is asked for each host's, as it is for a task there."""
+    there: Any = variables["hostvars"]
+    found = {}
+    for host in hosts:
+        own = variables
+        if host != variables.get("inventory_hostname"):
+            own = there._variable_manager.get_vars(play=task.get_play(), host=there._inventory.get_host(host), task=task)
+        found[host] = _pins(dict(own), role.rpartition(".")[2], loader)
+    return found
+
+
+def _pins(variables: dict[str, Any], role: str, loader: Any) -> Pins:
+    templar = Templar(loader=loader, variables=variables)
+    settings = f"{role}_settings"
+    if settings in variables:  # once: the others are made from it
+        variables[settings] = _worked_out(templar, variables[settings])
+        templar = Templar(loader=loader, variables=variables)
+    names = [name for name in variables if name.startswith((f"{role}_", f"{_RESTART}_")) and not name.endswith("_seen")]
+    names += [name for name in (*_ACTION, *_ADDRESS) if name in variables]
+    found = {name: _worked_out(templar, variables[name]) for name in dict.fromkeys(names)}
+    if isinstance(found.get(settings), Mapping):
+        found[settings] = {key: value for key, value in found[settings].items() if key in _DECIDE}
+    return {name: value for name, value in found.items() if not _is_result(value)}
+
+
+def _worked_out(templar: Templar, value: Any) -> Any:
+    """The value; where it can't be worked out before the action is under way, its template."""
+    try:
+        return templar.template(value)
+    except AnsibleError:
+        return str(value)
+
+
+def _is_result(value: Any) -> bool:
+    """What a task has registered: how long it took is in it, too."""
+    return isinstance(value, Mapping) and "changed" in value and "failed" in value
+
+
+def address(host: str, pins: Pins) -> str:
+    """Where the host is."""
+    port = pins.get("ansible_port")
+    return f"{pins.get('ansible_host') or host}{f':{port}' if port and str(port) != '22' else ''}"
+
+
+def words(pins: Pins, role: str, backend: str) -> str:
+    """What is touched on the host, for people."""
+    short = role.rpartition(".")[2]
+    return "; ".join(part for part in (*_changed(pins, short, backend), *_checked(pins), *_behind(pins)) if part)
+
+
+def _changed(pins: Pins, role: str, backend: str) -> Iterator[str]:
+    settings = pins.get(f"{role}_settings") or {}
+    if not role.startswith("service_") or backend not in _BACKENDS or not settings:
+        yield from (f"{name.removeprefix(f'{role}_')} {plan.pairs(value)}" for name, value in pins.items() if name.startswith(f"{role}_") and value)
+        return
+    yield from _by(pins, role, backend, settings)
+    if backend in {"release", "package"}:
+        yield from _by(pins, _RESTART, settings["backend"], settings)
+
+
+def _by(pins: Pins, role: str, backend: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    for name in _BACKENDS.get(backend, ()):
+        value = pins.get(f"{role}_{name}", settings.get(name))
+        if name == "commands" and isinstance(value, Mapping):
+            value = {key: value.get(key) for key in ("stop", "start")}
+        if value:
+            yield f"{name} {plan.pairs(value)}"
+
+
+def _checked(pins: Pins) -> Iterator[str]:
+    health = pins.get("action_health") or {}
+    for key in ("command", "http", "tcp"):
+        if health.get(key):
+            yield f"health by {key} {plan.pairs(health[key])}"
+
+
+def _behind(pins: Pins) -> Iterator[str]:
+    balancer = pins.get("action_nginx") or pins.get("action_balancer") or {}
+    if balancer:
+        yield f"behind nginx on {plan.pairs(balancer.get('hosts', ''))}, {balancer.get('path', '')}"

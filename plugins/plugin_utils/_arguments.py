@@ -13,6 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
+from ansible.utils.unsafe_proxy import wrap_var
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.incident.response.plugins.module_utils._core import argument
 from ansible_collections.incident.response.plugins.module_utils._core.argument import Variable, Wrong
@@ -24,6 +25,8 @@ _NOTHING = "Nothing was touched."
 _ACTIONS = {"restart_service", "rollback", "scale_up", "undo"}
 _PASS = ("ansible_", "awx_", "tower_", "semaphore_", "action_", "service_restart_", "service_rollback_", "service_scale_", "incident_", "drill")
 """What AWX, Semaphore, rulebooks and Ansible add, and the variables of our roles. A step that may be no drill says so itself."""
+_TEXTS = {"text", "reason", "name"}
+"""Kinds that people read, and nothing more."""
 _LOOSE = "_raw_params"
 _OWN = {"undo": {"service", "app"}}
 """What a playbook sets itself, for its roles: it counts only where it was typed."""
@@ -41,6 +44,7 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
     template: Any = lookup._templar
     known, typed, line = PLAYBOOKS[playbook], load_extra_vars(loader), _command_line.read()
     own = _OWN.get(playbook, set())
+    _defuse(known, typed, variables, alone=line.alone)
     seen = {name: variables[name] for name in known if name in variables and (name in typed or name not in own)}
     _refuse_loose_words(typed, known)
     if line.alone and not _command_line.only_lists():
@@ -90,6 +94,31 @@ def reason(name: str, given: str) -> str:
 def switch(name: str, given: Any) -> bool:
     """Whether it is switched on. Raises AnsibleError for what is neither true nor false."""
     return bool(_value(name, Variable("", "switch"), given))
+
+
+def _defuse(known: Variables, typed: Given, variables: Given, *, alone: bool) -> None:
+    """Let no template that was given run: it may have come from an alert. A text stays as it stands; raises AnsibleError for anything else.
+
+    In a playbook of somebody's own what is no text may be theirs, and mean what Ansible makes of it.
+    """
+    for name, meant in argument.spellings(known).items():
+        if name not in typed or not _holds_template(typed[name]) or not (alone or name in known):
+            continue
+        if known[meant].kind in _TEXTS and isinstance(typed[name], str):
+            typed[name] = variables[name] = wrap_var(typed[name])
+        elif alone:
+            raise AnsibleError(
+                f"{name} holds a template ({{{{ … }}}}), which is never filled in: what came from an alert must not run. {_NOTHING} "
+                "Write the value itself."
+            )
+
+
+def _holds_template(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_template, (*value, *value.values())))
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_template, value))
+    return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
 
 
 def _refuse_loose_words(typed: Mapping[str, Any], known: Variables) -> None:

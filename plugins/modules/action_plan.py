@@ -56,7 +56,9 @@ options:
     type: dict
     default: {}
   approved:
-    description: The hash of the only plan that may be carried out; any other is refused. Empty for any.
+    description:
+      - The ticket of the only plan that may be carried out, as a plan that is only shown prints it. Any other is refused, and so is one that
+        somebody else asked for, that has expired (C(safety.plan_expires)), or that was carried out before. Empty for any plan.
     type: str
     default: ""
   only:
@@ -103,7 +105,9 @@ id:
   type: str
   returned: success
 hash:
-  description: The same for the same hosts, states and action; another for any other plan.
+  description:
+    - The same for the same plan; another where anything differs that decides what is done where, as the variables of the role, and the hosts'
+      states and addresses.
   type: str
   returned: always
 plan_only: {description: "Whether it is only shown, so that nothing may be done.", type: bool, returned: success}

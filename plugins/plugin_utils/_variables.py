@@ -43,7 +43,7 @@ _ACTION = {
     "reason": Variable("Why, for the record.", same=("message", *_WORDS)),
     "drill": Variable("Mark it as a drill; `dry` leaves the change out.", "drill"),
     "plan": Variable("Only show what would be done.", "switch"),
-    "approved_plan": Variable("The hash of the only plan that may be carried out.", "name"),
+    "approved_plan": Variable("The ticket of the only plan that may be carried out, as `plan=true` prints it.", "name"),
     "break_glass": Variable("Why it can't wait for the approval that the policy asks for.", "reason"),
 }
 """What every emergency action takes."""

@@ -131,17 +131,20 @@ class ActionModule(ControllerAction):
     def _check_approved(self, given: str, found: str, text: str, config: dict[str, Any], variables: dict[str, Any], *, check: bool) -> None:
         """Raises Refused where the plan that was approved isn't this one, is somebody else's, is too old, or was carried out already."""
         who = _person.asks(self.origin(variables), config["safety"]["approval"]["logins"])
+        then = "Make a plan anew, with plan=true"
         why = plan.refusal(given, found, who, now=time.time(), lasts=_config.seconds(config["safety"]["plan_expires"]))
         try:
             folder = self.folder()
             run = self.this_run(folder, variables).name
             with self.journal(folder, timeout=2) as journal:
-                why = why or (f"Whether plan {found} is still good can't be told: {self.clock}" if self.clock else "")
+                if self.clock and not why:
+                    why = f"Whether plan {found} is still good can't be told: {self.clock}"
+                    then = "Set the clock right, such as with: timedatectl set-ntp true, or leave approved_plan out"
                 why = why or approve.spend(journal, given.strip(), run, check=check)
         except (OSError, sqlite3.Error, ValueError) as error:
             self._display.warning(f"incident.response: whether the approved plan was carried out before can't be told: {error}")
         if why:
-            raise Refused(f"{why}. Nothing was touched. Make a plan anew, with plan=true.\n{text}", hash=found)
+            raise Refused(f"{why}. Nothing was touched. {then}.\n{text}", hash=found)
 
     def _facts(self, params: dict[str, Any], variables: dict[str, Any], config: dict[str, Any]) -> approval.Facts:
         settings = _catalogue.service_settings(config, params["service"])

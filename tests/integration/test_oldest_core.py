@@ -15,8 +15,11 @@ import pytest
 from environments import locked
 from fleets import Fleet
 from fleets import run as task
+from integration.test_alert_text import bomb
+from integration.test_alert_text import given as alert
 from integration.test_behind_nginx import FILE, MARK, ONE, TWO, behind, nginx, restart
-from integration.test_inputs import refused
+from integration.test_inputs import refused, step
+from integration.test_plan import Planned
 from integration.test_secrets import PLAY, VAULTED
 from servers.running import RocketChat
 from sites import RESTART, Site, eventually
@@ -140,3 +143,29 @@ def test_a_template_of_the_configuration_is_filled_in_and_one_that_can_not_be_is
     assert code != 0, output
     assert "'nowhere' is undefined" in output
     assert not (tmp_path / "running").exists()
+
+
+def test_an_approved_plan_holds_fast_what_is_touched_on_each_host(programs: Path, tmp_path: Path) -> None:
+    """The variables of another host, as they are for a task there, come from Ansible's inside."""
+    site = Planned(Site(tmp_path, programs))
+    second = {"ansible_host": "127.0.0.3", "service_restart_tcp": "127.0.0.1:7"}
+    site.write(second)
+    both = ("-e", "max_hosts=2 host=prod-api-01:prod-api-02")
+    ticket = site.plan(*both)
+    assert "prod-api-02 is 127.0.0.3" in " ".join(site.said.split())
+    assert "touches on prod-api-02: commands " in site.said
+    assert ticket.partition("-")[0] == site.plan(*both).partition("-")[0]
+    site.write({**second, "service_restart_tcp": "127.0.0.1:8"})
+    assert "no longer the approved one" in site.carried_out(ticket, *both)[1]
+    site.write({})
+    assert site.carried_out(site.plan(*both), *both)[0]
+
+
+def test_what_an_alert_says_never_becomes_code(programs: Path, tmp_path: Path) -> None:
+    site = Site(tmp_path, programs)
+    code, output = site.run(*alert(tmp_path, service="api", severity="P3", title=bomb(tmp_path), message=bomb(tmp_path)), playbook=step("open"))
+    assert code == 0, output
+    assert "lookup('ansible.builtin.pipe'" in site.incidents()[0]["title"]
+    assert "holds a template" in refused(site, RESTART, *alert(tmp_path, service="api", host=bomb(tmp_path)))
+    assert site.run("-e", "service=api host=prod-api-01")[0] == 0
+    assert not (tmp_path / "ran").exists()

@@ -91,7 +91,7 @@ def test_a_switch_that_differs_from_host_to_host_is_refused(site: Site, first: d
     ("allow_scale_down", "jes", "allow_scale_down='jes' must be true or false"),
     ("force_migrations", "ture", "force_migrations='ture' must be true or false"),
 ])  # fmt: skip
-def test_what_a_role_alone_is_given_is_checked_like_what_is_typed(site: Site, variable: str, given: object, says: str) -> None:
+def test_what_a_role_alone_is_given_is_checked_like_what_is_typed(site: Site, variable: str, given: Any, says: str) -> None:
     assert f"{says}" in untouched(site, playbook=own(site, **{variable: given}))
 
 

@@ -41,8 +41,9 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
 
 def interrupted(recording: Recording) -> list[str]:
     """For a run that goes no further: what it has done so far stays, and nobody has judged it."""
+    name = recording.run.name
     return [
-        f"incident.response: {recording.about} was interrupted (run {recording.run.name}): what was done so far stays, and nothing verified the outcome",
+        f"incident.response: {recording.about} was interrupted (run {name}): what was done so far stays, and nothing verified the outcome",
         "  Look at the service, then run the command again. What can be undone of it is, with the same inventory:",
-        f"  ansible-playbook incident.response.undo -e run={recording.run.name}",
+        f"  ansible-playbook incident.response.undo -e run={name}",
     ]

@@ -70,7 +70,8 @@ class ActionModule(ControllerAction):
     def _still_there(self, folder: Path, left: dict[str, Any], problem: str, begun: float) -> str:
         shown = [f"{name}: {count} entries are not in chat" for name, count in left["pending"].items()]
         shown += [f"run {name}: not in the journal" for name in left["runs"]]
-        told = _spool.courier_says(folder, begun)
+        environment = _options.environment(self.options)
+        told = _spool.courier_says(folder, begun, "" if problem else connect.mark(connect.options({}, environment), environment))
         reasons = [told.get("problem"), problem if left["pending"] else "", told.get("chat_problem")]
         reasons += [reason for found in left["troubles"].values() for reason in found]
         why = "; ".join(dict.fromkeys(filter(None, reasons))) or "it takes longer than the timeout; the courier goes on"

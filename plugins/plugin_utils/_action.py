@@ -103,11 +103,11 @@ class ControllerAction(ActionBase):
         """
         environment = _options.environment(self.options) | dict(given or {})
         found = [incident for incident in (journal.find(each) for each in incidents) if incident and _is_due(journal, incident)]
-        problem = ""
+        chat, problem = dict[str, Any](), ""
         try:
-            chat = bool(found and connect.options({}, environment))
+            chat = connect.options({}, environment) if found else chat
         except connect.Misconfigured as error:
-            chat, problem = False, str(error)
+            problem = str(error)
         if not chat and not self._pages() and not self._publishes():
             return problem
         begun = time.time()
@@ -117,7 +117,7 @@ class ControllerAction(ActionBase):
         until = time.monotonic() + max(_options.drain(self.options, _DRAIN), at_least)
         while any(_is_due(journal, each) for each in found) and courier.poll() is None and time.monotonic() < until:
             time.sleep(0.02)
-        says = _spool.courier_says(folder, begun)
+        says = _spool.courier_says(folder, begun, connect.mark(chat, environment))
         return str(says.get("problem") or says.get("chat_problem") or "")
 
     def _pages(self) -> bool:

@@ -31,6 +31,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 from ansible_collections.incident.response.plugins.module_utils._core.outcome import Outcome, Seen, outcome_of  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location, open_journal  # noqa: E402
+from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import VANISHED, ingest  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive  # noqa: E402
@@ -39,6 +40,8 @@ from ansible_collections.incident.response.plugins.plugin_utils._spool import co
 POLL = 0.05
 COMMIT_EVERY = 1.0  # the end of a run and the loss of a controller are carried at once
 GIVE_UP = 600.0
+TURN = 2.0
+"""Seconds that a courier which gets nothing to chat has until one with other settings has its turn. They go on in turns."""
 EMPTY_FOR = 60.0
 ASIDE_WITHIN = 300.0
 PUBLISH_AFTER = 10.0  # while a run goes on: what it takes, 0.2 s of a processor, is then 2 % of the run at most. At its end it is done at once
@@ -334,7 +337,6 @@ def pager(folder: Path) -> Aside | None:
 
 
 def _page(folder: Path) -> None:
-    from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
     from ansible_collections.incident.response.plugins.module_utils._usecases import page
     from ansible_collections.incident.response.plugins.plugin_utils import _config, _paging
 
@@ -361,23 +363,29 @@ def _publish(folder: Path) -> None:
 
 
 class Courier:
-    """All ways together, until all is done or nothing moves any more."""
+    """All ways together, until all is done or nothing moves any more. `wanted` says whether a courier with other settings of chat waits."""
 
     def __init__(
         self, folder: Path, connection: dict[str, Any], moved: Callable[[], None], finished: Sequence[Finished] = (),
-        beat: Callable[[], None] = lambda: None,
+        beat: Callable[[], None] = lambda: None, wanted: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
-        self._folder, self._connection, self._moved, self._beat = folder, connection, moved, beat
+        self._folder, self._connection, self._moved, self._beat, self._wanted = folder, connection, moved, beat, wanted
         self._carrier = Carrier(folder)
         self._carrier.finished = list(finished)  # runs that may still wait to hear of what an earlier one has carried
         self._postman = Postman(folder, connection) if connection else None
         self._published = float("-inf")
+        self._last = 0.0
 
-    def work(self) -> list[Finished]:
+    @property
+    def finished(self) -> list[Finished]:
         """The runs that may still wait to hear how far they got."""
-        moved = time.monotonic()
-        if self._postman:
-            self._postman.start()
+        return self._carrier.finished
+
+    def work(self) -> bool:
+        """Whether it is done, for now or for good; else another one, with other settings of chat, is to have a turn."""
+        began = time.monotonic()
+        self._last = self._last or began
+        self._send_postman()
         while True:
             problem, pause = "", POLL
             self._beat()
@@ -389,22 +397,42 @@ class Courier:
                 log(problem)
             now = time.monotonic()
             if progress:
-                moved = now
+                self._last = now
                 self._moved()
             self._tell(problem)
             waits = self._waits_for_chat(progress)  # also while more is left: the postman looks at what has moved
             if not left and not waits:
                 break
-            latest = max(moved, self._postman.moved if self._postman else 0.0)
-            if now - latest > GIVE_UP and not self._carrier.live():
+            self._last = max(self._last, self._postman.moved if self._postman else 0.0)
+            if now - self._last > GIVE_UP and not self._carrier.live():
                 log("nothing has moved for a while: the rest waits for the next run, or for the playbook incident.response.deliver")
                 break
+            if now - began > TURN and self._is_no_use() and self._wanted():
+                self._give_way()
+                return False
             time.sleep(pause)
         if self._postman:
             self._postman.stop.set()
         self._published = float("-inf")
         self._tell("")
-        return self._carrier.finished
+        return True
+
+    def _send_postman(self) -> None:
+        if self._postman and self._postman.stop.is_set():  # it had a turn before
+            self._postman = Postman(self._folder, self._connection)
+            self._postman.moved = self._last
+        if self._postman:
+            self._postman.start()
+
+    def _is_no_use(self) -> bool:
+        """Whether it gets nothing to chat, while another one may."""
+        return not self._postman or bool(self._postman.problem)
+
+    def _give_way(self) -> None:
+        log(f"another courier, with other settings of chat, has its turn{f': {self._postman.problem}' if self._postman else ''}")
+        if self._postman:
+            self._postman.stop.set()
+            self._postman.join(TURN)  # not for longer: the other one's calls are worth more than one that hangs
 
     def _waits_for_chat(self, progress: bool) -> bool:
         if self._postman and self._postman.lost():
@@ -420,10 +448,16 @@ class Courier:
         """Tell the runs that ended, or all that wait when the journal is in trouble, how far they got; and everybody what is wrong."""
         if time.monotonic() - self._published > 1:
             self._published = time.monotonic()
-            self._write(courier_file(self._folder), {"problem": problem, "chat_problem": self._postman.problem if self._postman else ""})
+            chat_problem = self._postman.problem if self._postman else ""
+            told = {"problem": problem, "chat_problem": chat_problem, "settings": connect.mark(self._connection)}
+            self._write(courier_file(self._folder), told)
         if problem:
             for path in spools(self._folder):
                 self._say(path.stem, {"problem": problem})
+        self.tell_finished()
+
+    def tell_finished(self) -> None:
+        """Tell the runs that ended how far they got, also while another one works."""
         waiting = [each for each in self._carrier.finished if alive(each.carried.pid, each.carried.since)]
         self._carrier.finished = waiting
         for finished in waiting:
@@ -448,7 +482,8 @@ class Courier:
         except Exception as error:  # one incident's trouble, whatever it is, leaves the other runs alone
             return answer | {"problem": str(error)}
         if self._postman and answer["pending"]:
-            answer["chat_problem"] = self._postman.problem
+            tries_another = self._postman.stop.is_set() or self._wanted()
+            answer["chat_problem"] = "" if tries_another else self._postman.problem
             if not answer["chat_problem"] and answer["troubles"] and not self._postman.left():
                 answer["chat_problem"] = answer["troubles"][-1]
         if self._postman:
@@ -477,8 +512,6 @@ def _journal_name(folder: Path) -> str:
 
 def main(folder: Path, run: str) -> None:
     """Work as the folder's only courier; where another works, wait until it has carried this run, or step in for it."""
-    from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
-
     own = [place / f"{run}.jsonl" for place in places(folder)]
     try:
         connection = connect.options()
@@ -489,6 +522,7 @@ def main(folder: Path, run: str) -> None:
     asides = [each for each in (pager(folder), Aside(lambda: _publish(folder), "nobody outside could be told", PUBLISH_AFTER)) if each]
     for each in asides:
         each.start()
+        each.look.set()  # what is in the journal already waits for no spool, and not for chat
 
     def moved() -> None:
         for each in asides:
@@ -507,15 +541,21 @@ def main(folder: Path, run: str) -> None:
 def _work(
     folder: Path, own: list[Path], connection: dict[str, Any], moved: Callable[[], None], finished: Sequence[Finished] = ()
 ) -> list[Finished]:  # fmt: skip
-    with CourierLock(folder) as lock:
-        while not lock.take():
-            if not any(path.exists() for path in own) and not (connection and _undelivered(folder)):
-                return []
+    with CourierLock(folder, connect.mark(connection)) as lock:
+        courier = Courier(folder, connection, moved, finished, lock.beat, lock.wanted)
+        while True:
+            lacks = bool(connection) and _undelivered(folder)
+            if lock.take(wants=lacks):
+                if courier.work():
+                    return courier.finished
+                lock.give()
+            elif not lacks and not any(path.exists() for path in own):
+                return courier.finished
             stuck = lock.end_stuck()
             if stuck:
                 log(f"the courier {stuck} did nothing any more, and is ended: this one goes on")
+            courier.tell_finished()
             time.sleep(0.2)
-        return Courier(folder, connection, moved, finished, lock.beat).work()
 
 
 def _undelivered(folder: Path, *, refused: bool = True) -> bool:

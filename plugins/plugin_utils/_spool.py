@@ -216,13 +216,18 @@ def courier_file(folder: Path) -> Path:
     return folder / "courier.status"
 
 
-def courier_says(folder: Path, since: float) -> dict[str, Any]:
-    """The courier's `problem` with the journal and `chat_problem`, as it told them after `since` (Unix time); empty where it didn't."""
+def courier_says(folder: Path, since: float, settings: str) -> dict[str, Any]:
+    """The courier's `problem` with the journal and `chat_problem`, as it told them after `since` (Unix time); empty where it didn't.
+
+    `settings` is the mark of one's own connection to chat: trouble with another one is said to be that.
+    """
     path = courier_file(folder)
     try:
         told: dict[str, Any] = json.loads(path.read_text()) if path.stat().st_mtime >= since else {}
     except (OSError, ValueError):
         return {}
+    if told.get("chat_problem") and told.get("settings", settings) != settings:
+        told["chat_problem"] = f"a run with other settings of chat is at work here, and this one's turn comes after it: {told['chat_problem']}"
     return told
 
 

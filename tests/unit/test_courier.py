@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
-from ansible_collections.incident.response.plugins.plugin_utils import _courier_lock, _deliver
+from ansible_collections.incident.response.plugins.plugin_utils import _courier, _courier_lock, _deliver
 from ansible_collections.incident.response.plugins.plugin_utils._courier import Carrier, Courier, Postman
 from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock
 from ansible_collections.incident.response.plugins.plugin_utils._deliver import Deliverer
@@ -211,7 +211,7 @@ def test_a_postman_that_died_is_replaced_by_one_that_brings_what_is_left(tmp_pat
     first = courier._postman
     assert first is not None
     monkeypatch.setattr(first, "run", lambda: None)  # dies at once, with all left to do
-    assert courier.work() == []
+    assert courier.work()
     assert courier._postman is not first
     assert courier._postman is not None and not courier._postman._left
 
@@ -278,3 +278,69 @@ def test_a_courier_that_works_keeps_its_place(tmp_path: Path, holder: subprocess
             assert lock.end_stuck() == 0
             signs.add((tmp_path / "courier.lock").stat().st_mtime_ns)
     assert holder.poll() is None
+
+
+def test_a_turn_goes_to_who_stands_in_line_and_has_other_settings(tmp_path: Path) -> None:
+    """Not to one with the same settings, which would get as little there."""
+    with CourierLock(tmp_path, "wrong") as holder, CourierLock(tmp_path, "wrong") as same, CourierLock(tmp_path, "right") as other:
+        assert holder.take()
+        assert not same.take(wants=True)
+        assert not holder.wanted()
+        assert not other.take(wants=True)
+        assert holder.wanted()
+        holder.give()
+        assert not same.take(wants=True), "it goes before its turn"
+        assert not holder.take(wants=True), "it goes before its turn"
+        assert other.take(wants=True)
+        assert not other.wanted()
+        assert not holder.take(wants=True)
+        assert other.wanted(), "nobody comes back to the one that was first"
+
+
+def test_who_stands_in_line_and_wants_nothing_any_more_or_is_gone_holds_nobody_up(tmp_path: Path) -> None:
+    with CourierLock(tmp_path, "wrong") as holder, CourierLock(tmp_path, "wrong") as same:
+        assert holder.take()
+        with CourierLock(tmp_path, "right") as other:
+            assert not other.take(wants=True)
+            assert not other.take()
+            assert not holder.wanted()
+            assert not other.take(wants=True)
+        assert not holder.wanted()
+        holder.give()
+        assert same.take()
+
+
+def test_who_was_stopped_while_it_stood_in_line_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_courier_lock, "POLITE", 0.5)
+    with CourierLock(tmp_path, "wrong") as holder, CourierLock(tmp_path, "right") as stopped:
+        assert holder.take()
+        assert not stopped.take(wants=True)
+        holder.give()
+        assert not holder.take()
+        assert eventually(holder.take)
+
+
+class Troubled(Idle):
+    """A postman that gets nothing to chat, and goes on trying."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__()
+        self.problem = problem
+
+    def left(self) -> bool:
+        return True
+
+    def join(self, timeout: float) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("problem", "wanted", "gives"), [("it can't be reached", True, True), ("", True, False), ("it can't be reached", False, False)]
+)
+def test_a_courier_gives_way_only_where_it_gets_nothing_to_chat_and_another_one_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str, wanted: bool, gives: bool
+) -> None:
+    monkeypatch.setattr(_courier, "TURN", 0.0)
+    monkeypatch.setattr(_courier, "GIVE_UP", 0.3)
+    courier = Courier(tmp_path, {}, lambda: None, wanted=lambda: wanted)
+    monkeypatch.setattr(courier, "_postman", Troubled(problem))
+    assert courier.work() is not gives

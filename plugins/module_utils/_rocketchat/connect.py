@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,9 @@ SPEC: dict[str, dict[str, Any]] = {
     "ca_path": {"type": "path"},
     "timeout": {"type": "float", "default": 10.0},
 }
+_ALSO = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle", "ssl_cert_file"}
+"""What else of the environment decides whether the server is reached, in small letters."""
+
 
 class Misconfigured(ValueError):
     """The connection options make no whole."""
@@ -45,6 +49,15 @@ def options(given: Mapping[str, Any] | None = None, environ: Mapping[str, str] |
     if not str(found["url"]).startswith(("http://", "https://")):
         raise Misconfigured(f"ROCKETCHAT_URL must begin with http:// or https://, not {str(found['url'])[:80]!r}")
     return found | {"verify": _verify(given or {}, found)}
+
+
+def mark(connection: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> str:
+    """What tells this way to chat from another one, and shows nothing of it; empty without a connection."""
+    if not connection:
+        return ""
+    also = {name: value for name, value in (os.environ if environ is None else environ).items() if name.lower() in _ALSO}
+    ways = [str(connection.get(name)) for name in ("url", "user_id", "token", "verify")] + sorted(f"{name}={value}" for name, value in also.items())
+    return hashlib.sha256(repr(ways).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _verify(given: Mapping[str, Any], found: Mapping[str, Any]) -> bool | str:

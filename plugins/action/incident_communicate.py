@@ -50,13 +50,14 @@ class ActionModule(TellingAction):
             publishing = _publishing.publishing(config, folder)
             with self.journal(folder) as journal:
                 incident = publish.locate(journal, wanted, params["audience"])
+                seen = len(journal.entries(incident))
                 params["text"] = redact(params["text"], secret_values(variables))
                 name = journal.info(incident)["name"]
                 chosen, changed = self._record(journal, incident, publishing, params, self.origin(variables).actor)
                 sent, problems = self._deliver(journal, incident, publishing) if params["state"] == "published" and not self.check else ([], [])
                 calls, told = params["state"] == "published", None
                 if not self.check:
-                    told = self.tell(folder, journal, incident, calls=calls, require=params["require_delivery"], people=())
+                    told = self.tell(folder, journal, incident, calls=calls, require=params["require_delivery"], people=(), seen=seen)
         except publish.TemplateError as error:
             raise Refused(f"{error}. Nothing was recorded.") from None
         except (OSError, sqlite3.Error, ValueError) as error:

@@ -37,6 +37,7 @@ class ActionModule(TellingAction):
             with self.journal(folder) as journal:
                 with journal.transaction():
                     incident = lifecycle.locate(journal, wanted) or ""
+                    seen = len(journal.entries(incident))
                     entry = tick.escalate(
                         journal, incident, policy, reason=params["reason"].strip(), target=params["level"], at=utc(time.time()),
                         actor=self.origin(variables).actor,
@@ -47,7 +48,7 @@ class ActionModule(TellingAction):
                 told = None
                 if not self.check:
                     people = list(level.notify) if level else []
-                    told = self.tell(folder, journal, incident, calls=True, require=params["require_delivery"], people=people)
+                    told = self.tell(folder, journal, incident, calls=True, require=params["require_delivery"], people=people, seen=seen)
                 name = journal.info(incident)["name"]
         except (OSError, sqlite3.Error, ValueError) as error:
             raise Refused(f"Nobody could be called: {error}. Call {self._whom(policy)}") from None

@@ -10,6 +10,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
+from ansible_collections.incident.response.plugins.module_utils._usecases.lifecycle import Change
 from ansible_collections.incident.response.plugins.modules import rocketchat_incident as module
 from ansible_collections.incident.response.plugins.plugin_utils import _options
 from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
@@ -40,7 +41,8 @@ class ActionModule(TellingAction):
                 known = {variable: connection.get(name) for name, variable in connect.VARIABLES.items()}
                 given = {variable: str(value) for variable, value in known.items() if value not in (None, "")}
                 calls = module.calls(params, planned)
-                told = self.tell(folder, journal, incident, calls=calls, require=params["require_delivery"], given=given)
+                told = self.tell(folder, journal, incident, calls=calls, require=params["require_delivery"], given=given, seen=planned.seen)
+                self._open_already(params, planned, told)
                 self._still_told(journal, incident)
                 return self.demand(module.result(journal, planned, incident) | {"told": told})
         except module.TROUBLE as error:
@@ -55,6 +57,12 @@ class ActionModule(TellingAction):
                 raise Refused(f"{error} Nothing was recorded.") from None
             return {}, True
         return connection, bool(connection)
+
+    def _open_already(self, params: dict[str, Any], planned: Change, told: dict[str, Any]) -> None:
+        """Whoever opens what is open already wants people to come: it is said that none are called anew."""
+        if params["state"] == "open" and planned.incident and told["delivered"] and not told["mentioned"]:
+            text = f"{told['incident']} is open already, and nobody is called anew: ansible-playbook incident.response.incident_escalate does"
+            self._display.display(f"incident.response: {text}")
 
     def _still_told(self, journal: SqliteJournal, incident: str) -> None:
         """An incident that is over, and that customers still read of, is worth a warning: nobody else would tell them."""

@@ -48,6 +48,8 @@ class ActionModule(TellingAction):
                     held = status_page.held(journal, publishing.plan.components)
                     actor, wanted = self.origin(variables).actor, self._wanted(params, variables)
                     change = status_page.plan(journal, wanted, listed, at=at, actor=actor, held=held)
+                    found = journal.find(change.name)
+                    seen = len(journal.entries(found)) if found else 0
                     if change.entry and not self.check:
                         journal.append(change.record, [change.entry])
                 problems, told = list[str](), None
@@ -55,7 +57,7 @@ class ActionModule(TellingAction):
                     _shown, problems = publishing.show(journal, True)
                     incident = journal.find(change.name)
                     if incident:
-                        told = self.tell(folder, journal, incident, calls=False)
+                        told = self.tell(folder, journal, incident, calls=False, seen=seen)
                     else:
                         self.send(folder, journal, [])
                     self._others(journal, config["status_page"]["provider"], wanted.components)

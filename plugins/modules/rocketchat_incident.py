@@ -18,6 +18,7 @@ options:
   state:
     description:
       - The stage that the incident shall be in. V(open) opens one unless one of the same service, or else of the same title, is open.
+        One that is mitigated has come back then. It is investigated again, and those whom its severity tells are called again.
       - V(updated) leaves the stage as it is, and records what else is given.
     type: str
     choices: [open, acknowledged, investigating, mitigated, resolved, closed, reviewed, updated]
@@ -132,7 +133,7 @@ told:
     incident: {description: The name of the incident., type: str, returned: success}
     channel: {description: Its channel., type: str, returned: success}
     url: {description: Where that is., type: str, returned: success}
-    mentioned: {description: Who was named in what chat has., type: list, elements: str, returned: success}
+    mentioned: {description: Whom this task named in what chat has., type: list, elements: str, returned: success}
     chat: {description: Whether a chat is configured., type: bool, returned: success}
     required: {description: Whether it had to be delivered., type: bool, returned: success}
     delivered: {description: "Whether all of it is in chat, and somebody was called where somebody is to be.", type: bool, returned: success}
@@ -236,9 +237,9 @@ def _deliver(journal: Journal, connection: dict[str, Any], timeout: float) -> st
     return ""
 
 
-def _told(module: AnsibleModule, journal: Journal, incident: str, connection: dict[str, Any], *, calls: bool) -> dict[str, Any]:
+def _told(module: AnsibleModule, journal: Journal, incident: str, connection: dict[str, Any], *, calls: bool, seen: int) -> dict[str, Any]:
     held = _deliver(journal, connection, module.params["timeout"]) if connection else ""
-    told = telling.told(journal, incident, chat=bool(connection), held=held, calls=calls)
+    told = telling.told(journal, incident, chat=bool(connection), held=held, calls=calls, seen=seen)
     urgent = calls and journal.info(incident)["severity"] in telling.URGENT
     told["required"] = urgent if module.params["require_delivery"] is None else module.params["require_delivery"]
     if told["why"] and (connection or urgent):
@@ -256,7 +257,7 @@ def main() -> None:
             planned, incident = change(journal, asked, actor=actor, chat=bool(connection), check=module.check_mode)
             told = None
             if incident and not module.check_mode:
-                told = _told(module, journal, incident, connection, calls=calls(module.params, planned))
+                told = _told(module, journal, incident, connection, calls=calls(module.params, planned), seen=planned.seen)
             found = result(journal, planned, incident) | {"told": told}
             if told and told["required"] and told["chat"] and not told["delivered"]:
                 module.fail_json(msg=telling.words(told), **found)

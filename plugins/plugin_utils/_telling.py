@@ -21,18 +21,18 @@ class TellingAction(ControllerAction):
 
     def tell(
         self, folder: Path, journal: SqliteJournal, incident: str, *, calls: bool, require: bool | None = None, people: Sequence[str] | None = None,
-        given: Mapping[str, str] | None = None,
+        given: Mapping[str, str] | None = None, seen: int = 0,
     ) -> dict[str, Any]:  # fmt: skip
         """Bring the incident to chat; what became of it, as `told` of a result. Says loudly what was not delivered.
 
         `calls`: somebody is to hear of it now; for a P0 or P1 that must be delivered, unless `require` says otherwise. `people` are those who
-        are to be mentioned, else whom the severity tells. Raises OSError, sqlite3.Error.
+        are to be mentioned, else whom the severity tells; `seen` is how many entries the incident had before. Raises OSError, sqlite3.Error.
         """
         severity = str(derive(incident, journal.entries(incident))["severity"])
         urgent = calls and severity in telling.URGENT
         required = urgent if require is None else require
         held = self.send(folder, journal, [incident], given, at_least=telling.WAIT if required else 0)
-        told = telling.told(journal, incident, chat=self._chat(given), held=held, people=people, calls=calls, pages=self._pages())
+        told = telling.told(journal, incident, chat=self._chat(given), held=held, people=people, calls=calls, pages=self._pages(), seen=seen)
         told["required"] = required
         if told["delivered"] and not told["why"] or not (told["chat"] or calls):
             return told

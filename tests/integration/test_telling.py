@@ -105,3 +105,46 @@ def test_who_is_called_is_paged_at_once_though_chat_is_dead(site: Site, chat: Ro
     assert played(site, OPEN, service="worker", severity="P0", title="It is slow")[0] != 0
     assert eventually(page.exists), site.courier_log()
     assert site.couriers(), "it pages as its last act"
+
+
+# Opened again
+
+
+def told_of(output: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(output.partition("=> ")[2])["told"]
+    return told
+
+
+def test_an_incident_that_is_opened_again_though_mitigated_is_investigated_again_and_calls(site: Site, chat: RocketChat) -> None:
+    """It was `changed`, rc 0, stayed mitigated, and told nobody."""
+    assert played(site, OPEN, service="web", severity="P0", title="web is down")[0] == 0
+    assert played(site, "playbooks/incident/mitigate.yml", service="web", force=True)[0] == 0
+    room = site.incidents()[0]["channel"]
+    before = len(texts(chat, room))
+    code, output = site.ad_hoc("rocketchat_incident", "state=open service=web severity=P0 title='web is DOWN again'")
+    assert code == 0, output
+    assert told_of(output)["mentioned"] == ["oncall", "alice", "bob", "leadership", "dora"]
+    (incident,) = site.incidents()
+    assert (incident["status"], incident["mitigated_at"]) == ("investigating", None)
+    assert any("@alice" in text and "it came back" in text and "web is DOWN again" in text for text in texts(chat, room)[before:])
+    assert any("@alice" in text and "it came back" in text for text in texts(chat)), "those who read #incidents hear of it, too"
+    code, output = site.ad_hoc("rocketchat_incident", "state=open service=web severity=P0 title='web is DOWN again'")
+    assert '"changed": false' in output
+
+
+def test_who_was_mentioned_is_whom_this_run_mentioned(site: Site) -> None:
+    for expected in (["oncall", "alice", "bob", "leadership", "dora"], []):
+        code, output = site.ad_hoc("rocketchat_incident", "state=open service=web severity=P0 title='web is down'", "-e", "x=1")
+        assert code == 0, output
+        assert told_of(output)["mentioned"] == expected
+    assert "is open already, and nobody is called anew" in " ".join(output.split())
+    code, output = site.ad_hoc("rocketchat_incident", "service=web text='We look at it with @dora'")
+    assert (code, told_of(output)["mentioned"]) == (0, [])
+
+
+def test_whoever_is_late_with_an_acknowledgement_is_told_how_to_take_it_back(site: Site) -> None:
+    assert played(site, OPEN, service="web", severity="P2", title="web is slow")[0] == 0
+    assert played(site, "playbooks/incident/mitigate.yml", service="web", force=True)[0] == 0
+    code, output = played(site, "playbooks/incident/acknowledge.yml", service="web")
+    assert code != 0
+    assert "if it came back, take it back to investigating" in output

@@ -20,6 +20,7 @@ _BLOCK = "\u200b"
 """Zero-width space: keeps `@` and `#` from naming anybody. The mention pattern runs on raw text, code included."""
 
 _PLAIN = re.compile(r"[^\W_]*(?:[ .,:;!?()/%+='…✅❌-][^\W_]*)*")
+_MENTION = re.compile(r"@([\w.-]+)")
 _FAILED = {"failed", "unreachable"}
 _COLOURS = {"P0": "#d0021b", "P1": "#f5620f", "P2": "#f5c70f", "P3": "#4a90e2"}
 
@@ -41,6 +42,11 @@ def quoted(text: str, limit: int = 300) -> str:
     line = " ⏎ ".join(part.strip() for part in text.splitlines() if part.strip())
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     return line if _PLAIN.fullmatch(line) and "://" not in line else f"`{inert(line)}`" if line else ""
+
+
+def mentioned(text: str) -> list[str]:
+    """Whom a message of ours calls: what isn't ours is made inert."""
+    return _MENTION.findall(text)
 
 
 def fenced(lines: Iterable[str]) -> list[str]:

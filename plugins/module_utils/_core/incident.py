@@ -102,9 +102,12 @@ def relapses(entries: Iterable[Entry]) -> list[int]:
     return found
 
 
-def calling(key: str, text: str, *, at: str, pages: bool, actor: str = "") -> Entry:
-    """The entry that calls who is on call: by a mention, and where it `pages` by the notifiers, too, whoever has acknowledged the incident."""
-    return Entry("reminded", at, actor=actor, text=text, data={"reminders": [key], "reason": text, "pages": pages})
+def calling(key: str, text: str, *, at: str, pages: bool, actor: str = "", announced: bool = False) -> Entry:
+    """The entry that calls who is on call: by a mention, and where it `pages` by the notifiers, too, whoever has acknowledged the incident.
+
+    One that is `announced` calls all whom the severity tells, also where incidents are announced, as an opening does.
+    """
+    return Entry("reminded", at, actor=actor, text=text, data={"reminders": [key], "reason": text, "pages": pages, "announced": announced})
 
 
 def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:

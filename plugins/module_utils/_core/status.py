@@ -53,7 +53,8 @@ def steps(current: Status, wanted: Status) -> list[Status]:
     if is_back(current, wanted):
         return [wanted]
     if there < here:
-        why = "stages only go forward, but for mitigated, which can become investigating again; open a new incident if it came back"
+        back = "if it came back, take it back to investigating: the playbook incident.response.incident_investigate, or open it again, does"
+        why = f"stages only go forward; {back if current is Status.MITIGATED else 'open a new incident if it came back'}"
         raise IllegalTransition(current, wanted, why)
     if wanted is Status.REVIEWED and current is not Status.CLOSED:
         raise IllegalTransition(current, wanted, "close it first; a review looks back on a closed incident")

@@ -328,6 +328,10 @@ class SqliteJournal:
         """What is to be sent, and what was refused."""
         return self._outbox(incident, "state IN ('waiting', 'failed')")
 
+    def sent(self, incident: str) -> list[tuple[int, Outgoing]]:
+        """What chat has."""
+        return self._outbox(incident, "state = 'sent'")
+
     def _outbox(self, incident: str, condition: str) -> list[tuple[int, Outgoing]]:
         rows = self._db.execute(f"SELECT id, body FROM outbox WHERE incident = ? AND {condition} ORDER BY id", (incident,))  # noqa: S608
         return [(row, Outgoing(**json.loads(body))) for row, body in rows]

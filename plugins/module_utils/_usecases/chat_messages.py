@@ -130,10 +130,13 @@ class Planner:
             entry = replace(entry, data={**entry.data, "notify": []})
         lead = [name for name in (self._state["roles"].get("commander"),) if name]
         nobody = not self._state["drill"] and entry.kind == "reminded" and not (self._projection.oncall or lead)
-        text = chat_text.late(entry, self._room, self._projection.oncall or lead or [self._settings.team] * nobody)
+        announced = bool(entry.data.get("announced"))
+        meant = (self._told if announced else ()) or self._projection.oncall or lead or [self._settings.team] * nobody
+        text = chat_text.late(entry, self._room, meant)
         people = (*map(str, entry.data.get("notify", [])), *[self._settings.team] * nobody)
         yield self._message("late", position, text=text, invite=people)
-        if entry.kind == "escalated" and self._settings.incidents_channel:
+        if (entry.kind == "escalated" or announced) and self._settings.incidents_channel:
+            text += f" · #{self._room}" if announced else ""
             yield self._message("late told", position, text=text, channel=self._settings.incidents_channel)
 
     def _draft(self, position: int, entry: Entry) -> Iterator[Outgoing]:

@@ -49,6 +49,8 @@ class Change:
     entries: tuple[Entry, ...]
     before: dict[str, Any]
     after: dict[str, Any]
+    seen: int = 0
+    """How many entries it had before."""
 
     @property
     def changed(self) -> bool:
@@ -93,7 +95,7 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
     if wanted.message and not any(_says(entry, wanted.message) for entry in planned) and not _said_last(entries, wanted.message):
         planned.append(Entry("note", at, actor=actor, text=wanted.message))
     after = derive(incident, [*entries, *planned])
-    return Change(incident, tuple(planned), _view(state), _view(after))
+    return Change(incident, tuple(planned), _view(state), _view(after), len(entries))
 
 
 def apply(change: Change, journal: Journal, *, at: str, actor: str, chat: bool) -> str:
@@ -149,9 +151,11 @@ def _details(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list
 
 
 def _stages(state: dict[str, Any], wanted: Wanted, stage: Status, severity: Severity, at: str, actor: str) -> list[Entry]:
-    """The entries of the stages up to `stage`, the last one with what is said of it."""
+    """The entries of the stages up to `stage`, the last one with what is said of it. What is opened though it is mitigated has come back."""
     resolution = {**state["resolution"], **wanted.resolution}
     current = Status(state["status"])
+    came_back = (current, stage) == (Status.MITIGATED, Status.OPEN)
+    stage = Status.INVESTIGATING if came_back else stage
     if current is stage or (stage is Status.OPEN and not current.is_over):
         new = {key: value for key, value in wanted.resolution.items() if value != state["resolution"].get(key)}
         text = "; ".join(f"{_WORDS[key]}: {value}" for key, value in new.items())
@@ -174,9 +178,9 @@ def _stages(state: dict[str, Any], wanted: Wanted, stage: Status, severity: Seve
     text = f"{last.text}: {wanted.message}" if wanted.message else last.text
     found = [*inferred, replace(last, text=text, data=data)]
     if is_back(current, stage):  # who is on call has thought that it is mitigated
-        why = f": {wanted.message}" if wanted.message else ""
-        text = f"Being investigated again, since it is not mitigated{why}"
-        found.append(calling(f"again {len(state['entries'])}", text, at=at, pages=False, actor=actor))
+        said = wanted.message or (wanted.title if came_back else "")
+        text = f"Being investigated again, since it {'came back' if came_back else 'is not mitigated'}{f': {said}' if said else ''}"
+        found.append(calling(f"again {len(state['entries'])}", text, at=at, pages=came_back, actor=actor, announced=came_back))
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._core import chat_text
 from .._core.incident import derive
 from .._core.severity import Severity
 from .._ports import Journal
@@ -19,15 +20,20 @@ URGENT = {Severity.P0, Severity.P1}
 
 
 def told(
-    journal: Journal, incident: str, *, chat: bool, held: str = "", people: Sequence[str] | None = None, calls: bool = False, pages: bool = False
+    journal: Journal, incident: str, *, chat: bool, held: str = "", people: Sequence[str] | None = None, calls: bool = False, pages: bool = False,
+    seen: int = 0,
 ) -> dict[str, Any]:  # fmt: skip
     """What chat has of the incident, as `told` of a result. `held` is what holds chat up now; `people` those who were to be named, else whom the
-    severity tells. Where somebody `calls` it is not delivered while nobody could be called, unless something else `pages`."""
+    severity tells. Where somebody `calls` it is not delivered while nobody could be called, unless something else `pages`.
+
+    `mentioned` is who was named since the incident had the `seen` entries that it had before.
+    """
     state = derive(incident, journal.entries(incident))
     pending, troubles = journal.pending(incident), journal.troubles(incident)
-    mentioned = _mentioned(journal, incident, people) if chat else []
+    mentioned = _mentioned(journal, incident, seen) if chat else []
+    before = journal.shown(incident, "told") if people is None else ""
     uncalled = any(journal.shown(incident, key) for key in (f"trouble {CALL}", *(f"trouble {CALL} {name}" for name in people or ())))
-    nobody = calls and uncalled and not mentioned and not pages
+    nobody = calls and uncalled and not (mentioned or before) and not pages
     why = "; ".join(troubles) or (held or "chat has not answered yet; it goes on in the background" if pending else "")
     return {
         "incident": state["name"], "channel": state["channel"], "url": state["url"], "mentioned": mentioned, "pending": pending, "chat": chat,
@@ -35,14 +41,11 @@ def told(
     }  # fmt: skip
 
 
-def _mentioned(journal: Journal, incident: str, people: Sequence[str] | None) -> list[str]:
-    """Who was named in what chat has: where something is missing, who was named in the part that is there."""
-    projection, unsent = journal.projection(incident), [outgoing for _row, outgoing in journal.unsent(incident)]
-    if projection is None or not projection.planned or any(not outgoing.channel for outgoing in unsent):
-        return []
-    if people is not None:
-        return [name for name in people if not journal.shown(incident, f"trouble {CALL} {name}")]
-    return list(projection.oncall) if unsent else journal.shown(incident, "told").split()
+def _mentioned(journal: Journal, incident: str, seen: int) -> list[str]:
+    """Who is named in what chat has about the later entries, and could be called: first those whom the severity tells."""
+    told = journal.shown(incident, "told").split()
+    named = dict.fromkeys(name for _row, sent in journal.sent(incident) if sent.last > seen for name in chat_text.mentioned(sent.text))
+    return [name for name in dict.fromkeys([*told, *named]) if name in named and not journal.shown(incident, f"trouble {CALL} {name}")]
 
 
 def words(told: Mapping[str, Any]) -> str:

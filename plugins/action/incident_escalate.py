@@ -45,17 +45,28 @@ class ActionModule(TellingAction):
                     if entry and not self.check:
                         journal.append(incident, [entry])
                 level = policy.levels[entry.data["level"] - 1] if entry else None
-                told = None
+                people = list(level.notify) if level else []
+                told, require = None, params["require_delivery"]
                 if not self.check:
-                    people = list(level.notify) if level else []
-                    told = self.tell(folder, journal, incident, calls=True, require=params["require_delivery"], people=people, seen=seen)
+                    must = bool(entry) or None
+                    told = self.tell(folder, journal, incident, calls=True, require=must if require is None else require, people=people, seen=seen)
                 name = journal.info(incident)["name"]
         except (OSError, sqlite3.Error, ValueError) as error:
             raise Refused(f"Nobody could be called: {error}. Call {self._whom(policy)}") from None
-        if level and not level.notify:
-            self._display.warning(f"incident.response: nobody is named for {level.name}: `notify` is empty in escalation.levels of the configuration")
-        shown = {"level": level.name if level else "", "notify": list(level.notify) if level else []}
-        return self.demand({"changed": bool(entry), "incident": name, **shown, "told": told})
+        for each in policy.levels[1 : entry.data["level"] - 1] if entry else ():
+            if not each.notify:
+                self._display.warning(f"incident.response: nobody is named for {each.name}: its `notify` in escalation.levels is empty")
+        result = {"changed": bool(entry), "incident": name, "level": level.name if level else "", "notify": people, "told": told}
+        if require is not False and entry and (not people or (told and not told["chat"] and not self._pages())):
+            why = "no chat is configured here, and nothing that pages"
+            if level and not people:
+                why = f"nobody is named for {level.name} (escalation.levels.*.notify of the configuration)"
+            raise Refused(f"NOBODY WAS CALLED for {name}: {why}. Call {self._whom(policy)}. It is on the timeline.", **result)
+        return self.demand(result)
 
     def _whom(self, policy: tick.Policy) -> str:
-        return _phone.whom(self.options, state_path(self.options["state_dir"]), "", [name for level in policy.levels for name in level.notify])
+        """The people of all levels; where none are named, all whose telephone number is known."""
+        people = [name for level in policy.levels[1:] for name in level.notify]
+        if not people:
+            people = [name for name, each in _catalogue.configuration(self.options["config"])["oncall"]["people"].items() if each.get("phone")]
+        return _phone.whom(self.options, state_path(self.options["state_dir"]), "", people)

@@ -9,6 +9,8 @@ short_description: Call the next level for an incident
 version_added: 0.1.0
 description:
   - Puts the call on the timeline, invites those whom C(escalation.levels) of the configuration names for the level, and names them in chat.
+  - Without O(level) it is the next one for which somebody is named. Where nobody is, or nothing reaches anybody (no chat, and nothing that pages), it
+    is on the timeline, and the task fails with whom to call by telephone, unless O(require_delivery) is V(false).
   - Its work is done on the controller, by the action plugin of the same name.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.told]

@@ -148,3 +148,42 @@ def test_whoever_is_late_with_an_acknowledgement_is_told_how_to_take_it_back(sit
     code, output = played(site, "playbooks/incident/acknowledge.yml", service="web")
     assert code != 0
     assert "if it came back, take it back to investigating" in output
+
+
+# An escalation that calls nobody
+
+
+def test_an_escalation_for_which_nobody_is_named_fails_and_says_whom_to_call(site: Site, chat: RocketChat) -> None:
+    """It was `changed`, rc 0, "Escalated to DevOps Lead" in chat without a mention; the next ones said that everybody was called."""
+    assert played(site, OPEN, service="db", severity="P0", title="It is stuck")[0] == 0
+    room = site.incidents()[0]["channel"]
+    for level in (None, None, 4):
+        code, output = played(site, ESCALATE, service="db", reason="stuck", **({"level": level} if level else {}))
+        assert code != 0, output
+        assert "NOBODY WAS CALLED" in output
+        assert PHONE in output
+        assert OTHER in output
+    assert "everybody is called already" not in output
+    said = [text for text in texts(chat, room) if "⏫" in text]
+    assert ["nobody is named for DevOps Lead" in text and text.startswith("@alice") for text in said] == [True, True, False]
+    assert "nobody is named for CEO, so nobody was called" in said[-1]
+    configured(site, {"escalation": {"levels": [{"name": "On-call"}, {"name": "DevOps Lead"}, {"name": "CTO", "notify": ["dora"]}]}})
+    code, output = played(site, ESCALATE, service="db", reason="stuck")
+    assert code == 0, output
+    assert any("@dora ⏫ *Escalated to CTO*" in text for text in texts(chat, room))
+    code, output = played(site, ESCALATE, service="db", reason="stuck")
+    assert (code != 0, "everybody is called already" in output, PHONE in output) == (True, True, True)
+
+
+@pytest.mark.parametrize("severity", ["P0", "P2"])
+def test_an_escalation_to_people_whom_chat_does_not_know_or_without_chat_fails_too(site: Site, severity: str) -> None:
+    configured(site, {"escalation": {"levels": [{"name": "On-call"}, {"name": "DevOps Lead", "notify": ["grace"]}]}})
+    for chat in ({}, dict.fromkeys(CHAT, "")):
+        site.environment |= chat
+        service = "worker" if chat else "db"
+        assert played(site, OPEN, service=service, severity=severity, title="It is stuck")[0] == 0
+        code, output = played(site, ESCALATE, service=service, reason="stuck")
+        assert code != 0, output
+        assert f"Call Ada {PHONE}, Grace {OTHER}" in output
+    code, output = played(site, ESCALATE, service="worker", reason="stuck", level=2, require_delivery=False)
+    assert code == 0, output

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from ansible_collections.incident.response.plugins.plugin_utils import _config, 
 
 OPENED = datetime.fromisoformat("2026-10-24T23:50:00+00:00").timestamp()
 """Ten minutes before midnight, and two hours before Europe's clocks change."""
-POLICY = _policy.policy(_config.load(None))
+DEFAULT = _policy.policy(_config.load(None))
+POLICY = replace(DEFAULT, levels=tuple(replace(each, notify=each.notify or ("somebody",)) for each in DEFAULT.levels))
 MINUTE, HOUR = 60, 3600
 
 
@@ -244,6 +246,19 @@ def test_each_call_by_hand_is_for_the_next_level_until_all_are_called(journal: S
     for level in (0, 5, -1):
         with pytest.raises(tick.Refused, match=f"level={level} is no level"):
             tick.escalate(journal, incident, POLICY, reason="stuck", target=level, at=utc(OPENED), actor="ada")
+
+
+def test_a_level_for_which_nobody_is_named_calls_nobody_and_is_left_out(journal: SqliteJournal) -> None:
+    """Else the next call says that everybody is called already."""
+    incident = opened(journal)
+    policy = replace(POLICY, levels=(*DEFAULT.levels[:3], POLICY.levels[3]))
+    for levels, expected in ((DEFAULT.levels, (2, [])), (DEFAULT.levels, (2, [])), (policy.levels, (4, ["somebody"]))):
+        entry = tick.escalate(journal, incident, replace(policy, levels=levels), reason="stuck", target=None, at=utc(OPENED), actor="ada")
+        assert entry
+        assert (entry.data["level"], entry.data["notify"]) == expected
+        assert ("nobody is named for DevOps Lead, so nobody was called" in entry.text) is (not expected[1])
+        with journal.transaction():
+            journal.append(incident, [entry])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from . import verdict
 from .incident import Entry
+from .overdue import unnamed
 from .publication import Draft, words
 
 LIMIT = 4800
@@ -254,7 +255,9 @@ def late(entry: Entry, name: str, oncall: Sequence[str]) -> str:
     """A reminder, or the call for the next level of escalation, with those who are meant by it."""
     if entry.kind == "escalated":
         by = f" ({quoted(entry.actor)})" if entry.actor else ""
-        people = "".join(f"@{person} " for person in entry.data.get("notify", []))
+        people = "".join(f"@{person} " for person in (oncall if entry.data.get("unnamed") else entry.data.get("notify", [])))
+        if entry.data.get("unnamed"):
+            return f"{people}⏫ *Escalation*: {quoted(unnamed(entry.data['name']))} · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
         return f"{people}⏫ *Escalated to {quoted(entry.data['name'])}* · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
     return f"{''.join(f'@{person} ' for person in oncall)}⏰ {quoted(entry.text, 1000)}"
 

@@ -76,6 +76,11 @@ def level(entries: Sequence[Entry]) -> int:
     return max((int(entry.data["level"]) for entry in entries if entry.kind == "escalated"), default=1)
 
 
+def called(entries: Sequence[Entry]) -> int:
+    """The highest level of which somebody was called: an escalation for which nobody is named calls nobody."""
+    return max((int(entry.data["level"]) for entry in entries if entry.kind == "escalated" and entry.data.get("notify")), default=1)
+
+
 def reminding(reminders: Sequence[Reminder], entries: Sequence[Entry], levels: Sequence[Level], *, at: str) -> Entry | None:
     """One entry for all that was not told yet, however much that is. None where there is nothing."""
     before = told(entries)
@@ -92,10 +97,17 @@ def reminding(reminders: Sequence[Reminder], entries: Sequence[Entry], levels: S
 
 
 def escalation(levels: Sequence[Level], target: int, reason: str, *, at: str, actor: str = "", reminders: Sequence[str] = ()) -> Entry:
-    """The entry that calls a level."""
-    called = levels[target - 1]
-    data = {"level": target, "name": called.name, "notify": list(called.notify), "reason": reason, "reminders": list(reminders)}
-    return Entry("escalated", at, actor=actor, text=f"Escalated to {called.name}: {reason}", data=data)
+    """The entry that calls a level, or says that nobody is named for it."""
+    wanted = levels[target - 1]
+    data = {"level": target, "name": wanted.name, "notify": list(wanted.notify), "reason": reason, "reminders": list(reminders)}
+    data["unnamed"] = not wanted.notify
+    text = f"Escalated to {wanted.name}" if wanted.notify else f"Escalation: {unnamed(wanted.name)}"
+    return Entry("escalated", at, actor=actor, text=f"{text}: {reason}", data=data)
+
+
+def unnamed(level: str) -> str:
+    """The words for a level that the configuration leaves empty."""
+    return f"nobody is named for {level}, so nobody was called"
 
 
 def _stages(state: Mapping[str, Any], clocks: Clocks, since: float, again: int) -> Iterator[Reminder]:

@@ -129,7 +129,7 @@ class Planner:
         if self._state["drill"]:
             entry = replace(entry, data={**entry.data, "notify": []})
         lead = [name for name in (self._state["roles"].get("commander"),) if name]
-        nobody = not self._state["drill"] and entry.kind == "reminded" and not (self._projection.oncall or lead)
+        nobody = not self._state["drill"] and (entry.kind == "reminded" or entry.data.get("unnamed")) and not (self._projection.oncall or lead)
         announced = bool(entry.data.get("announced"))
         meant = (self._told if announced else ()) or self._projection.oncall or lead or [self._settings.team] * nobody
         text = chat_text.late(entry, self._room, meant)

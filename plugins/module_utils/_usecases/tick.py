@@ -55,12 +55,13 @@ def watched(journal: Journal, now: float) -> list[str]:
 
 
 def escalate(journal: Journal, incident: str, policy: Policy, *, reason: str, target: int | None, at: str, actor: str) -> Entry | None:
-    """The entry that calls the next level, or the `target`; None where that was called already. Raises Refused. Inside a transaction."""
+    """The entry that calls the next level that names somebody, or the `target`; None where that was called already. Where nobody is named, the
+    entry says that. Raises Refused. Inside a transaction."""
     entries = journal.entries(incident)
-    state, now = derive(incident, entries), overdue.level(entries)
+    state, now = derive(incident, entries), overdue.called(entries)
     if Status(state["status"]).is_over:
         raise Refused(f"{state['name']} is {state['status']}: nobody is called for it. Open a new one if it came back.")
-    wanted = target or now + 1
+    wanted = target or next((number for number, each in enumerate(policy.levels, start=1) if number > now and each.notify), now + 1)
     if not 1 <= wanted <= len(policy.levels):
         names = ", ".join(f"{number} {each.name}" for number, each in enumerate(policy.levels, start=1))
         said = "everybody is called already" if target is None else f"level={target} is no level"

@@ -187,3 +187,35 @@ def test_an_escalation_to_people_whom_chat_does_not_know_or_without_chat_fails_t
         assert f"Call Ada {PHONE}, Grace {OTHER}" in output
     code, output = played(site, ESCALATE, service="worker", reason="stuck", level=2, require_delivery=False)
     assert code == 0, output
+
+
+# Two controllers
+
+
+def test_a_controller_that_joins_anothers_channel_keeps_its_severity(site: Site, chat: RocketChat) -> None:
+    """It announced the P0 anew as a P1, and wrote that into the topic."""
+    assert played(site, OPEN, service="api", severity="P0", title="Checkout is down")[0] == 0
+    room = site.incidents()[0]["channel"]
+    (site.folder / "other").mkdir()
+    other = Site(site.folder / "other")
+    other.environment = site.environment | {"INCIDENT_STATE_DIR": str(other.state)}
+    code, output = other.run(*RESTART)
+    assert code == 0, output
+    assert eventually(lambda: other.incidents()[0]["pending"] == 0 and not other.couriers()), other.courier_log()
+    (joined,) = other.incidents()
+    assert (joined["channel"], joined["severity"], joined["status"]) == (room, "P0", "mitigated")
+    assert chat.room(room)["topic"].startswith("P0 · mitigated")
+    assert [text for text in texts(chat) if "🚨" in text] == texts(chat)[:1]
+    assert not any("*P1*" in text for text in texts(chat, room))
+    assert chat.room(room)["customFields"]["incident"]["severity"] == "P0"
+
+
+def test_a_controller_that_joins_with_a_worse_severity_announces_it(site: Site, chat: RocketChat) -> None:
+    assert played(site, OPEN, service="api", severity="P1", title="Checkout is slow")[0] == 0
+    (site.folder / "other").mkdir()
+    other = Site(site.folder / "other")
+    other.environment = site.environment | {"INCIDENT_STATE_DIR": str(other.state)}
+    assert played(other, OPEN, service="api", severity="P0", title="Checkout is down")[0] == 0
+    assert other.incidents()[0]["channel"] == site.incidents()[0]["channel"]
+    assert "@leadership @dora 🚨 *P0*" in texts(chat)[-1]
+    assert chat.room(other.incidents()[0]["channel"])["topic"].startswith("P0")

@@ -104,7 +104,9 @@ class Planner:
         oncall = self._projection.oncall
         text, attachments = chat_text.opening(self._state, entry.actor, entry.data.get("link", ""), oncall, self._help())
         yield self._message("opening", position, text=text, attachments=attachments, pin=True)
-        if self._settings.incidents_channel:
+        joined = next((each.data["joined"] for each in self._entries if each.kind == "named" and each.data.get("joined")), "")
+        told = bool(joined) and joined <= str(entry.data.get("severity", ""))  # by the controller that opened it
+        if self._settings.incidents_channel and not told:
             text = chat_text.announcement(self._state, self._room, entry.actor, self._told)
             yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
 
@@ -117,7 +119,7 @@ class Planner:
         """A severity that rises is announced again, to those whom it tells now; a suspected breach, to those who look after security."""
         severity = entry.data.get("severity", "")
         before = derive(self._incident, self._entries[: position - 1])["severity"] if severity else ""
-        if severity < before and self._settings.incidents_channel:
+        if severity < before and not entry.data.get("joined") and self._settings.incidents_channel:
             text = chat_text.worse({**self._state, "name": self._room}, before, severity, entry.actor, self._told)
             yield self._message("worse", position, text=text, channel=self._settings.incidents_channel)
         if "security" in entry.data.get("concerns", []) and self._settings.security_channel:
@@ -129,7 +131,7 @@ class Planner:
         if self._state["drill"]:
             entry = replace(entry, data={**entry.data, "notify": []})
         lead = [name for name in (self._state["roles"].get("commander"),) if name]
-        nobody = not self._state["drill"] and (entry.kind == "reminded" or entry.data.get("unnamed")) and not (self._projection.oncall or lead)
+        nobody = not self._state["drill"] and (entry.kind == "reminded" or bool(entry.data.get("unnamed"))) and not (self._projection.oncall or lead)
         announced = bool(entry.data.get("announced"))
         meant = (self._told if announced else ()) or self._projection.oncall or lead or [self._settings.team] * nobody
         text = chat_text.late(entry, self._room, meant)

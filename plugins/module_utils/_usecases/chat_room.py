@@ -11,6 +11,7 @@ from typing import Any
 
 from .._core import chat_text, naming
 from .._core.incident import Entry, derive
+from .._core.severity import Severity
 from .._core.status import Status
 from .._ports import Chat, ChatForbidden, ChatRejected, Journal, Outgoing, Projection, Room
 from .chat_messages import MOVED, Settings, message_id, place
@@ -37,7 +38,8 @@ class Rooms:
         with self._journal.transaction():
             if (state["name"], state["channel"]) != (room.name, room.name):
                 last = self._journal.entries(incident)[-1]
-                self._journal.append(incident, [self._named(room, room.name, last.at, f"Named {room.name}")])
+                named = self._named(room, room.name, last.at, f"Named {room.name}")
+                self._journal.append(incident, _joined(named, state, _severity_of_another(room, incident)))
             projection = replace(projection, rid=room.rid, planned=0, edited=0)
             self._journal.project(incident, projection)
         return projection
@@ -178,6 +180,24 @@ class Rooms:
             return [(person, name)]
 
 
+def _severity_of_another(room: Room, incident: str) -> str:
+    """The severity of the incident whose room this is, where another controller has opened it; else empty."""
+    mark = room.fields.get("incident")
+    severity = str(mark.get("severity")) if isinstance(mark, dict) and mark.get("id") != incident else ""
+    return severity if severity in set(Severity) else ""
+
+
+def _joined(named: Entry, state: dict[str, Any], severity: str) -> list[Entry]:
+    """The entry that names the incident; where it joins another controller's, that is said, and the worse severity holds for both."""
+    if not severity:
+        return [named]
+    found = [replace(named, data={**named.data, "joined": severity})]
+    if severity < state["severity"]:
+        text = f"Severity is now {severity} (was {state['severity']}), since another controller has opened it as that"
+        found.append(Entry("changed", named.at, text=text, data={"severity": severity, "joined": severity}))
+    return found
+
+
 def _ours(room: Room, incident: str, state: dict[str, Any]) -> bool:
     """Whether the room is this incident's: made by us and the answer got lost, or opened by another controller for the same."""
     mark = room.fields.get("incident")
@@ -193,4 +213,4 @@ def _ours(room: Room, incident: str, state: dict[str, Any]) -> bool:
 
 def fields(incident: str, state: dict[str, Any]) -> dict[str, Any]:
     """What a room says of itself to other controllers."""
-    return {"incident": {"id": incident, "service": state["service"], "status": state["status"]}}
+    return {"incident": {"id": incident, "service": state["service"], "status": state["status"], "severity": state["severity"]}}

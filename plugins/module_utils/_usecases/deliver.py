@@ -266,11 +266,12 @@ class Delivery:
         self._show_runs(incident, projection, here, entries, fresh)
         topic, words = chat_text.topic(state, projection.oncall), "the topic can't be set, so it isn't current"
         self._changed(incident, "topic", topic, "topic", words, self._chat.set_topic, projection.rid)
-        if self._journal.shown(incident, "status") != state["status"]:
+        mark = f"{state['status']} {state['severity']}"
+        if self._journal.shown(incident, "status") != mark:
             words = "the channel can't be marked with its status, by which other controllers know it"
             if self._optional(incident, "mark", words, self._chat.set_fields, projection.rid, fields(incident, state)):
                 with self._journal.transaction():
-                    self._journal.show(incident, "status", state["status"])
+                    self._journal.show(incident, "status", mark)
 
     def _show_runs(self, incident: str, projection: Projection, here: Place, entries: Sequence[Entry], fresh: Sequence[Entry]) -> None:
         """The runs' root messages. After one that can't be edited the others aren't tried: none can."""

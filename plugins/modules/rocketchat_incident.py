@@ -238,8 +238,9 @@ def _deliver(journal: Journal, connection: dict[str, Any], timeout: float) -> st
 
 
 def _told(module: AnsibleModule, journal: Journal, incident: str, connection: dict[str, Any], *, calls: bool, seen: int) -> dict[str, Any]:
+    wrote = range(seen + 1, len(journal.entries(incident)) + 1)
     held = _deliver(journal, connection, module.params["timeout"]) if connection else ""
-    told = telling.told(journal, incident, chat=bool(connection), held=held, calls=calls, seen=seen)
+    told = telling.told(journal, incident, chat=bool(connection), held=held, calls=calls, wrote=wrote)
     urgent = calls and journal.info(incident)["severity"] in telling.URGENT
     told["required"] = urgent if module.params["require_delivery"] is None else module.params["require_delivery"]
     if told["why"] and (connection or urgent):

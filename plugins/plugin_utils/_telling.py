@@ -31,8 +31,9 @@ class TellingAction(ControllerAction):
         severity = str(derive(incident, journal.entries(incident))["severity"])
         urgent = calls and severity in telling.URGENT
         required = urgent if require is None else require
+        wrote = range(seen + 1, len(journal.entries(incident)) + 1)
         held = self.send(folder, journal, [incident], given, at_least=telling.WAIT if required else 0)
-        told = telling.told(journal, incident, chat=self._chat(given), held=held, people=people, calls=calls, pages=self._pages(), seen=seen)
+        told = telling.told(journal, incident, chat=self._chat(given), held=held, people=people, calls=calls, pages=self._pages(), wrote=wrote)
         told["required"] = required
         if told["delivered"] and not told["why"] or not (told["chat"] or calls):
             return told

@@ -21,19 +21,19 @@ URGENT = {Severity.P0, Severity.P1}
 
 def told(
     journal: Journal, incident: str, *, chat: bool, held: str = "", people: Sequence[str] | None = None, calls: bool = False, pages: bool = False,
-    seen: int = 0,
+    wrote: range | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What chat has of the incident, as `told` of a result. `held` is what holds chat up now; `people` those who were to be named, else whom the
     severity tells. Where somebody `calls` it is not delivered while nobody could be called, unless something else `pages`.
 
-    `mentioned` is who was named since the incident had the `seen` entries that it had before.
+    `wrote` are the places of the entries that the task wrote, by default of all: `mentioned` is whom these named.
     """
     state = derive(incident, journal.entries(incident))
     pending, troubles = journal.pending(incident), journal.troubles(incident)
-    mentioned = _mentioned(journal, incident, seen) if chat else []
-    before = journal.shown(incident, "told") if people is None else ""
+    mentioned = _mentioned(journal, incident, wrote) if chat else []
+    reached = bool(mentioned or journal.shown(incident, "told")) if people is None else bool({*people} & {*mentioned})
     uncalled = any(journal.shown(incident, key) for key in (f"trouble {CALL}", *(f"trouble {CALL} {name}" for name in people or ())))
-    nobody = calls and uncalled and not (mentioned or before) and not pages
+    nobody = calls and uncalled and not reached and not pages
     why = "; ".join(troubles) or (held or "chat has not answered yet; it goes on in the background" if pending else "")
     return {
         "incident": state["name"], "channel": state["channel"], "url": state["url"], "mentioned": mentioned, "pending": pending, "chat": chat,
@@ -41,10 +41,11 @@ def told(
     }  # fmt: skip
 
 
-def _mentioned(journal: Journal, incident: str, seen: int) -> list[str]:
-    """Who is named in what chat has about the later entries, and could be called: first those whom the severity tells."""
+def _mentioned(journal: Journal, incident: str, wrote: range | None) -> list[str]:
+    """Who is named in what chat has about these entries, and could be called: first those whom the severity tells."""
     told = journal.shown(incident, "told").split()
-    named = dict.fromkeys(name for _row, sent in journal.sent(incident) if sent.last > seen for name in chat_text.mentioned(sent.text))
+    shown = [sent for _row, sent in journal.sent(incident) if wrote is None or any(each in wrote for each in range(sent.first, sent.last + 1))]
+    named = dict.fromkeys(name for sent in shown for name in chat_text.mentioned(sent.text))
     return [name for name in dict.fromkeys([*told, *named]) if name in named and not journal.shown(incident, f"trouble {CALL} {name}")]
 
 

@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 import smtplib
-import socket
 import ssl
-import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Any
+
+from ._limit import Limit
 
 _TIMEOUT, _LONGEST = 10.0, 60.0
 """Seconds to wait for the server's next word, and for the whole mail."""
@@ -108,9 +107,9 @@ class _Bounded(smtplib.SMTP):
     handed: list[bool]
 
     def connect(self, *arguments: Any, **more: Any) -> tuple[int, bytes]:
-        self._guard = threading.Timer(_LONGEST, self._cut)
-        self._guard.daemon = True
-        self._guard.start()
+        self._guard = Limit(_LONGEST)
+        self._guard.watch(self)
+        self._guard.__enter__()
         return super().connect(*arguments, **more)
 
     def send(self, s: Any) -> None:
@@ -124,13 +123,8 @@ class _Bounded(smtplib.SMTP):
         return bool(self.has_extn("smtputf8"))
 
     def close(self) -> None:
-        self._guard.cancel()
+        self._guard.__exit__()
         super().close()
-
-    def _cut(self) -> None:
-        if self.sock is not None:
-            with suppress(OSError):
-                self.sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Secure(_Bounded, smtplib.SMTP_SSL):

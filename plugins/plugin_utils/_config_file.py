@@ -13,6 +13,8 @@ from pathlib import Path
 
 NONE = Path(os.devnull)
 """Stands for: without a configuration."""
+_TOLD = 20
+"""Problems that are told at once."""
 LARGEST = 2**20
 """Bytes. A short entry for a service has 60, so this is room for thousands."""
 
@@ -21,7 +23,8 @@ class ConfigError(ValueError):
     """The configuration can't be used. `problems` names each: file, line, path in it, what was expected."""
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
+        more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
+        super().__init__("; ".join(problems[:_TOLD]) + more)
         self.problems = problems
 
 

@@ -20,7 +20,7 @@ os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents
 
 from hypothesis import HealthCheck, settings
 
-SHORT, LONG = 100, 5_000
+SHORT, LONG = 100, 2_000
 """Examples of each test."""
 HANGS = {"short": 120, "long": 1800}
 """Seconds after which a test of that profile hangs."""

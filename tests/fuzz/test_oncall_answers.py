@@ -61,3 +61,4 @@ def test_whatever_it_answers_somebody_is_on_call_or_it_says_why_not(provider: st
         except OncallError:
             return
     assert found and all(isinstance(each, Duty) for each in found)
+    assert all(isinstance(text, str) for each in found for text in (each.layer, each.person.name, each.person.email))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from .._core import shape
 from .._core.oncall import Duty, Named, Shift
 from .._http import Api, HttpError
 from .shifts import AHEAD, BACK, Scheduled, instant, of_schedules, uncut
@@ -34,10 +35,9 @@ class GoAlert(Scheduled):
         asked = {"id": schedule, "start": begin.isoformat(), "end": end.isoformat()}
         answer = self._api.post("/api/graphql", {"operationName": "OnCall", "query": QUERY, "variables": asked})
         if answer.get("errors"):
-            raise HttpError(f"it answers: {answer['errors'][0]['message']}")
-        if answer["data"]["schedule"] is None:
+            raise HttpError(f"it answers: {shape.text(shape.entries(answer, 'errors')[0], 'message')}")
+        if shape.at(answer, "data", "schedule") is None:
             raise HttpError(f"it has no schedule {schedule}")
-        for each in answer["data"]["schedule"]["shifts"]:
-            user = each.get("user") or {}
-            shift = Shift(Named(user.get("name", ""), user.get("email", "")), instant(each["start"]), instant(each["end"]))
-            yield uncut(shift, begin, end)
+        for each in shape.entries(answer, "data", "schedule", "shifts"):
+            person = Named(shape.optional(each, "user", "name"), shape.optional(each, "user", "email"))
+            yield uncut(Shift(person, instant(shape.words(each, "start")), instant(shape.words(each, "end"))), begin, end)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import quote
 
+from .._core import shape
 from .._core.oncall import Duty, Named, Shift
 from .._http import Api
 from .shifts import AHEAD, BACK, Scheduled, instant, of_schedules, uncut
@@ -33,8 +34,8 @@ class Grafana(Scheduled):
         days = {"start_date": begin.date().isoformat(), "end_date": end.date().isoformat()}
         for page in range(1, _PAGES + 1):
             answer = self._api.get(f"/api/v1/schedules/{quote(schedule, safe='')}/final_shifts", {**days, "page": page})
-            for each in answer["results"]:
-                person = Named(each.get("user_username") or each["user_pk"], each.get("user_email") or "")
-                yield uncut(Shift(person, instant(each["shift_start"]), instant(each["shift_end"])), begin, end)
+            for each in shape.entries(answer, "results"):
+                person = Named(shape.optional(each, "user_username") or shape.ident(each, "user_pk"), shape.optional(each, "user_email"))
+                yield uncut(Shift(person, instant(shape.words(each, "shift_start")), instant(shape.words(each, "shift_end"))), begin, end)
             if not answer.get("next"):
                 return

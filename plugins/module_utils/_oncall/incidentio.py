@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from .._core import shape
 from .._core.oncall import Duty, Named, Shift
 from .._http import Api
 from .shifts import AHEAD, Scheduled, instant, of_schedules
@@ -31,10 +32,10 @@ class IncidentIo(Scheduled):
         query = {"schedule_id": schedule, "entry_window_start": when.isoformat(), "entry_window_end": (when + AHEAD).isoformat()}
         for _page in range(_PAGES):
             answer = self._api.get("/v2/schedule_entries", query)
-            for each in answer["schedule_entries"]["final"]:
-                user = each.get("user") or {}
-                yield Shift(Named(user.get("name", ""), user.get("email", "")), instant(each["start_at"]), instant(each["end_at"]))
-            more = (answer.get("pagination_meta") or {}).get("after_url")
+            for each in shape.entries(answer, "schedule_entries", "final"):
+                person = Named(shape.optional(each, "user", "name"), shape.optional(each, "user", "email"))
+                yield Shift(person, instant(shape.words(each, "start_at")), instant(shape.words(each, "end_at")))
+            more = shape.optional(answer, "pagination_meta", "after_url")
             if not more:
                 return
             query |= dict(parse_qsl(urlsplit(more).query))

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from .._core import shape
 from .._core.oncall import Duty, Named
 from .._http import Api
 from .shifts import Scheduled, answered, covered
@@ -37,8 +38,8 @@ class Jsm(Scheduled):
 
     def _people(self, schedule: str, when: datetime) -> Iterator[Named]:
         answer = self._api.get(f"{self._base}/{quote(schedule, safe='')}/on-calls", {"flat": "false", "date": when.isoformat(timespec="seconds")})
-        for each in _users(answer["onCallParticipants"]):
-            yield Named(each["id"])
+        for each in _users(shape.entries(answer, "onCallParticipants")):
+            yield Named(shape.ident(each, "id"))
 
 
 class Opsgenie(Scheduled):
@@ -53,14 +54,15 @@ class Opsgenie(Scheduled):
         found = []
         for level, schedule in enumerate(self._schedules, start=1):
             path = f"/v2/schedules/{quote(schedule, safe='')}/on-calls"
-            names = answered(lambda path=path: list(self._api.get(path, query)["data"]["onCallRecipients"]))  # type: ignore[misc]
-            found += [Duty(level, schedule, Named(email=each)) for each in names]
+            names = answered(lambda path=path: shape.entries(self._api.get(path, query), "data", "onCallRecipients"))  # type: ignore[misc]
+            found += [Duty(level, schedule, Named(email=answered(lambda each=each: shape.text(each)))) for each in names]  # type: ignore[misc]
         return covered(found, when)
 
 
-def _users(participants: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _users(participants: list[Any]) -> Iterator[Any]:
     """The people, also those within escalations and teams."""
     for each in participants:
-        if each["type"] == "user":
+        if shape.text(each, "type") == "user":
             yield each
-        yield from _users(each.get("onCallParticipants") or [])
+        if shape.maybe(each, "onCallParticipants") is not None:
+            yield from _users(shape.entries(each, "onCallParticipants"))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from .._core import shape
 from .._core.oncall import Duty, Named, Shift, duties
 from .._http import Api
 from .shifts import AHEAD, answered, covered, instant
@@ -40,10 +41,11 @@ class PagerDuty:
         found: list[tuple[int, str, Shift]] = []
         for page in range(_PAGES):
             answer = self._api.get("/oncalls", {**query, "offset": page * _PAGE})
-            for each in answer["oncalls"]:
-                person = Named(each["user"].get("name") or each["user"].get("summary", ""), each["user"].get("email", ""))
-                layer = (each.get("schedule") or {}).get("summary") or f"level {each['escalation_level']}"
-                found.append((int(each["escalation_level"]), layer, Shift(person, instant(each["start"]), instant(each["end"]))))
+            for each in shape.entries(answer, "oncalls"):
+                level, user = shape.number(each, "escalation_level"), shape.mapping(each, "user")
+                person = Named(shape.optional(user, "name") or shape.optional(user, "summary"), shape.optional(user, "email"))
+                layer = shape.optional(each, "schedule", "summary") or f"level {level}"
+                found.append((level, layer, Shift(person, instant(shape.words(each, "start")), instant(shape.words(each, "end")))))
             if not answer.get("more"):
                 break
         return found

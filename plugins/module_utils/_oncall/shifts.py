@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from .._core import shape
 from .._core.oncall import Duty, Shift, duties
 from .._http import HttpError
 from .._ports import OncallError
@@ -50,7 +51,9 @@ def answered(ask: Callable[[], Any]) -> Any:
         return ask()
     except HttpError as error:
         raise OncallError(str(error)) from None
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+    except shape.Odd as error:
+        raise OncallError(f"the answer is not as documented: {error}") from None
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise OncallError(f"the answer is not as documented ({type(error).__name__}: {error})") from None
 
 

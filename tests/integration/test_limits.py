@@ -109,3 +109,29 @@ def test_a_health_server_that_drips_ends_in_a_verdict(site: Site) -> None:
     assert code != 0
     assert "HTTP: no answer within 1 s" in " ".join(output.split())
     assert site.incidents()[0]["runs"][0]["verdict"] == "no_effect"
+
+
+HANGING_SYSTEMD = """#!/bin/sh
+# A unit whose start never ends, as one of Type=oneshot or Type=notify has no limit by default or an endless one (systemd.service(5)).
+case $1 in
+  restart) exec sleep 10000 ;;
+  show) echo Id=api.service; echo LoadState=loaded; echo ActiveState=activating; echo InvocationID=a ;;
+  status) echo "Active: activating (start) since Mon" ;;
+esac
+"""
+
+
+def test_a_start_that_hangs_in_systemd_ends_in_a_verdict_with_the_unit_as_evidence(site: Site) -> None:
+    programs = site.folder / "bin"
+    programs.mkdir()
+    for name, text in (("systemctl", HANGING_SYSTEMD), ("journalctl", "#!/bin/sh\necho waiting for the database\n")):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    site.environment["PATH"] = f"{programs}:{site.environment['PATH']}"
+    limited(site)
+    code, output = site.run(*API, "-e", "service_restart_backend=systemd service_restart_unit=api.service")
+    assert code != 0
+    words = " ".join(output.split())
+    assert "systemctl restart -- api.service did not end within 2 s, and was killed" in words
+    assert "Active: activating (start)" in words and "waiting for the database" in words
+    assert site.incidents()[0]["runs"][0]["verdict"] in {"made_worse", "no_effect"}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sqlite3
+import textwrap
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -27,8 +28,8 @@ from ansible_collections.incident.response.plugins.plugin_utils import _argument
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
-_LONGEST = 300
-"""How long a line about what is touched may be."""
+_LONGEST, _WIDE = 600, 140
+"""How long may be what is said of what is touched, and each line of it."""
 
 Looks = dict[str, dict[str, Any]]
 """What the backend saw on each host."""
@@ -85,13 +86,14 @@ class ActionModule(ControllerAction):
         pins = _pins.of_hosts(self._task, variables, list(seen), params["role"], self._loader)
         about_to = _about_to(params, seen, order)
         config = _catalogue.configuration(self.options["config"])
-        found = plan.digest({**about_to, "pins": pins, "drill": str(self.drill(variables))})
+        behind = _pins.balancers(variables, params["balancer"], self._loader)
+        found = plan.digest({**about_to, "pins": pins, "balancers": behind, "drill": str(self.drill(variables))})
         rules = config["safety"]["approval"]["required"]
         asks = bool(rules) and approval.needed(rules, self._facts(params, variables, config))
         place = _Place(_config.service(config, params["service"]), len(_hosts_of(params["service"], config, variables)))
         words = _words(seen, health)
-        notes = [*self._touched(params, pins, variables), *order.notes]
-        text = self._text(params, words, _out(seen, place.everywhere, scales=params["replicas"] is not None), found, place, notes, asks=asks)
+        out, lines = _out(seen, place.everywhere, scales=params["replicas"] is not None), [*self._touched(params, pins, behind, variables), *words]
+        text = self._text(params, lines, out, found, place, order.notes, asks=asks)
         if params["only"]:
             text += "\n" + self._how(found, config, variables)
         self._display.display(text, stderr=True)
@@ -114,12 +116,14 @@ class ActionModule(ControllerAction):
         data = {"health": {host: verdict.health(each) for host, each in health.items() if each}} | kept
         return self.recorded(result, data, variables, text=f"plan {found}: {'; '.join(words)}")
 
-    def _touched(self, params: dict[str, Any], pins: dict[str, _pins.Pins], variables: dict[str, Any]) -> list[str]:
-        """What is touched, and where, without the secrets that may be in it."""
+    def _touched(
+        self, params: dict[str, Any], pins: dict[str, _pins.Pins], behind: dict[str, _pins.Pins], variables: dict[str, Any]
+    ) -> list[str]:  # fmt: skip
+        """What is touched, and where, without the secrets that may be in it, in lines that chat shows whole."""
         words = {host: _pins.words(each, params["role"], params["backend"]) for host, each in pins.items()}
-        lines = [*plan.touched(words), plan.addresses({host: _pins.address(host, each) for host, each in pins.items()})]
+        lines = [*plan.touched(words), plan.addresses({host: _pins.address(host, each) for host, each in {**pins, **behind}.items()})]
         known = secret_values(variables)
-        return [cut(redact(line, known), _LONGEST) for line in lines if line]
+        return [part for line in lines for part in textwrap.wrap(cut(redact(line, known), _LONGEST), _WIDE, subsequent_indent="  ")]
 
     def _how(self, found: str, config: dict[str, Any], variables: dict[str, Any]) -> str:
         """How the plan that is only shown is carried out."""
@@ -203,8 +207,8 @@ class ActionModule(ControllerAction):
         self, params: dict[str, Any], words: list[str], out: int, found: str, place: _Place, notes: list[str], *, asks: bool
     ) -> str:  # fmt: skip
         only = params["only"] or self.check
-        kind = "Plan" if only else "About to act"
-        lines = [f"incident.response: {kind}: {params['action']} of {params['service']} on {place.words(len(words))}, plan {found}"]
+        kind, hosts = "Plan" if only else "About to act", len(params["hosts"])
+        lines = [f"incident.response: {kind}: {params['action']} of {params['service']} on {place.words(hosts)}, plan {found}"]
         lines += [f"  {each}" for each in words]
         lines.append(f"  one host at a time: {out} % of the service is out meanwhile; it stops at the first that fails")
         lines += [f"  {note}" for note in notes]

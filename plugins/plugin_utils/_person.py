@@ -15,9 +15,10 @@ from ansible_collections.incident.response.plugins.plugin_utils._origin import O
 
 def login(came: Origin, environ: Mapping[str, str] | None = None) -> str:
     """The name that whoever started the run has logged in by. On this machine it is the user id's, or sudo's: anybody can set LOGNAME."""
-    if came.where != socket.gethostname():
-        return came.user
-    environ = os.environ if environ is None else environ
+    return _here(os.environ if environ is None else environ) if came.where == socket.gethostname() else came.user
+
+
+def _here(environ: Mapping[str, str]) -> str:
     uid = os.getuid()
     if uid == 0 and environ.get("SUDO_USER"):
         return environ["SUDO_USER"]
@@ -39,6 +40,10 @@ def is_mapped(name: str, logins: Mapping[str, str]) -> bool:
 
 
 def may_be(came: Origin, logins: Mapping[str, str]) -> set[str]:
-    """All people, by their one names, that the one who asks may be: none of them is somebody else. Automation that nobody is known by is none."""
-    names = {came.user, login(came), os.environ.get("SUDO_USER") or came.user}
-    return {named(each, logins) for each in names if came.person or is_mapped(each, logins)}
+    """All people, by their one names, that the one who asks may be: none of them is somebody else.
+
+    What AWX, CI and rulebooks say of who it is comes from variables that anybody can give: so whose process it is counts, too, where that is
+    known. Automation that nobody is known by is none.
+    """
+    names = {came.user, login(came), _here({}), _here(os.environ)}
+    return {named(each, logins) for each in names if is_mapped(each, logins)}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,12 +12,18 @@ from ansible.errors import AnsibleError
 from ansible.playbook.task import Task
 from ansible.template import Templar
 from ansible_collections.incident.response.plugins.module_utils._core import plan
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
 from ansible_collections.incident.response.plugins.plugin_utils._config_template import FILLED
 
 Pins = dict[str, Any]
 
-_ACTION = ("action_health", "action_balancer", "action_nginx", "action_way_back", "action_stateful", "action_undone")
-_ADDRESS = ("ansible_host", "ansible_port", "ansible_connection")
+_ACTION = ("action_stateful", "action_health", "action_balancer", "action_nginx", "action_way_back", "action_undone")
+_ADDRESS = (
+    "ansible_host", "ansible_ssh_host", "ansible_port", "ansible_ssh_port", "ansible_connection", "ansible_docker_host", "ansible_ssh_args",
+    "ansible_ssh_common_args", "ansible_ssh_extra_args",
+)  # fmt: skip
+"""What decides which machine a host's name stands for."""
+_PART = re.compile(r"\{\{ (\w+)((?:\.\w+)+) \}\}")
 _RESTART = "service_restart"
 """The role whose backend the others take to run what they have changed."""
 _DECIDE = {*FILLED, "name", "backend", "checks"}
@@ -41,18 +48,46 @@ def of_hosts(task: Task, variables: Mapping[str, Any], hosts: list[str], role: s
     return found
 
 
+def balancers(variables: Mapping[str, Any], balancer: Mapping[str, Any], loader: Any) -> dict[str, Pins]:
+    """Where the load balancers are, on which the action works, too."""
+    there: Any = variables["hostvars"]
+    hosts = _catalogue.matching(_catalogue.inventory(variables.get("groups", {})), str(balancer.get("hosts") or ""))
+    found = {}
+    for host in hosts:
+        own = there.raw_get(host)
+        templar = Templar(loader=loader, variables=own)
+        found[host] = {name: _worked_out(templar, own[name]) for name in _ADDRESS if name in own}
+    return found
+
+
 def _pins(variables: dict[str, Any], role: str, loader: Any) -> Pins:
-    templar = Templar(loader=loader, variables=variables)
     settings = f"{role}_settings"
-    if settings in variables:  # once: the others are made from it
-        variables[settings] = _worked_out(templar, variables[settings])
-        templar = Templar(loader=loader, variables=variables)
     names = [name for name in variables if name.startswith((f"{role}_", f"{_RESTART}_")) and not name.endswith("_seen")]
-    names += [name for name in (*_ACTION, *_ADDRESS) if name in variables]
-    found = {name: _worked_out(templar, variables[name]) for name in dict.fromkeys(names)}
+    if settings in variables:  # once: most of the others only name a part of it
+        variables[settings] = _worked_out(Templar(loader=loader, variables=variables), variables[settings])
+        variables |= {name: _part(variables[settings], settings, variables[name]) for name in names}
+    templar, found = Templar(loader=loader, variables=variables), {}
+    for name in dict.fromkeys([*names, *(name for name in (*_ACTION, *_ADDRESS) if name in variables)]):
+        found[name] = variables[name] = _worked_out(templar, variables[name])  # known to what is made from it
     if isinstance(found.get(settings), Mapping):
         found[settings] = {key: value for key, value in found[settings].items() if key in _DECIDE}
     return {name: value for name, value in found.items() if not _is_result(value)}
+
+
+def _part(settings: Any, name: str, value: Any) -> Any:
+    """The part of the settings that a template such as `{{ service_restart_settings.health.http }}` names; any other value as it is.
+
+    Ansible would look through all of the settings again for each of them, which takes it a millisecond.
+    """
+    path = _PART.fullmatch(value) if isinstance(value, str) else None
+    if not path or path[1] != name:
+        return value
+    part = settings
+    for key in path[2].split(".")[1:]:
+        if not isinstance(part, Mapping) or key not in part:
+            return value
+        part = part[key]
+    return part
 
 
 def _worked_out(templar: Templar, value: Any) -> Any:

@@ -298,3 +298,18 @@ def test_who_starts_a_job_of_ci_does_not_approve_it(guarded: Site, chat: RocketC
     policy(guarded, logins={ME: REQUESTER, "alice-gh": "alice"})
     guarded.environment |= {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_ACTOR": "alice-gh"}
     counts_for_nothing(guarded, chat, "!approve by alice counts for nothing: nobody approves", {"user": "alice", "text": "!approve PLAN"})
+
+
+@pytest.mark.parametrize("claims", [{"awx_job_id": 7, "awx_user_name": "alice"}, {"ansible_eda": {"event": {}}}])
+def test_who_says_to_be_awx_or_a_rulebook_stays_who_he_is(guarded: Site, chat: RocketChat, claims: dict[str, Any]) -> None:
+    policy(guarded, logins={ME: REQUESTER, "alice": "alice"})
+    process, request = asked(guarded, chat, *RESTART, "-e", json.dumps(claims))
+    room, plan = guarded.incidents()[0]["channel"], plan_in(request)
+    chat.person(REQUESTER, room=room, text=f"!approve {plan}")
+    before = len(chat.calls("channels.history"))
+    assert eventually(lambda: len(chat.calls("channels.history")) > before + 1)
+    assert process.poll() is None
+    chat.person("bob", room=room, text=f"!approve {plan}")
+    code, output = ended(process)
+    assert code == 0, output
+    assert "!approve by carol counts for nothing: nobody approves what he asked for himself" in output

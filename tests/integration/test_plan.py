@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from integration.test_behind_nginx import nginx
 from sites import Site
 
 RESTART = ("-e", "service=api host=prod-api-01")
@@ -69,6 +70,19 @@ CHANGES: dict[str, Change] = {
     "variable": lambda _service, host: host.update(service_restart_commands={"start": ["true"], "stop": ["true"], "status": ["true"]}),
     "balancer": lambda service, _host: service.update(balancer={"hosts": "prod-db-01", "path": "/etc/nginx/api.conf"}),
 }
+
+
+def test_the_address_of_a_balancer_has_changed_since(planned: Planned) -> None:
+    """An action works on it, too."""
+    file = nginx(planned, "upstream api { server 127.0.0.1:8080; server 127.0.0.2:8080; }\n")
+    planned.service["balancer"] = {"hosts": "prod-api-02", "path": str(file), "port": 8080}
+    planned.write({"ansible_host": "127.0.0.2"})
+    ticket = planned.plan()
+    said = " ".join(planned.said.split())
+    assert "behind nginx on prod-api-02" in said
+    assert "prod-api-02 is 127.0.0.2" in said
+    planned.write({"ansible_host": "127.0.0.2", "ansible_port": 2222})
+    assert "no longer the approved one" in planned.carried_out(ticket)[1]
 
 
 @pytest.mark.parametrize("what", CHANGES)

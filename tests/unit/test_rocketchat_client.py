@@ -22,6 +22,7 @@ from ansible_collections.incident.response.plugins.module_utils._ports import (
     Message,
     Room,
 )
+from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat as Client
 from servers.running import RocketChat
 from sites import SOON
@@ -429,3 +430,23 @@ def test_a_person_is_found_by_id_under_any_name_and_has_roles_where_the_bot_may_
     server.person("alice", rename="alicia")
     assert client.person("alice-id", "alice") == Person("alice-id", "alicia", roles=frozenset({"user"}))
     assert client.person("", "alice") is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said", "checked"),
+    [
+        (None, "", True), (None, "false", False), (None, "No ", False), (None, "true", True), (True, "false", False), (False, "true", False),
+        ("false", "", False), ("off", "true", False), ("true", "false", True),
+    ],
+)  # fmt: skip
+def test_a_certificate_is_checked_unless_somebody_says_false(wanted: object, said: str, checked: bool) -> None:
+    given = {"url": "https://chat.example.com", "user_id": "x", "token": "x", "validate_certs": wanted}
+    assert connect.options(given, {"ROCKETCHAT_VALIDATE_CERTS": said})["verify"] is checked
+
+
+@pytest.mark.parametrize("said", ["flase", "nope", "2", "n"])
+def test_a_switch_that_is_neither_true_nor_false_is_no_connection(said: str) -> None:
+    environ = {"ROCKETCHAT_URL": "https://chat.example.com", "ROCKETCHAT_USER_ID": "x", "ROCKETCHAT_TOKEN": "x"}
+    for given, more in (({}, {"ROCKETCHAT_VALIDATE_CERTS": said}), ({"validate_certs": said}, {})):
+        with pytest.raises(connect.Misconfigured, match="must be true or false"):
+            connect.options(given, environ | more)

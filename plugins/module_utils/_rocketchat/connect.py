@@ -48,7 +48,7 @@ def options(given: Mapping[str, Any] | None = None, environ: Mapping[str, str] |
         raise Misconfigured(f"Rocket.Chat is configured in part: {', '.join(missing)} missing. Set all three, or none.")
     if not str(found["url"]).startswith(("http://", "https://")):
         raise Misconfigured(f"ROCKETCHAT_URL must begin with http:// or https://, not {str(found['url'])[:80]!r}")
-    return found | {"verify": _verify(given or {}, found)}
+    return found | {"verify": _verify((given or {}).get("validate_certs"), environ, found)}
 
 
 def mark(connection: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> str:
@@ -60,12 +60,12 @@ def mark(connection: Mapping[str, Any], environ: Mapping[str, str] | None = None
     return hashlib.sha256(repr(ways).encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def _verify(given: Mapping[str, Any], found: Mapping[str, Any]) -> bool | str:
-    wanted = given.get("validate_certs")
-    said = str(found["validate_certs"]).strip()
+def _verify(wanted: Any, environ: Mapping[str, str], found: Mapping[str, Any]) -> bool | str:
+    """As a task wants it. Text is of ansible.cfg or the environment; where a task says nothing, or what is the default, the environment does."""
+    said = (wanted if isinstance(wanted, str) else environ.get(VARIABLES["validate_certs"], "")).strip()
     try:
         from_environment = not said or argument.switch(said)
     except argument.Wrong as wrong:
         raise Misconfigured(f"ROCKETCHAT_VALIDATE_CERTS {wrong}, not {said[:40]!r}") from None
-    checked = from_environment if wanted is None or wanted is True else bool(wanted)
+    checked = wanted is not False and from_environment
     return (str(found["ca_path"]) or True) if checked and found["ca_path"] else checked

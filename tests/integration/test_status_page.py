@@ -325,6 +325,13 @@ def test_whoever_speaks_for_the_incident_publishes_in_chat_and_nobody_else(site:
     (asked,) = [message["msg"] for message in chat.messages(channel) if "!publish" in message["msg"]]
     assert asked.startswith("@alice ")
     (draft,) = re.findall(r"!publish (\w+)", asked)
+    chat.person("alice", room=channel, text=f"!publish {draft}", more='{"t": "room_changed_topic"}')
+    chat.person("alice", room=channel, text="what is this?")
+    (mine,) = [message["_id"] for message in chat.messages(channel) if message["msg"] == "what is this?"]
+    chat.person("dora", message=mine, text=f"!publish {draft}")
+    assert site.run(playbook="playbooks/tick.yml")[0] == 0
+    edited = f"Asked to publish {draft} in a message that was edited, which counts for nothing"
+    assert [entry["text"] for entry in site.incidents()[0]["entries"] if "ublish" in entry["text"]][-1] == edited
     for user in ("bob", "alice"):
         chat.person(user, room=channel, text=f"!publish {draft}")
     code, output = site.run(playbook="playbooks/tick.yml")

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
+from ansible_collections.incident.response.plugins.module_utils._core import argument
 from ansible_collections.incident.response.plugins.module_utils._core.action import Action, Change, actions, gone_back, half_way
+from ansible_collections.incident.response.plugins.module_utils._core.chat_lock import Holder
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.module_utils._ports import Lease
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, Lease
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import lock
-from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _config, _options, _run, _spool
+from ansible_collections.incident.response.plugins.module_utils._usecases.chat_lock import Held, Wish
+from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _chat_lock, _config, _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, machine, started
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
@@ -72,8 +75,54 @@ class ActionModule(ControllerAction):
             raise Refused(_half_way(service, interrupted))
         if gone:
             raise Refused(_two_back(service, gone))
+        told, words = self._lock_in_chat(folder, run, service, kind, config, variables)
         hosts = {host: action.hosts[host].text for host, action in interrupted.items()}
-        return {"recorded": recorded, "locked": not self.check, "run": name, "interrupted": hosts, "dry": kind is Drill.DRY}
+        result = {"recorded": recorded, "locked": not self.check, "run": name, "interrupted": hosts, "dry": kind is Drill.DRY}
+        return self.recorded(result, told, {**variables, "_action_begun": result}, text=words)
+
+    def _lock_in_chat(
+        self, folder: Path, run: _run.Run, service: str, kind: Drill, config: dict[str, Any], variables: dict[str, Any]
+    ) -> tuple[dict[str, Any], str]:  # fmt: skip
+        """Keep out controllers with journals of their own, too. What belongs on the timeline, and in words. Raises Refused."""
+        channel, connection = config["channels"]["locks"], self._chat_options()
+        if not channel or not connection:
+            return {}, ""
+        plan = argument.switch(self._templar.template(variables.get("plan", False)))
+        only_look, reason = self.check or plan or kind is Drill.DRY, self._reason(variables)
+        wish = self._wish(folder, run, service, kind, config, variables)
+        try:
+            found = _chat_lock.obtain(connection, wish, channel, _config.seconds(config["safety"]["lock_within"]), only_look=only_look)
+        except (ChatError, OSError) as error:
+            words = f"OTHERS ARE NOT KEPT OUT of {service}: its lock in chat can't be {'asked for' if only_look else 'taken'}: {error}"
+            self._display.warning(f"incident.response: {words}. Who has another journal may act on it now: ask the others")
+            return ({} if only_look else {"lock": _chat_lock.line(wish, None)}), words
+        if isinstance(found, Holder):
+            if not reason:
+                raise Refused(_held_in_chat(service, found, channel))
+            return {}, ""
+        told: dict[str, Any] = {"lock": _chat_lock.line(wish, found)} if found else {}
+        if isinstance(found, Held) and found.instead_of:
+            without = f"its lock in chat, which another run has: {found.instead_of.words}"
+            self._display.warning(f"incident.response: GLASS BROKEN: the action on {service} goes on without {without}: {reason}")
+            return told | {"break_glass": reason, "about": f"action on {service}", "without": without}, f"GLASS BROKEN: {reason}; without {without}"
+        return told, ""
+
+    def _chat_options(self) -> dict[str, Any]:
+        try:
+            return _options.connection(self.options)
+        except connect.Misconfigured as error:
+            self._display.warning(f"incident.response: {error}")
+            return {}
+
+    def _reason(self, variables: dict[str, Any]) -> str:
+        return str(self._templar.template(variables.get("break_glass", ""))).strip()
+
+    def _wish(self, folder: Path, run: _run.Run, service: str, kind: Drill, config: dict[str, Any], variables: dict[str, Any]) -> Wish:
+        came, action = self.origin(variables), str(variables.get("incident_action", "action"))
+        expires = max(1, int(_config.seconds(config["safety"]["lock_expires"])))
+        by = _chat_lock.own(folder, self.options["journal_key_file"])
+        who = f"{action} by {came.user} from {came.where}, run {run.name}"
+        return Wish(service, run.name, by, who, expires, drill=bool(kind), force=bool(self._reason(variables)))
 
     def _lock(self, folder: Path, run: _run.Run, service: str, expires: float) -> Lease | None:
         now = time.time()
@@ -147,4 +196,12 @@ def _held(service: str, lease: Lease) -> str:
     return (
         f"Somebody else is acting on {service}: run {lease.holder}, process {lease.pid} on {where}, since {lease.since[11:16]} UTC. "
         f"Nothing was touched. Wait for it, or end it, then run this again.{end}"
+    )
+
+
+def _held_in_chat(service: str, holder: Holder, channel: str) -> str:
+    return (
+        f"Somebody else is acting on {service}, with a journal of their own: {holder.words}. Nothing was touched. Wait for it, or end it, then run "
+        f"this again. Should it be dead, its lock in #{channel} ends at {utc(holder.until)[11:16]} UTC; if that can't wait: the same command with "
+        '-e break_glass="reason"'
     )

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from ._core import chain
 from ._core.approval import Person, Said
+from ._core.chat_lock import Written
 from ._core.incident import Entry
 from ._core.moment import Moment
 from ._core.oncall import Duty
@@ -107,6 +108,18 @@ class Chat(Protocol):
     def post(self, message: Message) -> None: ...
     def edit(self, rid: str, message_id: str, text: str) -> None: ...
     def pin(self, message_id: str) -> None: ...
+
+
+class LockChat(Protocol):
+    """What a lock in chat needs of it. Every method raises ChatError."""
+
+    # now: the server's clock, as far as it has said, as Unix time. written: what the server has under an id; None where nothing.
+
+    def now(self) -> float: ...
+    def create_room(self, name: str, fields: dict[str, Any]) -> Room | None: ...
+    def room(self, name: str) -> Room | None: ...
+    def written(self, message_id: str) -> Written | None: ...
+    def post(self, message: Message) -> None: ...
 
 
 class OncallError(Exception):

@@ -9,6 +9,8 @@ short_description: Begin an emergency action on a service
 version_added: 0.1.0
 description:
   - Takes the lock of the service for this run. Fails where another run that lives holds it. It is free again when the run ends, or dies.
+  - Where chat is configured, it also takes the lock there, which controllers with journals of their own share, and waits for it
+    C(safety.lock_within). Where that can't be had, it says so and goes on.
   - Where the callback P(incident.response.incident_timeline#callback) is not enabled, says so and records the run's start.
   - Its work is done on the controller, by the action plugin of the same name.
 author: Contributors to incident.response (@incident-response)

@@ -33,6 +33,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.verdict im
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location, open_journal  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import VANISHED, ingest  # noqa: E402
+from ansible_collections.incident.response.plugins.plugin_utils._chat_lock import GivesBack  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._spool import courier_file, lines_after, places, spools, status_file  # noqa: E402
@@ -70,6 +71,7 @@ class Carried:
     check: bool = False
     begun: tuple[dict[str, Any], ...] = ()
     incident: str = ""
+    lock: dict[str, Any] | None = None
 
 
 @dataclass
@@ -94,6 +96,8 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
         host = data.get("for") or line.get("host")  # a task that is done on another host begins on the one that it is for
         others = tuple(each for each in seen.begun if each.get("host") != host)
         seen = replace(seen, begun=(*others, line) if line["kind"] == "begun" else others)
+    if isinstance(data.get("lock"), dict):
+        seen = replace(seen, lock=data["lock"])
     if data.get("only"):  # a plan, and no more
         seen = replace(seen, check=True)
     if data.get("verdict") in set(Verdict):
@@ -128,6 +132,8 @@ class Carrier:
         self._seen: dict[Path, Carried] = {}
         self._committed = 0.0
         self.finished: list[Finished] = []
+        self.locks: list[tuple[str, dict[str, Any]]] = []
+        """What runs that are over have held in chat."""
 
     def step(self) -> tuple[bool, bool]:
         """Carry what is new. Whether any spool is left, and whether anything moved. Raises what the journal raises."""
@@ -196,6 +202,8 @@ class Carrier:
             with journal.transaction():
                 journal.release(path.stem)
             self.finished.append(Finished(path.stem, now, incident))
+            if now.lock:
+                self.locks.append((path.stem, now.lock))
         if now.damaged:
             log(f"{path.name}: {now.damaged} lines can't be read; the file is kept beside the spools as .damaged")
             path.rename(path.with_suffix(".damaged"))
@@ -373,6 +381,7 @@ class Courier:
         self._carrier = Carrier(folder)
         self._carrier.finished = list(finished)  # runs that may still wait to hear of what an earlier one has carried
         self._postman = Postman(folder, connection) if connection else None
+        self._locks = GivesBack(connection, log) if connection else None
         self._published = float("-inf")
         self._last = 0.0
 
@@ -400,7 +409,7 @@ class Courier:
                 self._last = now
                 self._moved()
             self._tell(problem)
-            waits = self._waits_for_chat(progress)  # also while more is left: the postman looks at what has moved
+            waits = self._gives_back() | self._waits_for_chat(progress)  # also while more is left: the postman looks at what has moved
             if not left and not waits:
                 break
             self._last = max(self._last, self._postman.moved if self._postman else 0.0)
@@ -433,6 +442,15 @@ class Courier:
         if self._postman:
             self._postman.stop.set()
             self._postman.join(TURN)  # not for longer: the other one's calls are worth more than one that hangs
+
+    def _gives_back(self) -> bool:
+        """Have given back what was held in chat. Whether any of it is left."""
+        over, self._carrier.locks = self._carrier.locks, []
+        if not self._locks:
+            return False
+        for run, lock in over:
+            self._locks.add(run, lock)
+        return self._locks.left()
 
     def _waits_for_chat(self, progress: bool) -> bool:
         if self._postman and self._postman.lost():

@@ -24,7 +24,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._secrets import 
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, encoded, to_json
 
 _PLAN = "incident.response.action_plan"
-_TELLING = {BALANCER, "incident.response.action_approve", _PLAN, "incident.response.action_verdict"}
+_TELLING = {BALANCER, "incident.response.action_approve", "incident.response.action_begin", _PLAN, "incident.response.action_verdict"}
 """Actions of ours whose result says what belongs on the timeline."""
 _OURS = {"action_play", "action_undone"}
 """Variables of the plays of our emergency playbooks: what these do is always judged."""

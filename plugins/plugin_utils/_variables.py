@@ -44,7 +44,7 @@ _ACTION = {
     "drill": Variable("Mark it as a drill; `dry` leaves the change out.", "drill"),
     "plan": Variable("Only show what would be done.", "switch"),
     "approved_plan": Variable("The ticket of the only plan that may be carried out, as `plan=true` prints it.", "name"),
-    "break_glass": Variable("Why it can't wait for the approval that the policy asks for.", "reason"),
+    "break_glass": Variable("Why it can't wait for the approval that the policy asks for, or for the lock in chat of another controller.", "reason"),
 }
 """What every emergency action takes."""
 _HOST = Variable("Where: a host, a pattern, or a list. Else all hosts of the service in the catalogue.", "hosts", ("hosts",), example="prod-api-01")

@@ -218,8 +218,11 @@ class Server:
         self._teams = {team: [new if each == old else each for each in people] for team, people in self._teams.items()}
 
     def admin(self, does: Json) -> None:
-        """What an admin does to `room`: sets the other fields, or deletes it (`gone`)."""
+        """What an admin does to `room`: sets the other fields, or deletes it (`gone`); or to a `message`: gives it another `text`, or deletes it."""
         with self.changed:
+            if "message" in does:
+                self._moderate(does["message"], does.get("text"))
+                return
             room = next(room for room in self._rooms.values() if room.name == does["room"])
             if does.get("gone"):
                 del self._rooms[room._id]
@@ -227,6 +230,16 @@ class Server:
                 if key not in {"room", "gone"}:
                     setattr(room, key, value)
             self._save()
+
+    def _moderate(self, message_id: str, text: str | None) -> None:
+        """app/lib/server/functions/deleteMessage.ts: without Message_KeepHistory and Message_ShowDeletedStatus, as by default, it is gone."""
+        for room in self._rooms.values():
+            for message in [each for each in room.messages if each["_id"] == message_id]:
+                if text is None:
+                    room.messages.remove(message)
+                else:
+                    message |= {"msg": text, "editedAt": _now(), "editedBy": {"_id": "admin-id", "username": "admin"}}
+        self._save()
 
     # A call
 

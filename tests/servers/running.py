@@ -96,6 +96,10 @@ class RocketChat:
         """An admin sets fields of a room (`archived`, `ro`, `muted`, `name`, `members`, `private`), or deletes it (`gone=True`)."""
         self._ask("_admin", json.dumps({"room": room, **does}).encode())
 
+    def moderate(self, message: str, text: str | None = None) -> None:
+        """An admin gives a message another text, or without one deletes it."""
+        self._ask("_admin", json.dumps({"message": message, "text": text}).encode())
+
     def state(self) -> dict[str, Any]:
         return self._ask("_state")
 

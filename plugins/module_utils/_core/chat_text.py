@@ -150,10 +150,10 @@ def plan(about: str, who: str, lines: Sequence[str]) -> str:
     return f"📋 *Plan* · {quoted(about)} · asked for by {quoted(who)}, and not carried out\n{fenced(line[:150] for line in lines[:25])[0]}"
 
 
-def glass(about: str, name: str, actor: str, reason: str, people: Iterable[str]) -> str:
-    """What everybody is told of an action that went on without the approval that it needed."""
+def glass(about: str, name: str, actor: str, reason: str, people: Iterable[str], without: str) -> str:
+    """What everybody is told of an action that went on without the approval, or the lock, that it needed."""
     called = " ".join(f"@{person}" for person in people if person)
-    return f"{called} 🔨 *Glass broken* · {quoted(about)} goes on without approval · by {quoted(actor)}: {quoted(reason)} · #{name}".strip()
+    return f"{called} 🔨 *Glass broken* · {quoted(about)} goes on without {quoted(without)} · by {quoted(actor)}: {quoted(reason)} · #{name}".strip()
 
 
 def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ except ImportError:
 
 from .._core import shape
 from .._core.approval import Person, Said
+from .._core.chat_lock import Written
 from .._core.redact import cut, redact
 from .._libraries import complaint
 from .._ports import ChatDenied, ChatDown, ChatError, ChatForbidden, ChatLimited, ChatOdd, ChatRejected, Message, Room
@@ -218,6 +219,18 @@ class RocketChat:
         except ChatRejected:
             return False
 
+    def now(self) -> float:
+        """The server's clock, as far as it has said: then that of this machine. Unix time."""
+        return self._clock() - (self.skew or 0.0)
+
+    def written(self, message_id: str) -> Written | None:
+        """The message of that id, whoever wrote it; None where there is none, or the bot may not see it."""
+        try:
+            answer = self._call("GET", "chat.getMessage", msgId=message_id)
+        except ChatRejected:
+            return None
+        return self._read("chat.getMessage", answer, _written)
+
     def post(self, message: Message) -> None:
         """Returns once the message is stored, by this call or an earlier one.
 
@@ -269,6 +282,15 @@ def _instant(message: Any) -> datetime:
         return datetime.fromisoformat(shape.text(message, "ts")).astimezone(UTC)
     except (ValueError, OverflowError):
         raise shape.Odd("no time at ts") from None
+
+
+def _written(answer: Any) -> Written | None:
+    """A message as it stands; None where the answer has none. Raises Odd."""
+    message = shape.maybe(answer, "message")
+    if not message:
+        return None
+    text = shape.optional(message, "msg")
+    return Written(shape.text(message, "u", "username"), text, _instant(message).timestamp(), deleted=message.get("t") == "rm")
 
 
 def _person(answer: Any) -> Person | None:

@@ -162,7 +162,8 @@ class Planner:
         """Everybody hears of an action that nobody approved: here, and where incidents are announced."""
         actor = next((each.actor for each in self._entries if each.run == entry.run and each.kind == "run_started"), "")
         people = () if self._state["drill"] else (self._settings.team if self._projection.oncall else "", *self._projection.oncall)
-        text = chat_text.glass(str(entry.data.get("about", "")), self._room, actor, str(entry.data["break_glass"]), people)
+        about, without = str(entry.data.get("about", "")), str(entry.data.get("without") or "approval")
+        text = chat_text.glass(about, self._room, actor, str(entry.data["break_glass"]), people, without)
         yield self._message("glass", position, text=text)
         if self._settings.incidents_channel:
             yield self._message("glass told", position, text=text, channel=self._settings.incidents_channel)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ._login import login
 from ._process import ancestors
 
 _SCHEDULERS = {"cron", "crond", "atd", "anacron", "fcron"}
@@ -37,37 +37,31 @@ def origin(variables: Mapping[str, Any], playbook_dir: str, environ: Mapping[str
     """From what AWX, Semaphore, Event-Driven Ansible, CI services and schedulers leave in a run's variables and environment."""
     environ = os.environ if environ is None else environ
     revision = environ.get("PROJECT_REVISION") or git_revision(Path(playbook_dir))
-    user = _login()
+    who, here = login(environ), socket.gethostname()
+    user, host = who.user, f"{here} ({who.how})" if who.how else here
     job = variables.get("awx_job_id") or variables.get("tower_job_id") or environ.get("JOB_ID")
     if "ansible_eda" in variables:
-        return Origin("event-driven-ansible", f"a rulebook on {socket.gethostname()}", False, revision=revision)
+        return Origin("event-driven-ansible", f"a rulebook on {here}", False, revision=revision)
     if job and (environ.get("AWX_HOST") or "awx_job_id" in variables or "tower_job_id" in variables):
         name = str(variables.get("awx_user_name") or variables.get("tower_user_name") or "awx")
         scheduled = "awx_schedule_id" in variables or "tower_schedule_id" in variables
         host = environ.get("AWX_HOST", "").rstrip("/")
         link = f"{host}/#/jobs/playbook/{job}" if host.startswith("http") else ""
-        return Origin(name, f"AWX job {job}", name != "awx" and not scheduled, link, revision)
+        return Origin(name, f"AWX job {job}, run by {user} on {here}", name != "awx" and not scheduled, link, revision)
     semaphore = variables.get("semaphore_vars")
     if isinstance(semaphore, Mapping):
         task = semaphore.get("task_details") or {}
         name, url = str(task.get("username") or ""), str(task.get("url") or "")
-        return Origin(name or "semaphore", f"Semaphore task {task.get('id', '')}".strip(), bool(name), url, revision)
+        return Origin(name or "semaphore", f"Semaphore task {task.get('id', '')}".strip() + f", run by {user} on {here}", bool(name), url, revision)
     if environ.get("CI") or environ.get("GITHUB_ACTIONS") or environ.get("BUILD_URL"):
         link = next((environ[each] for each in _CI_LINKS if environ.get(each)), "")
         if environ.get("GITHUB_RUN_ID"):
             link = f"{environ.get('GITHUB_SERVER_URL', '')}/{environ.get('GITHUB_REPOSITORY', '')}/actions/runs/{environ['GITHUB_RUN_ID']}"
         name = environ.get("GITHUB_ACTOR") or environ.get("GITLAB_USER_LOGIN") or user
-        return Origin(name, f"CI on {socket.gethostname()}", False, link, revision)
+        return Origin(name, f"CI on {here}", False, link, revision)
     if any(name in _SCHEDULERS for name in ancestors(os.getpid())):
-        return Origin(user, f"a scheduler on {socket.gethostname()}", False, revision=revision)
-    return Origin(user, socket.gethostname(), True, revision=revision)
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+        return Origin(user, f"a scheduler on {here}", False, revision=revision)
+    return Origin(user, host, True, revision=revision)
 
 
 def git_revision(folder: Path) -> str:

@@ -93,9 +93,18 @@ class Project:
         self._configure()
         unwanted = {"INCIDENT_CONFIG", "ANSIBLE_CONFIG"}
         self.environment = {name: value for name, value in self.deployed.environment.items() if name not in unwanted}
-        self.environment |= {**chat.environment(), "PATH": f"{self.folder / 'bin'}:{self.environment['PATH']}", "LOGNAME": "ada", "USER": "ada"}
+        self.environment |= {**chat.environment(), "PATH": f"{self.folder / 'bin'}:{self.environment['PATH']}"}
+        self._be_ada()
         self.environment |= {"COLUMNS": "160", "ANSIBLE_FORCE_COLOR": "false", "HOME": str(site.folder), "INCIDENT_DRAIN_TIMEOUT": "120"}
         self.environment["PYTHONUNBUFFERED"] = "1"  # or what goes to stdout and what to stderr changes places, on some cores
+
+    def _be_ada(self) -> None:
+        """Each account is hers: no variable says who somebody is."""
+        names = self.folder / "names"
+        names.mkdir()
+        struct = 'pwd.struct_passwd(("ada", *real(uid)[1:]))'
+        (names / "sitecustomize.py").write_text(f"import pwd\nreal = pwd.getpwuid\npwd.getpwuid = lambda uid: {struct}\n")
+        self.environment |= {"LOGNAME": "ada", "USER": "ada", "PYTHONPATH": str(names)}
 
     def _configure(self) -> None:
         config = self.deployed.folder / "config.yml"

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
 import subprocess
 from pathlib import Path
@@ -12,19 +14,21 @@ from typing import Any
 import pytest
 from ansible_collections.incident.response.plugins.plugin_utils._origin import git_revision, origin
 
-HERE = socket.gethostname()
+HERE, ME = socket.gethostname(), pwd.getpwuid(os.getuid()).pw_name
+BY = f", run by {ME} on {HERE}"
+"""What AWX and Semaphore say of a person is theirs to know: a variable. Whose process it is, is this machine's."""
 
 
 @pytest.mark.parametrize(
     ("variables", "environ", "user", "where", "person", "link"),
     [
-        ({"awx_job_id": 7, "awx_user_name": "ada"}, {"AWX_HOST": "https://awx.example.com/"}, "ada", "AWX job 7", True,
+        ({"awx_job_id": 7, "awx_user_name": "ada"}, {"AWX_HOST": "https://awx.example.com/"}, "ada", f"AWX job 7{BY}", True,
          "https://awx.example.com/#/jobs/playbook/7"),
-        ({"awx_job_id": 7}, {}, "awx", "AWX job 7", False, ""),
-        ({"awx_job_id": 7, "awx_user_name": "ada", "awx_schedule_id": 3}, {}, "ada", "AWX job 7", False, ""),
-        ({}, {"JOB_ID": "9", "AWX_HOST": "https://awx"}, "awx", "AWX job 9", False, "https://awx/#/jobs/playbook/9"),
-        ({"semaphore_vars": {"task_details": {"id": 5, "username": "bo", "url": "https://s/5"}}}, {}, "bo", "Semaphore task 5", True, "https://s/5"),
-        ({"semaphore_vars": {"task_details": {"id": 5}}}, {}, "semaphore", "Semaphore task 5", False, ""),
+        ({"awx_job_id": 7}, {}, "awx", f"AWX job 7{BY}", False, ""),
+        ({"awx_job_id": 7, "awx_user_name": "ada", "awx_schedule_id": 3}, {}, "ada", f"AWX job 7{BY}", False, ""),
+        ({}, {"JOB_ID": "9", "AWX_HOST": "https://awx"}, "awx", f"AWX job 9{BY}", False, "https://awx/#/jobs/playbook/9"),
+        ({"semaphore_vars": {"task_details": {"id": 5, "username": "bo", "url": "https://s/5"}}}, {}, "bo", f"Semaphore task 5{BY}", True, "https://s/5"),
+        ({"semaphore_vars": {"task_details": {"id": 5}}}, {}, "semaphore", f"Semaphore task 5{BY}", False, ""),
         ({"ansible_eda": {"event": {}}}, {}, "event-driven-ansible", f"a rulebook on {HERE}", False, ""),
         ({}, {"CI": "true", "GITLAB_USER_LOGIN": "cy", "CI_JOB_URL": "https://ci/1"}, "cy", f"CI on {HERE}", False, "https://ci/1"),
         ({}, {"GITHUB_ACTIONS": "true", "GITHUB_ACTOR": "di", "GITHUB_RUN_ID": "3", "GITHUB_SERVER_URL": "https://g", "GITHUB_REPOSITORY": "o/r"},
@@ -39,10 +43,16 @@ def test_what_started_a_run_is_known(
     assert found.actor == (user if person else f"automation:{user}")
 
 
-def test_a_shell_is_a_person_on_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOGNAME", "eve")
+def test_a_shell_is_a_person_on_this_host(tmp_path: Path) -> None:
     found = origin({}, str(tmp_path), {})
-    assert (found.actor, found.where, found.person) == ("eve", HERE, True)
+    assert (found.actor, found.where, found.person) == (ME, HERE, True)
+
+
+@pytest.mark.parametrize("variable", ["LOGNAME", "USER"])
+def test_a_variable_makes_nobody_of_somebody_else(tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "ceo")
+    found = origin({}, str(tmp_path), {variable: "ceo"})
+    assert (found.actor, found.where) == (ME, f"{HERE} (who calls themselves 'ceo')")
 
 
 def test_the_revision_is_that_of_the_playbooks_checkout(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from ansible.errors import AnsibleError
 from ansible_collections.incident.response.plugins.module_utils._core import approval, argument, chat_text, plan, verdict
 from ansible_collections.incident.response.plugins.module_utils._core.action import risk
+from ansible_collections.incident.response.plugins.module_utils._core.address import spelled
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
@@ -251,7 +252,8 @@ def _refuse_twice(hosts: list[str], hostvars: Mapping[str, Any]) -> None:
         about = hostvars[host]
         if about.get("ansible_connection") == "local":
             continue
-        address = str(about.get("ansible_host") or host), str(about.get("ansible_port") or 22)
+        where, port = about.get("ansible_host") or about.get("ansible_ssh_host"), about.get("ansible_port") or about.get("ansible_ssh_port")
+        address = spelled(str(where or host)), str(port or 22).strip().lstrip("0")
         if address in first:
             raise Refused(
                 f"{first[address]} and {host} are the same host ({address[0]}): the inventory has it under two names. "

@@ -46,7 +46,7 @@ def obtain(connection: Mapping[str, Any], wish: Wish, channel: str, seconds: flo
 
 
 def _within(seconds: float, work: Callable[[], _Found]) -> _Found:
-    """What `work` returns, or raises, in a thread that is left to itself when the time is up: a time-out of the client bounds one call, and these are several."""
+    """What `work` returns, or raises, in a thread that is left to itself when the time is up: the client's own limit is one for each call."""
     results: Queue[_Found | Exception] = Queue()
 
     def run() -> None:

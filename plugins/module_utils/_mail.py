@@ -69,6 +69,7 @@ class Mailer:
     def _message(self, to: Sequence[str], subject: str, text: str, html: str) -> EmailMessage:
         """Raises MailError."""
         message = EmailMessage()
+        subject, text, html = (each.encode("utf-8", "replace").decode() for each in (subject, text, html))  # half a character must not keep it back
         try:
             message["From"], message["Subject"] = self.sender, " ".join(subject.split())
             message["To"] = ", ".join(to)
@@ -121,6 +122,12 @@ class _Bounded(smtplib.SMTP):
         """Whether it takes addresses that aren't ASCII (RFC 6531)."""
         self.ehlo_or_helo_if_needed()
         return bool(self.has_extn("smtputf8"))
+
+    def __exit__(self, *_: object) -> None:
+        """What it says to the end of the conversation changes nothing: it has said before whether it has taken the mail."""
+        with suppress(smtplib.SMTPException, OSError):
+            self.docmd("QUIT")
+        self.close()
 
     def close(self) -> None:
         self._guard.__exit__()

@@ -156,3 +156,63 @@ def test_no_absent_persons_program_answers_it() -> None:
     server = Receiving()
     send_to(server, "ada@customer.example")
     assert b"\r\nAuto-Submitted: auto-generated\r\n" in server.message
+
+
+def taken(connection: socket.socket, got: list[bytes], goodbye: bytes = b"221 bye\r\n") -> None:
+    """Takes a mail, keeps what it was told, and answers the end of the conversation with `goodbye`."""
+    connection.sendall(b"220 here\r\n")
+    data = False
+    for line in connection.makefile("rb"):
+        got.append(line)
+        if line == b".\r\n":
+            data = False
+            connection.sendall(b"250 taken\r\n")
+        elif not data:
+            data = line.upper().startswith(b"DATA")
+            connection.sendall(b"354 go on\r\n" if data else goodbye if line.upper().startswith(b"QUIT") else b"250 fine\r\n")
+
+
+INJECTED = "\r\nBcc: eve@example.com\r\n\r\n.\r\nMAIL FROM:<eve@example.com>\r\n"
+
+
+@pytest.mark.parametrize("text", [f"Slow{INJECTED}", *(f"Slow{end}Bcc: eve@example.com" for end in "\r\n\v\f\x1c\x85\u2028\x00")])
+def test_line_ends_in_a_title_make_no_header_and_no_command(text: str) -> None:
+    got = list[bytes]()
+    with served(lambda connection: taken(connection, got)) as port:
+        Mailer("127.0.0.1", "bot@example.com", port, "none").send(["ada@example.com"], text, text)
+    data = next(number for number, line in enumerate(got) if line.upper().startswith(b"DATA"))
+    assert [line.upper()[:7] for line in got[:data] if line[:4].upper() != b"EHLO"] == [b"MAIL FR", b"RCPT TO"]
+    assert got[data:].count(b".\r\n") == 1
+    assert got[-2:][0] == b".\r\n"
+    headers = got[data + 1 : got.index(b"\r\n")]
+    assert not [line for line in headers if line.lower().startswith(b"bcc")]
+
+
+@pytest.mark.parametrize("sender", [f"bot@example.com{INJECTED}", "bot@example.com>\r\nRCPT TO:<eve@example.com"])
+def test_line_ends_in_the_sender_send_nothing(sender: str) -> None:
+    got = list[bytes]()
+    with served(lambda connection: taken(connection, got)) as port, pytest.raises(MailError):
+        Mailer("127.0.0.1", sender, port, "none").send(["ada@example.com"], "Slow", "It is slow")
+    assert not any(line.upper().startswith((b"MAIL", b"RCPT", b"DATA")) for line in got)
+
+
+@pytest.mark.parametrize("address", [f"ada@example.com{INJECTED}", "ada@example.com,eve@x.example", '"a\r\nb"@example.com', "ada\u2028@example.com"])
+def test_line_ends_in_an_address_make_it_none(address: str) -> None:
+    got = list[bytes]()
+    with served(lambda connection: taken(connection, got)) as port, pytest.raises(MailError, match="this is no mail address"):
+        Mailer("127.0.0.1", "bot@example.com", port, "none").send([address], "Slow", "It is slow")
+    assert not any(line.upper().startswith((b"RCPT", b"DATA")) for line in got)
+
+
+def test_half_a_character_keeps_no_page_back() -> None:
+    got = list[bytes]()
+    with served(lambda connection: taken(connection, got)) as port:
+        Mailer("127.0.0.1", "bot@example.com", port, "none").send(["ada@example.com"], "Slow \ud83d", "It is slow \ud83d", "<p>\ud83d</p>")
+    assert b".\r\n" in got
+
+
+def test_whatever_a_server_says_to_the_end_of_the_conversation_it_has_taken_the_mail() -> None:
+    got = list[bytes]()
+    with served(lambda connection: taken(connection, got, b"500 what?\r\n")) as port:
+        Mailer("127.0.0.1", "bot@example.com", port, "none").send(["ada@example.com"], "Slow", "It is slow")
+    assert b".\r\n" in got

@@ -47,6 +47,8 @@ class ActionModule(ControllerAction):
         kind = self.drill(variables)
         try:
             _arguments.refuse_switches(variables, self._templar.template)
+            _arguments.refuse_severity(variables, self._templar.template)
+            _refuse_endless(self._templar.template(variables.get("action_health") or {}))
         except AnsibleError as error:
             raise Refused(str(error)) from None
         _options.say(self.options)  # a play of one's own takes the role, and nobody has said it yet
@@ -59,6 +61,7 @@ class ActionModule(ControllerAction):
             run = _run.current() or _run.unrecorded(folder, os.getppid(), service)
             name = run.name
             self._check_incident(folder, kind, variables)
+            self._say_other_severity(folder, service, kind, variables)
             if not recorded:
                 self._record(folder, run, service, variables, kind)
             held = self._lock(folder, run, service, expires)
@@ -141,6 +144,21 @@ class ActionModule(ControllerAction):
                 is_one = "is a drill, and this run is none: add -e drill=true" if not kind else "is no drill, and this run is one: leave out incident"
                 raise Refused(f"incident={asked} {is_one}. Nothing was touched.")
 
+    def _say_other_severity(self, folder: Path, service: str, kind: Drill, variables: dict[str, Any]) -> None:
+        """The severity of a run is that of the incident that it opens: one that is open already keeps its own."""
+        asked = str(self._templar.template(variables.get("severity") or "")).strip().upper()
+        if not asked:
+            return
+        named = str(variables.get("incident") or self.options["incident"] or "")
+        with self.journal(folder, timeout=2) as journal:
+            found = (journal.find(named) if named else None) or journal.open_for(service, drill=bool(kind))
+            info = journal.info(found) if found else {"severity": asked}
+        if info["severity"] != asked:
+            self._display.warning(
+                f"incident.response: severity={asked} is not taken: {info['name']} is open, and stays {info['severity']}. To change it: "
+                f"ansible-playbook incident.response.incident_severity -e 'service={service} severity={asked} reason=…'"
+            )
+
     def _interrupted(self, folder: Path, service: str, kind: Drill) -> dict[str, Action]:
         """The hosts that an action on the service left half-way, whatever became of its incident since."""
         with self.journal(folder, timeout=2) as journal:
@@ -170,6 +188,18 @@ class ActionModule(ControllerAction):
         if _spool.append_shared(folder, run.name, "run_started", first=True, **about):
             _spool.start_courier(folder, run.name, _options.environment(self.options))
             self._display.warning(f"incident.response: {_NOT_RECORDED if _run.listens() else _NOT_ENABLED}")
+
+
+def _refuse_endless(health: dict[str, Any]) -> None:
+    """Raises Refused for seconds that aren't any, before the change: the module that waits for them comes after it."""
+    for name in ("delay", "steady_for"):
+        given = health.get(name) or 0
+        try:
+            number = float(given)
+        except (TypeError, ValueError):
+            number = -1.0
+        if not 0 <= number < float("inf"):
+            raise Refused(f"{name} must be a number of seconds, 0 or more, not {given}. Nothing was touched.")
 
 
 def _half_way(service: str, interrupted: dict[str, Action]) -> str:

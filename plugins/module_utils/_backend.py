@@ -106,3 +106,10 @@ def memory_left() -> int:
     """MiB that new processes may take."""
     found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
     return int(found[1]) // 1024 if found else 0
+
+
+def refuse_endless(module: AnsibleModule, *names: str) -> None:
+    """Fail, before anything is touched, for seconds that aren't any: YAML's .nan and .inf pass for numbers, and what waits so long never ends."""
+    for name in names:
+        if not 0 <= module.params[name] < float("inf"):
+            module.fail_json(msg=f"{name} must be a number of seconds, 0 or more, not {module.params[name]}. Nothing was touched.")

@@ -97,7 +97,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _command, _nginx
+from ansible_collections.incident.response.plugins.module_utils import _backend, _command, _nginx
 
 _PID = re.compile(r"(?m)^\s*pid\s+([^\s;]+)\s*;")
 _PID_PATH = re.compile(r"--pid-path=(\S+)")
@@ -283,6 +283,7 @@ def main() -> None:
         "reload_timeout": {"type": "float", "default": 30},
     }
     module = AnsibleModule(argument_spec=spec, required_if=[["state", "present", ["upstream"]]], supports_check_mode=True)
+    _backend.refuse_endless(module, "wait", "reload_timeout")
     path = Path(module.params["path"])
     before = read(module, path)
     result, upstreams = changed(module, path, before)

@@ -106,7 +106,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _command, _identity, _web
+from ansible_collections.incident.response.plugins.module_utils import _backend, _command, _identity, _web
 
 _TOLD = "Id,LoadState,ActiveState,InvocationID,NRestarts,MainPID,ExecMainStartTimestampMonotonic"
 
@@ -284,6 +284,7 @@ def main() -> None:
         "timeout": {"type": "float", "default": 10},
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[["unit", "command", "http", "tcp"]], supports_check_mode=True)
+    _backend.refuse_endless(module, "delay", "steady_for", "timeout")
     address, port = module.params["http"], (module.params["tcp"] or ":1").rpartition(":")[2]
     if address and not address.startswith(("http://", "https://")):
         module.fail_json(msg=f"http must begin with http:// or https://, not {address!r}")

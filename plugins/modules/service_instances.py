@@ -240,6 +240,7 @@ def main() -> None:
         "timeout": {"type": "float", "default": 120},
     }
     module = AnsibleModule(argument_spec={**spec, **_backend.SPEC}, **_backend.RULES)
+    _backend.refuse_endless(module, "delay", "steady_for", "timeout")
     try:
         instances = Instances(module)
         restart = module.params["restart"]

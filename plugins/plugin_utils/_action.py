@@ -60,6 +60,9 @@ class ControllerAction(ActionBase):
         dummy, params = self.validate_argument_spec(argument_spec=self.SPEC, **self.RULES)
         self.options = _options.settings()
         _options.warn(self.options)
+        endless = [name for name, value in params.items() if isinstance(value, float) and not 0 <= value < float("inf")]
+        if endless:
+            return result | {"failed": True, "msg": f"{endless[0]} must be a number, 0 or more, not {params[endless[0]]}. Nothing was touched."}
         result |= {"config": self.options["location"].facts["config"]}
         if self.TELLS_WHAT_IS_MISSING:
             self._tell_missing_libraries()

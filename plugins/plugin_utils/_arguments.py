@@ -121,6 +121,12 @@ def _holds_template(value: Any) -> bool:
     return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
 
 
+def refuse_severity(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> None:
+    """Raises AnsibleError for a severity that is none, in a play of somebody's own, too: the incident would open with another one, in silence."""
+    if variables.get("severity"):
+        _value("severity", Variable("", "severity", example="P1"), template(variables["severity"]))
+
+
 def _refuse_loose_words(typed: Mapping[str, Any], known: Variables) -> None:
     loose = str(typed.get(_LOOSE) or "").strip()
     if loose:

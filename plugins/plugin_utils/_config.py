@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.incident.response.plugins.module_utils._core import rotation
 from ansible_collections.incident.response.plugins.module_utils._libraries import complaint
-from ansible_collections.incident.response.plugins.plugin_utils import _config_file, _config_template, _config_text
+from ansible_collections.incident.response.plugins.plugin_utils import _config_file, _config_template, _config_text, _config_values
 from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE, contents
 from ansible_collections.incident.response.plugins.plugin_utils._config_text import Where, dotted
 
@@ -181,6 +181,10 @@ def line(path: Path, where: Where) -> int:
 def _problems(given: Any) -> Iterator[tuple[Where, str]]:
     if given == {}:
         return  # which is how one acts without the library
+    wrong = list(_config_values.misread(given))
+    if wrong:  # the validator compares names as text
+        yield from wrong
+        return
     try:
         from jsonschema import Draft202012Validator
     except ImportError:

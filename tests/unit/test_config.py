@@ -167,3 +167,25 @@ def test_every_key_is_described() -> None:
 
 def test_durations_are_seconds() -> None:
     assert [_config.seconds(each) for each in ("30s", "5m", "2h", "1d", "1.5m")] == [30, 300, 7200, 86400, 90]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("services:\n  api: {hosts: api}\n  8080: {hosts: web}\n", ":3: services.8080: YAML reads the name 8080 as a number: put it in quotes"),
+        ("services:\n  2026-01-01: {hosts: web}\n", ":2: services.2026-01-01: YAML reads the name 2026-01-01 as a date: put it in quotes"),
+        ("services: {on: {hosts: web}}\n", ":1: services.True: YAML reads the name True as true or false: put it in quotes"),
+        ("services: {1.5: {hosts: web}}\n", ":1: services.1.5: YAML reads the name 1.5 as a number: put it in quotes"),
+        ("services: {~: {hosts: web}}\n", ":1: services.None: YAML reads the name None as nothing: put it in quotes"),
+        ("8080: {}\n", ":1: 8080: YAML reads the name 8080 as a number: put it in quotes"),
+        ("oncall: {people: {1: {name: Ada}}}\n", ":1: oncall.people.1: YAML reads the name 1 as a number: put it in quotes"),
+        ("services:\n  api:\n    health: {delay: .nan}\n", ":3: services.api.health.delay must be a number that ends, not nan"),
+        ("services: {api: {health: {delay: .inf}}}\n", ":1: services.api.health.delay must be a number that ends, not inf"),
+        ("services: {api: {health: {steady_for: -.inf}}}\n", ":1: services.api.health.steady_for must be a number that ends, not -inf"),
+    ],
+)
+def test_what_yaml_makes_of_a_name_or_a_number_is_refused_with_its_line(tmp_path: Path, text: str, problem: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(_config.ConfigError) as told:
+        _config.load(path)
+    assert told.value.problems == [f"{path}{problem}"]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,16 @@ def test_what_only_looks_right_is_refused(kind: str, given: object) -> None:
 
 def test_a_severity_is_taken_as_people_type_it() -> None:
     assert value(Variable("", "severity"), "p1") == "P1"
+
+
+@pytest.mark.parametrize("given", [True, False, 1.1, float("nan"), datetime(2026, 1, 1, tzinfo=UTC)])
+@pytest.mark.parametrize("kind", ["service", "name", "incident", "hosts"])
+def test_a_name_that_was_read_as_something_else_is_refused(given: object, kind: str) -> None:
+    """-e '{"version": 1.10}' is 1.1 by the time that anybody sees it, which may be there as well."""
+    with pytest.raises(Wrong, match="put it in quotes"):
+        value(Variable("", kind), given)
+
+
+@pytest.mark.parametrize("given", [8080, 20251101100500, date(2026, 1, 1), "1.10"])
+def test_a_name_that_is_still_as_it_was_typed_is_taken(given: object) -> None:
+    assert value(Variable("", "service"), given) == given

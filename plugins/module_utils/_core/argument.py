@@ -84,6 +84,8 @@ def _text(_known: Variable, given: object) -> object:
 def _named(_known: Variable, given: object) -> object:
     if given is None or not str(given).strip():
         raise Wrong("is empty")
+    if isinstance(given, (bool, float, datetime)):  # 1.10 has become 1.1, and yes True
+        raise Wrong("was read as no text: put it in quotes")
     return _text(_known, given)
 
 

@@ -15,6 +15,8 @@ from typing import Any, Self
 
 _DEADLINE = 240.0
 """Seconds until it hangs; see sites.SOON."""
+_LONGEST = 3600
+"""Seconds after which a server ends that nobody has ended: more than a test of many runs takes on a busy machine."""
 
 
 class RocketChat:
@@ -44,7 +46,7 @@ class RocketChat:
         assert self._process is None or self._process.poll() is not None, "the server runs already"
         self._ready.unlink(missing_ok=True)
         command = [sys.executable, str(Path(__file__).with_name("rocketchat.py")), "--port", str(self.port)]
-        command += ["--ready-file", str(self._ready), "--state-file", str(self._state)]
+        command += ["--ready-file", str(self._ready), "--state-file", str(self._state), "--max-seconds", str(_LONGEST)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end = time.monotonic() + _DEADLINE

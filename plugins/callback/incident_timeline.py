@@ -310,7 +310,7 @@ class CallbackModule(CallbackBase):
         try:
             return state_dir(configured)
         except OSError as error:
-            self._problems.append(f"the state folder can't be made: {error}. Set INCIDENT_STATE_DIR to one that can")
+            self._problems.append(f"the state folder can't be used: {error}. Mend that, or set INCIDENT_STATE_DIR to another one")
             return state_path(configured)
 
     def _chat_is_configured(self) -> bool:
@@ -354,6 +354,8 @@ class CallbackModule(CallbackBase):
             self._display.display("\n" + "\n".join(lines), stderr=True)
             if answer.get("clock"):
                 self._display.warning(f"incident.response: {moment.warning(answer['clock'])}")
+            for warning in answer.get("warnings", []):
+                self._degraded(warning)
             for problem in filter(None, (answer.get("problem"), each.problem)):
                 self._degraded(f"{problem}. The spool keeps what it can; the next run carries it on")
             for line in each.unwritten:

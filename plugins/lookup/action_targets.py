@@ -64,6 +64,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.module_utils._core import drill
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _options, _refusal, _undo
 
+_UNDONE = ("run", "incident", "force_unverified")
 _WHOLE = {"rollback", "scale_up"}
 """They take one host after the other and stop at the first that fails: so the whole service, on purpose."""
 
@@ -111,7 +112,7 @@ class LookupModule(LookupBase):
         given = _arguments.given(playbook, variables, self)
         if playbook == "undo":
             there = variables.get("action_undone")  # else it is the template of the play
-            record = there if isinstance(there, Mapping) else _undo.record(*(str(given.get(name, "")).strip() for name in ("run", "incident")))
+            record = there if isinstance(there, Mapping) else _undo.record(*(str(given.get(name, "")).strip() for name in _UNDONE))
             called = str(given.get("service", record["service"])).strip()
             if _catalogue.service_settings(_catalogue.for_action(self.get_option("config")), called)["name"] != record["service"]:
                 raise AnsibleError(f"service={called} is not what that run was of: that is {record['service']}. Nothing was touched.")

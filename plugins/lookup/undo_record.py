@@ -19,6 +19,10 @@ options:
     description: The name of the incident whose latest action is meant.
     type: str
     default: ""
+  force_unverified:
+    description: Why a record is believed that was tampered with, or can't be verified. Without it that is an error.
+    type: str
+    default: ""
 """
 EXAMPLES = r"""
 - name: Show what an undo would bring back
@@ -28,8 +32,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - A mapping with C(run), C(name), C(service), C(role), C(backend), C(drill), and C(hosts), which has for each host the state to bring back as
-      C(wanted), and as C(expected) the states that the run may have left.
+    - A mapping with C(run), C(name), C(service), C(role), C(backend), C(drill), C(unverified) (why it is believed though it can't be verified),
+      and C(hosts), which has for each host the state to bring back as C(wanted), and as C(expected) the states that the run may have left.
   type: list
   elements: dict
 """
@@ -45,4 +49,5 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
-        return [_undo.record(str(terms[0]).strip(), str(self.get_option("incident")).strip())]
+        incident, reason = (str(self.get_option(name)).strip() for name in ("incident", "force_unverified"))
+        return [_undo.record(str(terms[0]).strip(), incident, reason)]

@@ -1,12 +1,16 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The state folder and the key in it."""
+"""The state folder and the keys in it."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from pathlib import Path
+
+from . import _owned
+
+_SHORTEST, _LONGEST = 16, 65536
 
 
 def state_path(configured: str = "") -> Path:
@@ -16,26 +20,34 @@ def state_path(configured: str = "") -> Path:
 
 
 def state_dir(configured: str = "") -> Path:
-    """The folder of spool and journal, made with mode 0700 where it isn't there. Raises OSError."""
-    folder = state_path(configured)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / "spool").mkdir(mode=0o700, exist_ok=True)
-    return folder
+    """The folder of spool and journal, made with mode 0700 where it isn't there. Raises OSError; NotOurs where others can write there."""
+    path = state_path(configured)
+    with _owned.folder(path / "spool", make=True, above=1):
+        return path
+
+
+def key_file(folder: Path, configured: str = "") -> Path:
+    """Where the key is that seals the entries of the journal."""
+    return Path(configured or os.environ.get("INCIDENT_JOURNAL_KEY_FILE") or folder / "journal.key").expanduser().absolute()
 
 
 def key(folder: Path, configured: str = "") -> bytes:
-    """The HMAC key, made with mode 0600 at first use; two makers at once end with the same one."""
-    path = Path(configured or os.environ.get("INCIDENT_JOURNAL_KEY_FILE") or folder / "journal.key").expanduser()
-    if not path.exists():
-        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_bytes().strip()
+    """The key that seals the entries. Raises OSError; NotOurs where it seals nothing."""
+    return sealing_key(key_file(folder, configured))
+
+
+def sealing_key(path: Path) -> bytes:
+    """A key that only its owner reads, made at first use; two makers at once end with the same one. Raises OSError; NotOurs for any other."""
+    try:
+        found = _key(path)
+    except FileNotFoundError:
+        _owned.create(path, secrets.token_hex(32).encode())
+        found = _key(path)
+    if len(found) < _SHORTEST:
+        raise _owned.NotOurs(f"the key {path} is {'too short' if found else 'empty'}, so it seals nothing: put it back from a copy")
+    return found
+
+
+def _key(path: Path) -> bytes:
+    with _owned.folder(path.parent, link=True) as parent:
+        return _owned.contents(parent, path, most=_LONGEST, secret=True).strip()

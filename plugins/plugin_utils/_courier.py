@@ -27,7 +27,8 @@ if __name__ == "__main__":
     _IN_TREE = _COLLECTION.parents[1].name == "ansible_collections"
     sys.path[0] = str(_COLLECTION.parents[2] if _IN_TREE else _COLLECTION / "collections")
 
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc  # noqa: E402 - after the path is set
+from ansible_collections.incident.response.plugins.module_utils import _owned  # noqa: E402 - after the path is set
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._core.outcome import Outcome, Seen, outcome_of  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location, open_journal  # noqa: E402
@@ -36,7 +37,17 @@ from ansible_collections.incident.response.plugins.module_utils._usecases.record
 from ansible_collections.incident.response.plugins.plugin_utils._chat_lock import GivesBack  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive  # noqa: E402
-from ansible_collections.incident.response.plugins.plugin_utils._spool import courier_file, lines_after, places, spools, status_file  # noqa: E402
+from ansible_collections.incident.response.plugins.plugin_utils._spool import (  # noqa: E402
+    courier_file,
+    lines_after,
+    places,
+    remove,
+    set_aside,
+    spools,
+    status_file,
+    survey,
+)
+from ansible_collections.incident.response.plugins.plugin_utils._spool_lines import UNSEALED  # noqa: E402
 
 POLL = 0.05
 COMMIT_EVERY = 1.0  # the end of a run and the loss of a controller are carried at once
@@ -62,6 +73,9 @@ class Carried:
     offset: int = 0
     seq: int = 0
     damaged: int = 0
+    foreign: int = 0
+    anew: bool = False
+    """Whether the journal lost what was carried before."""
     ended: bool = False
     pid: int = 0
     since: str = ""
@@ -72,6 +86,15 @@ class Carried:
     begun: tuple[dict[str, Any], ...] = ()
     incident: str = ""
     lock: dict[str, Any] | None = None
+
+    def notes(self) -> dict[int, str]:
+        """What people must know of how it was carried, each with its place among them."""
+        known = (
+            (self.foreign, f"{self.foreign} lines in this run's spool are not its own, or were changed: they are set aside, and not recorded"),
+            (self.damaged, f"{self.damaged} lines in this run's spool can't be read: they are set aside"),
+            (self.anew, "The journal was removed or replaced while this run went on: what it held before is not in it any more"),
+        )
+        return {place: note for place, (said, note) in enumerate(known, start=1) if said}
 
 
 @dataclass
@@ -124,6 +147,12 @@ def _ended(seen: Carried) -> Outcome:
     return outcome_of(known)
 
 
+def _notes(run: str, seen: Carried) -> list[Entry]:
+    """What the timeline says of how the run was carried, each once."""
+    at = utc(time.time())
+    return [Entry("note", at, text=note, run=run, run_seq=VANISHED + place) for place, note in seen.notes().items()]
+
+
 class Carrier:
     """Spools into the journal."""
 
@@ -131,6 +160,9 @@ class Carrier:
         self._folder = folder
         self._seen: dict[Path, Carried] = {}
         self._committed = 0.0
+        self._strange = set[str]()
+        self.refused: dict[Path, str] = {}
+        """Spools that can't be told from what somebody else may have written, and why."""
         self.finished: list[Finished] = []
         self.locks: list[tuple[str, dict[str, Any]]] = []
         """What runs that are over have held in chat."""
@@ -139,32 +171,56 @@ class Carrier:
         """Carry what is new. Whether any spool is left, and whether anything moved. Raises what the journal raises."""
         left = moved = False
         trouble: Exception | None = None
-        for path in spools(self._folder):
-            left = True
+        paths, strange = survey(self._folder)
+        self.refused = {}
+        for path in paths:
             try:
                 moved |= self._carry(path)
+                left = True
             except FileNotFoundError:
                 self._seen.pop(path, None)
+            except _owned.NotOurs as error:
+                self.refused[path] = str(error)
             except (OSError, sqlite3.Error):
                 raise
             except Exception as error:  # one spool's trouble, whatever it is, leaves the others alone
-                trouble = trouble or error
+                left, trouble = True, trouble or error
+        self._tell_strange([*strange, *self.refused.values()])
         if trouble:
             raise trouble
         return left, moved
 
+    def _tell_strange(self, strange: list[str]) -> None:
+        for each in strange:
+            if each not in self._strange:
+                log(f"{each}. Nothing of it is carried")
+        self._strange = set(strange)
+
+    @property
+    def strange(self) -> list[str]:
+        """What stands where spools are, and is not this user's alone."""
+        return sorted(self._strange)
+
     def _carry(self, path: Path) -> bool:
         seen = self._seen.setdefault(path, Carried())
         gone = bool(seen.pid) and not alive(seen.pid, seen.since)  # asked before the last look at the file
-        if not gone and path.stat().st_size == seen.offset:
+        size = path.stat().st_size
+        if size < seen.offset:  # it was cut: what is there, is there again from its start
+            seen = replace(seen, offset=0)
+        elif not gone and size == seen.offset:
             self._set_aside(path, seen)
             return False
         if not gone and time.monotonic() - self._committed < COMMIT_EVERY and not _tail_is_end(path):
             return False
-        lines, offset, damaged = lines_after(path, seen.offset)
-        now = replace(seen, offset=offset, damaged=seen.damaged + damaged)
+        new = lines_after(path, seen.offset)
+        lines = new.lines
+        now = replace(seen, offset=new.offset, damaged=seen.damaged + new.damaged, foreign=seen.foreign + new.foreign)
+        if new.foreign:
+            log(f"{path}: {new.foreign} lines are not of its run, or were changed: they are not recorded")
         for line in lines:
             now = _noted(now, line)
+            if line["kind"] == "run_started" and UNSEALED in line.get("data", {}):
+                line["text"] = f"{line.get('text', '')} (recorded without seals, by a version before this one)"
         if not now.pid:
             now = self._like_its_sibling(path, now)
         if gone and not now.ended:
@@ -182,17 +238,24 @@ class Carrier:
 
     def _ended_elsewhere(self, path: Path) -> bool:
         others = [place / path.name for place in places(self._folder) if place / path.name != path]
-        return any(other.exists() and _tail_is_end(other) for other in others)
+        for other in others:
+            with suppress(OSError):
+                if any(line["kind"] == "run_ended" for line in lines_after(other, 0).lines):
+                    return True
+        return False
 
     def _commit(self, path: Path, now: Carried, lines: list[dict[str, Any]]) -> None:
         with open_journal(self._folder) as journal:
             incident = now.incident
+            if incident and journal.incident_of(path.stem) != incident:
+                log(f"{path.name}: the journal lost what was carried of it: all of it is carried again")
+                self._seen[path] = Carried(anew=True)
+                return
             if lines and not (now.check and self._committed_some(path) and not incident):  # a run in check mode may belong to none
                 try:
                     incident = ingest(journal, lines) or ""
                 except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-                    log(f"{path.name}: it can't be recorded ({type(error).__name__}: {error}); it is kept as .damaged")
-                    path.rename(path.with_suffix(".damaged"))
+                    log(f"{path.name}: it can't be recorded ({type(error).__name__}: {error}); it is kept as {set_aside(path)}")
                     self._seen.pop(path, None)
                     return
             self._committed = time.monotonic()
@@ -201,14 +264,15 @@ class Carrier:
                 return
             with journal.transaction():
                 journal.release(path.stem)
+                if incident:
+                    journal.append(incident, _notes(path.stem, now))
             self.finished.append(Finished(path.stem, now, incident))
             if now.lock:
                 self.locks.append((path.stem, now.lock))
-        if now.damaged:
-            log(f"{path.name}: {now.damaged} lines can't be read; the file is kept beside the spools as .damaged")
-            path.rename(path.with_suffix(".damaged"))
+        if now.damaged or now.foreign:
+            log(f"{path.name}: {now.damaged} lines can't be read, {now.foreign} are not of its run; the file is kept as {set_aside(path)}")
         else:
-            path.unlink()
+            remove(path)
         del self._seen[path]
 
     def _committed_some(self, path: Path) -> bool:
@@ -221,8 +285,7 @@ class Carrier:
     def _set_aside(self, path: Path, seen: Carried) -> None:
         """A file that holds no readable start of a run is kept, but no longer waited for."""
         if not seen.pid and time.time() - path.stat().st_mtime > EMPTY_FOR:
-            log(f"{path.name}: no start of a run can be read in it; it is kept as .damaged")
-            path.rename(path.with_suffix(".damaged"))
+            log(f"{path.name}: no start of a run can be read in it; it is kept as {set_aside(path)}")
 
 
 def _tail_is_end(path: Path) -> bool:
@@ -467,8 +530,10 @@ class Courier:
         if time.monotonic() - self._published > 1:
             self._published = time.monotonic()
             chat_problem = self._postman.problem if self._postman else ""
-            told = {"problem": problem, "chat_problem": chat_problem, "settings": connect.mark(self._connection)}
+            told = {"problem": problem, "chat_problem": chat_problem, "settings": connect.mark(self._connection), "strange": self._carrier.strange}
             self._write(courier_file(self._folder), told)
+        for path, why in self._carrier.refused.items():
+            self._say(path.stem, {"problem": why})
         if problem:
             for path in spools(self._folder):
                 self._say(path.stem, {"problem": problem})
@@ -486,6 +551,7 @@ class Courier:
 
     def _answer(self, finished: Finished) -> dict[str, Any]:
         answer: dict[str, Any] = {"carried": finished.carried.seq, "pending": 0, "chat_problem": "", "troubles": list[str]()}
+        answer["warnings"] = [*finished.carried.notes().values(), *self._carrier.strange]
         answer |= dict.fromkeys(("incident", "url", "status", "severity"), "")
         if not finished.incident:
             return answer
@@ -514,9 +580,7 @@ class Courier:
     @staticmethod
     def _write(file: Path, answer: dict[str, Any]) -> None:
         try:
-            draft = file.with_name(f".{file.name}")
-            draft.write_text(json.dumps(answer))
-            draft.replace(file)
+            _owned.replace(file, json.dumps(answer))
         except OSError as error:
             log(str(error))
 

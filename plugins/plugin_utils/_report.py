@@ -13,7 +13,9 @@ from ansible_collections.incident.response.plugins.plugin_utils._recording impor
 
 def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
     """What became of a run. `answer` is what the courier says of it."""
-    if not answer.get("carried"):
+    if not answer.get("carried") and answer.get("problem"):
+        name = "is not known: nothing of this run is in the journal yet"
+    elif not answer.get("carried"):
         name = "is not known yet: the courier is still carrying this run's entries to the journal"
     elif not answer.get("incident"):
         name = "none: a plan opens none"

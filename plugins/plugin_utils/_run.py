@@ -19,7 +19,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin
 from ansible_collections.incident.response.plugins.plugin_utils._process import started
 
-_ARGUMENTS = ("service", "host", "app", "version", "replicas", "incident", "severity", "title", "reason", "drill")
+_ARGUMENTS = ("service", "host", "app", "version", "replicas", "incident", "severity", "title", "reason", "drill", "force_unverified")
 """The only variables that are recorded."""
 
 
@@ -115,4 +115,6 @@ def start(run: Run, came: Origin, variables: Mapping[str, Any], *, action: str, 
     data["incident"] = str(variables.get("incident") or more.get("incident") or "")
     what = f"{action} of {cut(redact(service), 200) or 'no service'}"
     text = f"{'Drill: ' if more.get('drill') else ''}{what[:1].upper() + what[1:]} started by {came.user} from {where}"
+    if asked.get("force_unverified"):
+        text += f", by a record that may not be what was written: {asked['force_unverified']}"
     return {"at": utc(time.time()), "actor": came.actor, "action": action, "text": text, "data": data}

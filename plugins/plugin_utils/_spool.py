@@ -12,18 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils import _owned
+from ansible_collections.incident.response.plugins.plugin_utils._spool_lines import Read, bodies, place_key, read, sealed
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_FLAGS = os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-_LARGEST = 2**53
-_TEXTS = ("kind", "run", "at", "actor", "text", "host", "action", "state")
+_FLAGS = os.O_CREAT | os.O_APPEND | os.O_RDWR
 
 
 def encoded(**fields: Any) -> str:
@@ -36,18 +34,63 @@ def places(folder: Path) -> list[Path]:
 
     There each state folder has a place of its own. The last place is for all whose state folder could not even be made.
     """
-    shared = Path(tempfile.gettempdir()) / f"incident-response-{os.getuid()}"
+    shared = Path(tempfile.gettempdir()) / f"incident-response-{os.geteuid()}"
     return [folder / "spool", shared.with_name(f"{shared.name}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"), shared]
 
 
-def spools(folder: Path) -> list[Path]:
-    """The spools that are there. What another user has put into the temporary folder is none."""
-    found = []
+def _above(place: Path) -> int:
+    """How many folders over a place must be this user's as well: in a state folder, that itself."""
+    return int(place.name == "spool")
+
+
+def survey(folder: Path) -> tuple[list[Path], list[str]]:
+    """The spools that are there; and in words, what stands in their places and is not this user's alone, so that nothing of it is read."""
+    found, strange = list[Path](), list[str]()
     for place in places(folder):
-        with suppress(OSError):
-            if place.stat().st_uid == os.getuid():
-                found += sorted(place.glob("*.jsonl"))
-    return found
+        try:
+            with _owned.folder(place, above=_above(place)) as parent:
+                names = sorted(name for name in _owned.names(parent) if name.endswith(".jsonl"))
+                found += _ours(parent, (place / name for name in names), strange)
+        except _owned.NotOurs as error:
+            strange.append(str(error))
+        except OSError:
+            continue
+    return found, strange
+
+
+def _ours(parent: int, paths: Iterable[Path], strange: list[str]) -> Iterator[Path]:
+    for path in paths:
+        try:
+            _owned.look(parent, path)
+            yield path
+        except _owned.NotOurs as error:
+            strange.append(str(error))
+        except OSError:
+            continue
+
+
+def spools(folder: Path) -> list[Path]:
+    """The spools that are there, of this user alone."""
+    return survey(folder)[0]
+
+
+def lines_after(path: Path, offset: int) -> Read:
+    """What a spool has after `offset` bytes. Raises OSError, NotOurs."""
+    return read(path, offset, above=_above(path.parent))
+
+
+def remove(path: Path) -> None:
+    """A spool is carried, and no longer needed. Raises OSError."""
+    with _owned.folder(path.parent, above=_above(path.parent)) as parent:
+        os.unlink(path.name, dir_fd=parent)
+
+
+def set_aside(path: Path) -> Path:
+    """Keep a spool, and wait for it no longer. Where it is now. Raises OSError."""
+    kept = path.with_suffix(".damaged")
+    with _owned.folder(path.parent, above=_above(path.parent)) as parent:
+        os.rename(path.name, kept.name, src_dir_fd=parent, dst_dir_fd=parent)
+    return kept
 
 
 def _to_write(folder: Path) -> list[Path]:
@@ -56,10 +99,14 @@ def _to_write(folder: Path) -> list[Path]:
     return [state, own] if folder.is_dir() else [state, shared]
 
 
+class _Gone(OSError):
+    """What was written so far isn't there any more."""
+
+
 class Spool:
     """Writes a run's lines. Never raises OSError: what can't be written in one place goes to the next, then is kept.
 
-    `seq` is the number of lines that the run has so far.
+    `seq` is the number of lines that the run has so far. A spool that somebody removes while the run writes is written anew in the next place.
     """
 
     def __init__(self, folder: Path, run: str, seq: int = 0) -> None:
@@ -68,6 +115,7 @@ class Spool:
         self._places = _to_write(folder)
         self._all = tuple(self._places)
         self._fd: int | None = None
+        self._key, self._path, self._inode, self._size = b"", "", 0, 0
 
     def append(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
         """One line, in one write. `sync` waits for the disk."""
@@ -76,28 +124,46 @@ class Spool:
     def append_encoded(self, fields: str, *, sync: bool = False) -> None:
         """As `append`, of fields that are JSON already."""
         self.seq += 1
-        self._unwritten.append(f'{{"run":"{self.run}","run_seq":{self.seq},{fields}}}\n'.encode("utf-8", "replace"))
+        self._unwritten.append(f'{{"run":"{self.run}","run_seq":{self.seq},{fields}'.encode("utf-8", "replace"))
         while self._unwritten and self._places:
             try:
-                if self._fd is None:
-                    self._fd = self._open(self._places[0])
-                if os.write(self._fd, self._unwritten[0]) != len(self._unwritten[0]):
-                    raise OSError("the disk is full")
-                if sync:
-                    os.fsync(self._fd)
+                self._write(self._unwritten[0], sync)
                 self._unwritten.pop(0)
             except OSError as error:
                 self._leave(error)
 
+    def _write(self, line: bytes, sync: bool) -> None:
+        if self._fd is None:
+            self._fd = self._open(self._places[0])
+        try:
+            there = os.lstat(self._path)
+        except OSError as error:
+            raise _Gone(f"{self._path} was removed while the run wrote it") from error
+        if there.st_ino != self._inode or there.st_size < self._size:
+            raise _Gone(f"{self._path} was replaced or cut while the run wrote it")
+        line = sealed(self._key, line)
+        if os.write(self._fd, line) != len(line):
+            raise OSError("the disk is full")
+        self._size += len(line)
+        if sync:
+            os.fsync(self._fd)
+
     def _open(self, place: Path) -> int:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if place.stat().st_uid != os.getuid():
-            raise OSError("it belongs to somebody else")
-        return os.open(place / f"{self.run}.jsonl", _FLAGS | os.O_WRONLY, 0o600)
+        path = place / f"{self.run}.jsonl"
+        with _owned.folder(place, make=True, above=_above(place)) as parent:
+            self._key = place_key(place)
+            file = _owned.opened(parent, path, _FLAGS)
+        about = os.fstat(file)
+        self._path, self._inode, self._size = str(path), about.st_ino, about.st_size
+        return file
 
     def _leave(self, error: OSError) -> None:
+        """Go on in the next place. What was removed from this one is still known to who has it open."""
         place = self._places.pop(0)
-        self.problem = f"{place}: {error.strerror or error}"
+        self.problem = str(error) if isinstance(error, (_Gone, _owned.NotOurs)) else f"{place}: {error.strerror or error}"
+        if self._fd is not None and isinstance(error, _Gone):
+            with suppress(OSError):
+                self._unwritten[:0] = bodies(self._key, os.pread(self._fd, os.fstat(self._fd).st_size, 0))
         self.close()
 
     def close(self) -> None:
@@ -108,15 +174,15 @@ class Spool:
 
     def lines(self) -> list[dict[str, Any]]:
         """The lines that can be read again, in order; those of an end that was carried already are gone."""
-        found: list[dict[str, Any]] = []
+        found: dict[int, dict[str, Any]] = {}
         for place in self._all:
             with suppress(OSError):
-                found += lines_after(place / f"{self.run}.jsonl", 0)[0]
-        return sorted(found, key=lambda line: line["run_seq"])
+                found |= {line["run_seq"]: line for line in lines_after(place / f"{self.run}.jsonl", 0).lines}
+        return [found[seq] for seq in sorted(found)]
 
     def lost(self) -> list[str]:
         """The lines that could be written nowhere."""
-        return [line.decode().rstrip() for line in self._unwritten]
+        return [f"{line.decode()}}}" for line in self._unwritten]
 
 
 def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **fields: Any) -> bool:
@@ -126,20 +192,19 @@ def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **f
     """
     problem = OSError(f"no place for a spool under {folder}")
     for place in _to_write(folder):
+        path = place / f"{run}.jsonl"
         try:
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not first and not (place / f"{run}.jsonl").exists():
-                continue
-            with os.fdopen(os.open(place / f"{run}.jsonl", _FLAGS | os.O_RDWR, 0o600), "a+b") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                file.seek(0)
-                there = sum(1 for dummy in file)
+            with _owned.folder(place, make=True, above=_above(place)) as parent:
+                file = _owned.opened(parent, path, _FLAGS if first else _FLAGS & ~os.O_CREAT)
+            with os.fdopen(file, "a+b") as spool:
+                fcntl.flock(spool, fcntl.LOCK_EX)
+                spool.seek(0)
+                there = sum(1 for dummy in spool)
                 if first == bool(there):
                     return False
-                line = {"kind": kind, "run": run, "run_seq": there + 1, **fields}
-                file.write(to_json(line).encode("utf-8", "replace") + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+                spool.write(sealed(place_key(place), encoded_line(kind=kind, run=run, run_seq=there + 1, **fields)))
+                spool.flush()
+                os.fsync(spool.fileno())
             return True
         except OSError as error:
             problem = error
@@ -148,55 +213,16 @@ def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **f
     return False
 
 
-def _is_line(line: Any) -> bool:
-    """Whether it is a line as a spool has them, of the right types in all places; its instant becomes text."""
-    if not isinstance(line, dict) or not {"kind", "run", "run_seq", "at"} <= line.keys():
-        return False
-    try:
-        line["at"] = utc(line["at"] if isinstance(line["at"], float) else datetime.fromisoformat(line["at"]).timestamp())
-    except (ValueError, TypeError, OverflowError, OSError):
-        return False
-    data, changed, took = line.get("data", {}), line.get("changed"), line.get("duration_ms")
-    return (
-        all(isinstance(line.get(name, ""), str) for name in _TEXTS)
-        and all(_is_count(number) for number in (line["run_seq"], 0 if took is None else took))
-        and (changed is None or isinstance(changed, bool))
-        and isinstance(data, dict)
-        and _is_count(data.get("pid", 0))
-        and all(isinstance(data.get(name, ""), str) for name in ("since", "recorder", "service", "incident", "severity", "title", "link", "verdict"))
-    )
-
-
-def _is_count(number: Any) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < _LARGEST
-
-
-def lines_after(path: Path, offset: int) -> tuple[list[dict[str, Any]], int, int]:
-    """The whole lines after `offset` bytes, where they end, and how many of them can't be read.
-
-    A half-written last line stays for later.
-    """
-    with path.open("rb") as file:
-        file.seek(offset)
-        data = file.read()
-    whole = data[: data.rfind(b"\n") + 1]
-    lines, damaged = [], 0
-    for raw in whole.splitlines():
-        try:
-            line = json.loads(raw)
-        except (ValueError, RecursionError):
-            line = None
-        if _is_line(line):
-            lines.append(line)
-        else:
-            damaged += 1
-    return lines, offset + len(whole), damaged
+def encoded_line(**fields: Any) -> bytes:
+    """A line that isn't sealed yet."""
+    return to_json(fields)[:-1].encode("utf-8", "replace")
 
 
 def start_courier(folder: Path, run: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start the process that carries the spool into the journal and to chat, and outlives this one. Raises OSError."""
     program = Path(__file__).absolute().with_name("_courier.py")
-    log = os.open(folder / "courier.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    with _owned.folder(folder, link=True) as parent:
+        log = _owned.opened(parent, folder / "courier.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         return subprocess.Popen(  # noqa: S603
             [sys.executable, str(program), str(folder), run],
@@ -216,30 +242,38 @@ def courier_file(folder: Path) -> Path:
     return folder / "courier.status"
 
 
+def told(path: Path) -> tuple[dict[str, Any], float]:
+    """What the courier wrote there, and when (Unix time); empty where it didn't, or where it may have been somebody else."""
+    try:
+        with _owned.folder(path.parent, link=True) as parent:
+            since = _owned.look(parent, path).st_mtime
+            answer = json.loads(_owned.contents(parent, path, most=2**20))
+    except (OSError, ValueError, RecursionError):
+        return {}, 0.0
+    return (answer, since) if isinstance(answer, dict) else ({}, 0.0)
+
+
 def courier_says(folder: Path, since: float, settings: str) -> dict[str, Any]:
     """The courier's `problem` with the journal and `chat_problem`, as it told them after `since` (Unix time); empty where it didn't.
 
     `settings` is the mark of one's own connection to chat: trouble with another one is said to be that.
     """
-    path = courier_file(folder)
-    try:
-        told: dict[str, Any] = json.loads(path.read_text()) if path.stat().st_mtime >= since else {}
-    except (OSError, ValueError):
+    answer, at = told(courier_file(folder))
+    if at < since:
         return {}
-    if told.get("chat_problem") and told.get("settings", settings) != settings:
-        told["chat_problem"] = f"a run with other settings of chat is at work here, and this one's turn comes after it: {told['chat_problem']}"
-    return told
+    if answer.get("chat_problem") and answer.get("settings", settings) != settings:
+        answer["chat_problem"] = f"a run with other settings of chat is at work here, and this one's turn comes after it: {answer['chat_problem']}"
+    return answer
 
 
 def wait(folder: Path, run: str, seq: int, seconds: float) -> dict[str, Any]:
     """What the courier says of the run, as soon as line `seq` is carried and shown, or is known to be held up, or after `seconds`."""
     status, until = status_file(folder, run), time.monotonic() + seconds
     while True:
-        try:
-            answer: dict[str, Any] = json.loads(status.read_text())
-        except (OSError, ValueError):
-            answer = {}
+        answer = told(status)[0]
         settled = answer.get("carried", 0) >= seq and (not answer.get("pending") or answer.get("chat_problem"))
         if settled or answer.get("problem") or time.monotonic() >= until:
             return answer
+        if not status.parent.exists():
+            return {"problem": f"{folder} is gone: the record in it was removed while the run went on, and nothing carries the run's entries now"}
         time.sleep(0.01)

@@ -4,41 +4,83 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.utils.display import Display
+from ansible_collections.incident.response.plugins.module_utils import _owned
 from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions
-from ansible_collections.incident.response.plugins.module_utils._state import state_dir
+from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils._journal.location import unverified_journal
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
 from ansible_collections.incident.response.plugins.plugin_utils import _journal, _options, _run
 
 _NOTHING = "Nothing was touched."
+_FORCE = 'Name the exact version to go to instead; or to believe it all the same: -e force_unverified="reason".'
+_MOST = 600
 
 
-def record(run: str, incident: str) -> dict[str, Any]:
-    """The action of that run, or the latest of that incident: what it was, and for each host the states wanted and expected."""
+def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
+    """The action of that run, or the latest of that incident: what it was, and for each host the states wanted and expected.
+
+    `reason` is why a record is believed that can't be verified.
+    """
     if not run and not incident:
         raise AnsibleError(f"Name what to undo: -e run=… as the run told it at its end, or -e incident=… for its latest action. {_NOTHING}")
     try:
-        found, drill = _find(run, incident)
+        with _journal_of(reason) as journal:
+            where = _incident(journal, run, incident)
+            action, drill = _find(journal, where, run, incident), bool(journal.info(where)["drill"])
+            doubt = _doubt(journal, where)
+    except _owned.NotOurs as error:
+        raise AnsibleError(f"The record can't be trusted: {error}. {_NOTHING} {_FORCE}") from error
     except (OSError, sqlite3.Error, ValueError) as error:
         raise AnsibleError(f"The journal can't be read: {error}. {_NOTHING}") from error
-    return _record(found) | {"drill": drill}
+    found = _record(action)
+    if doubt and not reason:
+        raise AnsibleError(f"{doubt}, so it says nothing to go by. {_NOTHING} {_FORCE} That would take from it: {_taken(found)}")
+    if doubt:
+        Display().warning(f"incident.response: {doubt}. It is believed all the same ({redact(reason)}): {_taken(found)}")
+    return found | {"drill": drill, "unverified": reason if doubt else ""}
 
 
-def _find(run: str, incident: str) -> tuple[Action, bool]:
-    """The action, and whether it was a drill."""
+def _journal_of(reason: str) -> SqliteJournal:
+    """The journal. For a `reason` also one that somebody else may have written. Raises OSError, sqlite3.Error, ValueError."""
     options = _options.settings()
-    folder = state_dir(options["state_dir"])
-    with _journal.opened(options, folder) as journal:
-        where = journal.incident_of(run) if run else journal.find(incident)
-        if where is None:
-            hint = "Look with: ansible localhost -m incident.response.incident_info."
-            raise AnsibleError(f"{f'run={run}' if run else f'incident={incident}'} isn't known in this journal. {hint} {_NOTHING}")
-        if not journal.verify(where).verified:
-            raise AnsibleError(f"The record of {journal.info(where)['name']} was tampered with, so it says nothing to go by. {_NOTHING}")
-        drill = bool(journal.info(where)["drill"])
-        known = [each for each in actions(journal.entries(where)) if not _run.is_own(each.run)]  # its own plan is there already when it asks again
+    try:
+        return _journal.opened(options, state_dir(options["state_dir"]))
+    except _owned.NotOurs:
+        if not reason:
+            raise
+        return unverified_journal(state_path(options["state_dir"]), url=options["journal"])
+
+
+def _incident(journal: SqliteJournal, run: str, incident: str) -> str:
+    where = journal.incident_of(run) if run else journal.find(incident)
+    if where is None:
+        hint = "Look with: ansible localhost -m incident.response.incident_info."
+        raise AnsibleError(f"{f'run={run}' if run else f'incident={incident}'} isn't known in this journal. {hint} {_NOTHING}")
+    return where
+
+
+def _doubt(journal: SqliteJournal, incident: str) -> str:
+    """Why the record isn't what was written; empty where it is."""
+    report = journal.verify(incident)
+    return "" if report.verified else f"The record of {journal.info(incident)['name'] or incident} was tampered with: {report.reason}"
+
+
+def _taken(found: Mapping[str, Any]) -> str:
+    """What an undo goes by, in words."""
+    states = (f"{host} to {json.dumps(each['wanted'], ensure_ascii=False)}" for host, each in found["hosts"].items())
+    return redact(cut(f"{found['name']} of {found['service']}, run {found['run']}: back {'; '.join(states)}", _MOST))
+
+
+def _find(journal: SqliteJournal, where: str, run: str, incident: str) -> Action:
+    known = [each for each in actions(journal.entries(where)) if not _run.is_own(each.run)]  # its own plan is there already when it asks again
     found = [each for each in known if not run or each.run == run]
     if not found:
         there = f"It can be done for: {', '.join(f'{each.run} ({each.name})' for each in known[-5:])}." if known else "A restart can't be undone."
@@ -47,7 +89,7 @@ def _find(run: str, incident: str) -> tuple[Action, bool]:
     if len(same) > 1:
         did = ", ".join(f"{each.name} of {each.service}" for each in same)
         raise AnsibleError(f"The run {found[-1].run} did several things ({did}), so it can't be undone as one: go to exact versions. {_NOTHING}")
-    return found[-1], drill
+    return found[-1]
 
 
 def _record(found: Action) -> dict[str, Any]:

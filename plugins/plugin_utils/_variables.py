@@ -72,6 +72,7 @@ PLAYBOOKS: Mapping[str, Variables] = {
         "service": replace(_SERVICE, about="The service that the run was of, where you name it.", kind="name"),
         **_ACTION, "incident": Variable("The incident whose latest action is to be undone.", "incident"),
         "force_migrations": Variable("Go back in spite of a pending migration.", "switch"),
+        "force_unverified": Variable("Why a record is believed that was tampered with, or can't be verified.", "reason"),
     },
     "incident_open": {
         **_DELIVERY, "service": _SERVICE, "title": Variable("What is wrong, in a few words."), "severity": _SEVERITY, **_WEIGHT, "message": _MESSAGE,

@@ -50,9 +50,9 @@ def written(folder: Path, run: str, *lines: object) -> Path:
 )  # fmt: skip
 def test_a_line_with_a_wrong_type_is_left_out_and_all_others_are_kept(tmp_path: Path, damage: dict[str, Any]) -> None:
     path = written(tmp_path, "a", START, {**TASK, **damage}, {**TASK, "run_seq": 3})
-    lines, offset, damaged = lines_after(path, 0)
-    assert ([line["run_seq"] for line in lines], offset, damaged) == ([1, 3], path.stat().st_size, 1)
-    assert lines[1]["at"] == "2025-11-10T10:05:00.500Z"
+    found = lines_after(path, 0)
+    assert ([line["run_seq"] for line in found.lines], found.offset, found.damaged) == ([1, 3], path.stat().st_size, 1)
+    assert found.lines[1]["at"] == "2025-11-10T10:05:00.500Z"
 
 
 def test_what_could_not_be_written_to_one_state_folder_gets_into_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

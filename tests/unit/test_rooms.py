@@ -18,7 +18,8 @@ UTILS = "module_utils."
 MAY = {
     "module_utils/_core": {"module_utils._core"},
     "module_utils/_ports.py": {"module_utils._core"},
-    "module_utils/_state.py": set(),
+    "module_utils/_owned.py": set(),
+    "module_utils/_state.py": {"module_utils._owned"},
     "module_utils/_backend.py": set(),
     "module_utils/_libraries.py": set(),
     "module_utils/_limit.py": set(),
@@ -27,7 +28,9 @@ MAY = {
     "module_utils/_identity.py": set(),
     "module_utils/_command.py": set(),
     "module_utils/_docker.py": {"module_utils._backend", "module_utils._command"},
-    "module_utils/_journal": {"module_utils._core", "module_utils._ports", "module_utils._state", "module_utils._journal"},
+    "module_utils/_journal": {
+        "module_utils._core", "module_utils._ports", "module_utils._owned", "module_utils._state", "module_utils._journal"
+    },  # fmt: skip
     "module_utils/_exchange.py": {"module_utils._core", "module_utils._limit"},
     "module_utils/_http.py": {"module_utils._core", "module_utils._exchange", "module_utils._libraries"},
     "module_utils/_oncall": {

@@ -5,10 +5,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
+from .. import _owned
 from .._state import key
+from .._state import key_file as key_file_of
 from .sqlite import SqliteJournal
+
+_BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside its file, and takes for its own."""
 
 
 def location(folder: Path, url: str = "") -> Path:
@@ -26,5 +32,28 @@ def location(folder: Path, url: str = "") -> Path:
 
 
 def open_journal(folder: Path, *, url: str = "", key_file: str = "", timeout: float = 10) -> SqliteJournal:
-    """A connection to the journal. Raises OSError, sqlite3.Error, ValueError."""
-    return SqliteJournal(location(folder, url), key(folder, key_file), timeout=timeout)
+    """A connection to the journal. Raises OSError, sqlite3.Error, ValueError; NotOurs where somebody else may have written it, or its key."""
+    path, sealing = location(folder, url), key_file_of(folder, key_file)
+    if _is_there(path) and not os.path.lexists(sealing):  # in this order: who makes both begins with the key
+        raise _owned.NotOurs(
+            f"the key {sealing} is gone, and {path} was sealed with it: put it back from a copy; to begin a new record, move {path} away as well"
+        )
+    return SqliteJournal(path, key(folder, key_file), timeout=timeout)
+
+
+def unverified_journal(folder: Path, *, url: str = "") -> SqliteJournal:
+    """A connection to a journal of which nothing can be verified, to read it. Raises OSError, sqlite3.Error, ValueError."""
+    path = location(folder, url)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no journal {path}")
+    return SqliteJournal(path, b"", timeout=2)
+
+
+def _is_there(path: Path) -> bool:
+    """Raises NotOurs where another may have written it. No file is opened: whoever closes one gives up the locks that this process has on it."""
+    there = False
+    with _owned.folder(path.parent, link=True) as parent:
+        for end in ("", *_BESIDE):
+            with suppress(FileNotFoundError):
+                there |= bool(_owned.look(parent, path.with_name(path.name + end)).st_size) and not end
+    return there

@@ -1,0 +1,181 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Folders and files that nobody but their owner writes: opened by descriptors, by no link of somebody else's, and checked before they are used.
+
+A name below a folder that others can write may lead anywhere: so each part of a path is opened by the descriptor of the one before. A link
+on the way is followed where root or this user made it; where the name of a folder or a file of ours should stand, none is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+"""Not to wait for whoever writes into a pipe that stands where a file should."""
+_LINKS = 40
+_WRITE, _ANY = 0o022, 0o077
+"""What others, or a group, may not do. An access list shows in the group's bits."""
+
+
+class NotOurs(OSError):
+    """Somebody else may have written it, so it is not used. Says what mends it."""
+
+
+@contextmanager
+def folder(path: Path, *, make: bool = False, above: int = 0, link: bool = False) -> Iterator[int]:
+    """A descriptor of a folder that only root and this user write; so do the `above` folders over it.
+
+    It is made, for this user alone, where it isn't there. `link`: its own name may be a link of root's or of this user. Raises OSError, NotOurs.
+    """
+    here = _descend(path, make, above, link)
+    try:
+        yield here
+    finally:
+        os.close(here)
+
+
+def _descend(path: Path, make: bool, above: int, link: bool) -> int:
+    ahead, links = list(reversed(path.absolute().parts[1:])), 0
+    here = os.open("/", _FOLDER)
+    try:
+        while ahead:
+            part, last = ahead.pop(), not ahead
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(part, 0o755 if len(ahead) > above else 0o700, dir_fd=here)
+            below = _below(here, part)
+            if below is None:
+                target = _target(here, part, path)
+                links += 1
+                if (last and not link) or links > _LINKS:
+                    raise NotOurs(f"{path} is a link: put a folder there, or name the folder that it leads to")
+                ahead += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+                below = os.open("/", _FOLDER) if target.is_absolute() else os.dup(here)
+            os.close(here)
+            here = below
+            if len(ahead) <= above:
+                _check(os.fstat(here), path, _WRITE, folder=True)
+    except BaseException as error:
+        os.close(here)
+        if isinstance(error, OSError) and not isinstance(error, NotOurs):
+            error.filename = str(path)
+        raise
+    return here
+
+
+def _below(here: int, part: str) -> int | None:
+    """The folder of that name; None where it isn't a folder. Raises OSError."""
+    try:
+        return os.open(part, _FOLDER, dir_fd=here)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            return None
+        raise
+
+
+def _target(here: int, part: str, path: Path) -> Path:
+    """Where the link leads to."""
+    about = os.stat(part, dir_fd=here, follow_symlinks=False)
+    if not stat.S_ISLNK(about.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, f"{part!r} is {_kind(about.st_mode)}, and no folder")
+    if about.st_uid not in {0, os.geteuid()}:
+        raise NotOurs(f"{path} goes by a link {part!r} that belongs to user {about.st_uid}: it is not followed. Remove it, or name another folder")
+    return Path(os.readlink(part, dir_fd=here))
+
+
+def _kind(mode: int) -> str:
+    names = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return names.get(stat.S_IFMT(mode), "a device")
+
+
+def _check(about: os.stat_result, path: Path, forbidden: int, *, folder: bool = False) -> None:
+    """Raises NotOurs for what somebody else may have written, or may read where that is `forbidden`."""
+    if not folder and not stat.S_ISREG(about.st_mode):
+        raise NotOurs(f"{path} is {_kind(about.st_mode)}, and no file of ours: look who put it there, and remove it")
+    if about.st_uid != os.geteuid() and not (folder and about.st_uid == 0):
+        raise NotOurs(f"{path} belongs to user {about.st_uid}, and not to user {os.geteuid()}: look who put it there, and remove it")
+    others = stat.S_IMODE(about.st_mode) & forbidden
+    if others:
+        may = "write" if others & _WRITE else "read"
+        mend = "go-w" if forbidden == _WRITE else "go="
+        raise NotOurs(f"{path} can be {'written' if may == 'write' else may} by others (mode {stat.S_IMODE(about.st_mode):04o}): chmod {mend} {path}")
+
+
+def names(parent: int) -> list[str]:
+    """What is in the folder. Raises OSError."""
+    there = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        return [entry.name for entry in os.scandir(there)]
+    finally:
+        os.close(there)
+
+
+def look(parent: int, path: Path, *, secret: bool = False) -> os.stat_result:
+    """What is known of a file in the folder, which is not opened. Raises OSError, NotOurs."""
+    about = os.stat(path.name, dir_fd=parent, follow_symlinks=False)
+    _check(about, path, _ANY if secret else _WRITE)
+    return about
+
+
+def opened(parent: int, path: Path, flags: int, *, secret: bool = False) -> int:
+    """A descriptor of a file in the folder, made with mode 0600 if `flags` say so. Raises OSError, NotOurs."""
+    try:
+        file = os.open(path.name, flags | _FILE, 0o600, dir_fd=parent)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO, errno.EMLINK}:  # a link, a pipe or a socket that nobody reads
+            look(parent, path)
+        raise
+    try:
+        _check(os.fstat(file), path, _ANY if secret else _WRITE)
+    except NotOurs:
+        os.close(file)
+        raise
+    return file
+
+
+def contents(parent: int, path: Path, *, offset: int = 0, most: int = -1, secret: bool = False) -> bytes:
+    """What a file in the folder has after `offset`; no more than `most` bytes. Raises OSError, NotOurs."""
+    with os.fdopen(opened(parent, path, os.O_RDONLY, secret=secret), "rb") as file:
+        file.seek(offset)
+        return file.read(most)
+
+
+def replace(path: Path, text: str, *, above: int = 0) -> None:
+    """Let the file say this, and never half of it. Raises OSError, NotOurs."""
+    with folder(path.parent, above=above, link=True) as parent:
+        draft = _draft(parent, path, text.encode())
+        os.replace(draft, path.name, src_dir_fd=parent, dst_dir_fd=parent)
+
+
+def create(path: Path, text: bytes) -> None:
+    """Make the file with this, unless somebody did just now. Raises OSError, NotOurs."""
+    with folder(path.parent, link=True) as parent:
+        draft = _draft(parent, path, text)
+        try:
+            os.link(draft, path.name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(draft, dir_fd=parent)
+
+
+def _draft(parent: int, path: Path, text: bytes) -> str:
+    """The name of a new file beside `path`. A disk that is full leaves nothing of it."""
+    name = f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}"
+    file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o600, dir_fd=parent)
+    try:
+        with os.fdopen(file, "wb") as draft:
+            draft.write(text)
+            draft.flush()
+            os.fsync(draft.fileno())
+    except BaseException:
+        os.unlink(name, dir_fd=parent)
+        raise
+    return name

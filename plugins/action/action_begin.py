@@ -131,6 +131,10 @@ class ActionModule(ControllerAction):
         now = time.time()
         wanted = Lease(service, run.name, machine(), run.pid, started(run.pid), utc(now), now + expires)
         with self.journal(folder, timeout=2) as journal:
+            forged = lock.forged(journal, service)
+            if forged:
+                text = f"the lock of {service} by run {forged.holder} was written by nobody of ours: it is not believed"
+                self._display.warning(f"incident.response: {text}")
             return (lock.holds if self.check else lock.acquire)(journal, wanted, now=now, alive=alive)
 
     def _check_incident(self, folder: Path, kind: Drill, variables: dict[str, Any]) -> None:

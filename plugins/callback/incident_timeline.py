@@ -283,10 +283,7 @@ class CallbackModule(CallbackBase):
             self._display.display(f"incident.response: THIS IS A DRILL{': nothing is changed' if kind is Drill.DRY else ''}", stderr=True)
         self._display.display(f"incident.response: recording {shown} (run {run.name})", stderr=True)
         _options.say(self._settings)
-        try:
-            start_courier(folder, run.name, _options.environment(self._settings))
-        except OSError as error:
-            self._problems.append(f"the courier can't be started: {error}")
+        self._carry(folder, run.name)
         for problem in filter(None, (*self._problems, recording.spool.problem)):
             self._degraded(problem)
 
@@ -297,6 +294,12 @@ class CallbackModule(CallbackBase):
             return argument.switch(given)
         except argument.Wrong:
             return False
+
+    def _carry(self, folder: Path, run: str) -> None:
+        try:
+            start_courier(folder, run, _options.environment(self._settings))
+        except OSError as error:
+            self._problems.append(f"the courier can't be started: {error}")
 
     def _drill(self, given: Any) -> Drill:
         try:
@@ -349,6 +352,8 @@ class CallbackModule(CallbackBase):
         drain = _options.drain(self._settings, _DRAIN_IN_CONTAINER if _container_ends_with_the_play() else _DRAIN)
         until = time.monotonic() + drain
         for each in ended:
+            if each.problem:  # its spool went on elsewhere, where a courier that saw nothing left has not looked
+                self._carry(each.run.folder, each.run.name)
             answer = wait(each.run.folder, each.run.name, each.seq, max(0.0, until - time.monotonic()))
             lines = [*_report.lines(each, answer), *self._untold(each.run.folder, answer, waited=drain > 0)]
             self._display.display("\n" + "\n".join(lines), stderr=True)

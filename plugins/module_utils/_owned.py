@@ -42,7 +42,8 @@ def folder(path: Path, *, make: bool = False, above: int = 0, link: bool = False
 
 
 def _descend(path: Path, make: bool, above: int, link: bool) -> int:
-    ahead, links = list(reversed(path.absolute().parts[1:])), 0
+    path = path.absolute()
+    ahead, links = list(reversed(path.parts[1:])), 0
     here = os.open("/", _FOLDER)
     try:
         while ahead:
@@ -61,7 +62,7 @@ def _descend(path: Path, make: bool, above: int, link: bool) -> int:
             os.close(here)
             here = below
             if len(ahead) <= above:
-                _check(os.fstat(here), path, _WRITE, folder=True)
+                _check(os.fstat(here), path.parents[len(ahead) - 1] if ahead else path, _WRITE, folder=True)
     except BaseException as error:
         os.close(here)
         if isinstance(error, OSError) and not isinstance(error, NotOurs):

@@ -91,6 +91,8 @@ class ControllerAction(ActionBase):
     def journal(self, folder: Path, *, timeout: float = 10) -> SqliteJournal:
         """A connection to the journal. Says when the clocks disagree. Raises OSError, sqlite3.Error, ValueError."""
         journal = _journal.opened(self.options, folder, timeout=timeout)
+        for each in journal.mended:
+            self._display.warning(f"incident.response: {each}")
         self.clock = moment.doubt(journal.last_arrival(), journal.moment())
         if self.clock:
             self._display.warning(f"incident.response: {moment.warning(self.clock)}")

@@ -246,6 +246,8 @@ class Carrier:
 
     def _commit(self, path: Path, now: Carried, lines: list[dict[str, Any]]) -> None:
         with open_journal(self._folder) as journal:
+            for each in journal.mended:
+                log(each)
             incident = now.incident
             if incident and journal.incident_of(path.stem) != incident:
                 log(f"{path.name}: the journal lost what was carried of it: all of it is carried again")

@@ -63,6 +63,16 @@ def head(key: bytes, incident: str, count: int, last: str) -> Head:
     return Head(count, last, _mac(key, b"head", incident.encode(), str(count).encode(), last.encode()))
 
 
+def mark(key: bytes, *parts: str) -> str:
+    """The seal over what is kept beside the entries."""
+    return _mac(key, b"mark", *(part.encode() for part in parts))
+
+
+def same(seal_: str, other: str) -> bool:
+    """Whether two seals are the same, in the same time wherever they differ."""
+    return hmac.compare_digest(seal_.encode(), other.encode())
+
+
 def short(seal_: str) -> str:
     """The part of a seal that people compare by eye."""
     return seal_[:_SHORT]
@@ -74,13 +84,13 @@ def verify(key: bytes, incident: str, entries: Sequence[Sealed], stored: Head | 
     for expected, entry in enumerate(entries, start=1):
         if entry.position != expected:
             return Report(verified=False, first_bad=expected, reason=f"entry {expected} is missing")
-        if not hmac.compare_digest(entry.seal, seal(key, incident, expected, entry.body, previous)):
+        if not same(entry.seal, seal(key, incident, expected, entry.body, previous)):
             return Report(verified=False, first_bad=expected, reason=f"entry {expected} is not what was written")
         previous = entry.seal
     count = len(entries)
     if stored is None:
         return Report(verified=False, first_bad=count + 1, reason="the count of entries is gone")
-    if not hmac.compare_digest(stored.proof, head(key, incident, stored.count, stored.seal).proof):
+    if not same(stored.proof, head(key, incident, stored.count, stored.seal).proof):
         return Report(verified=False, first_bad=count + 1, reason="the count of entries is not what was written")
     if stored.count != count:
         first = min(stored.count, count) + 1

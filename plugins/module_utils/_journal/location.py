@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,7 +39,14 @@ def open_journal(folder: Path, *, url: str = "", key_file: str = "", timeout: fl
         raise _owned.NotOurs(
             f"the key {sealing} is gone, and {path} was sealed with it: put it back from a copy; to begin a new record, move {path} away as well"
         )
-    return SqliteJournal(path, key(folder, key_file), timeout=timeout)
+    journal = SqliteJournal(path, key(folder, key_file), timeout=timeout)
+    try:
+        with suppress(sqlite3.OperationalError):  # a disk that is full, or somebody who writes for long, keeps nobody from reading
+            journal.mend()
+    except BaseException:
+        journal.close()
+        raise
+    return journal
 
 
 def unverified_journal(folder: Path, *, url: str = "") -> SqliteJournal:

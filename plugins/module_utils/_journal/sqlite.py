@@ -18,6 +18,9 @@ from .._core.moment import TOLERANCE, Moment, happened
 from .._core.naming import normal, number_of
 from .._core.status_page import ALONE, Record
 from .._ports import Lease, Outgoing, Projection
+from .marks import INDEX, LEASE, OUTBOX, PROJECTION, Marks
+from .marks import SCHEMA as MARKS
+from .mending import Mending, message_row
 from .moment import now
 
 _SCHEMA = """
@@ -69,13 +72,17 @@ class SqliteJournal:
 
     def __init__(self, path: Path, key: bytes, *, timeout: float = 10, clock: Callable[[], Moment] = now) -> None:
         self._key, self.moment = key, clock
+        self._touched, self._seen = set[str](), {False: -1, True: -1}
+        self.mended: list[str] = []
+        """What was put right by this connection, in words."""
         self._db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        self._marks = Marks(self._db, key)
         try:
             self._db.execute("PRAGMA synchronous=FULL")
-            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'arrivals'").fetchone():
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'marks'").fetchone():
                 path.chmod(0o600)
                 self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.executescript(_SCHEMA)
+                self._db.executescript(_SCHEMA + MARKS)
         except BaseException:
             self._db.close()
             raise
@@ -93,8 +100,11 @@ class SqliteJournal:
     def transaction(self) -> Iterator[None]:
         """All or nothing, and nobody else writes meanwhile: two controllers can't open one incident twice."""
         self._db.execute("BEGIN IMMEDIATE")
+        self._touched.clear()
         try:
             yield
+            for incident in self._touched:
+                self._marks.keep(INDEX, incident, Mending.index_of(self._db, incident))
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
@@ -111,6 +121,22 @@ class SqliteJournal:
             yield
         finally:
             self._db.execute("COMMIT")
+
+    def mend(self, *, messages: bool = False) -> dict[str, list[str]]:
+        """Put right what somebody else changed beside the entries, with the `messages` that wait for chat; what that was, in words, by the
+        incident. It is on the timeline, too. Nothing is looked at where nobody else has written since the last look."""
+        (seen,) = self._db.execute("PRAGMA data_version").fetchone()
+        mending = Mending(self._db, self._marks, self.entries, lambda incident: self.verify(incident).verified)
+        if seen == self._seen[messages] or not mending.needed(messages=messages):
+            self._seen[messages] = seen
+            return {}
+        with self.transaction():
+            mending.mend(messages=messages)
+            for incident, told in mending.told.items():
+                if self.head(incident):
+                    self.append(incident, [Entry("note", utc(self.moment().wall), text=text) for text in dict.fromkeys(told)])
+        self.mended += [f"{incident}: {text}" for incident, told in mending.told.items() for text in told]
+        return mending.told
 
     # The record
 
@@ -131,6 +157,7 @@ class SqliteJournal:
             self._db.execute("INSERT OR REPLACE INTO arrivals VALUES (?, ?, ?, ?, ?, ?)", (incident, count, *astuple(arrived)))
             if entry.kind == "published":
                 self._db.execute("INSERT INTO published VALUES (?, ?)", (incident, count))
+                self._touched.add(incident)
         if count != before:
             proof = chain.head(self._key, incident, count, last).proof
             self._db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", (incident, count, last, proof))
@@ -139,6 +166,7 @@ class SqliteJournal:
         return count - before
 
     def _index(self, incident: str) -> None:
+        self._touched.add(incident)
         state = derive(incident, self.entries(incident))
         row = (incident, state["name"], state["service"], state["status"], state["opened_at"])
         self._db.execute("INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?)", row)
@@ -189,7 +217,10 @@ class SqliteJournal:
         found: dict[str, list[tuple[int, Entry]]] = {}
         names: dict[str, str] = {}
         for incident, position, body, name in self._db.execute(query):
-            found.setdefault(incident, []).append((position, _read(body)))
+            entry = _read(body)
+            if entry.kind != "published":
+                continue
+            found.setdefault(incident, []).append((position, entry))
             names[incident] = name or incident.removeprefix(ALONE)
         known: dict[str, list[str]] = {}
         for name, incident in self._db.execute("SELECT name, incident FROM names WHERE incident IN (SELECT incident FROM published)"):
@@ -283,7 +314,8 @@ class SqliteJournal:
 
     def want_chat(self, incident: str) -> None:
         """From now on the incident is shown in chat, from its first entry on."""
-        self._db.execute("INSERT OR IGNORE INTO projections VALUES (?, '', '[]', 0, 0)", (incident,))
+        if self._db.execute("INSERT OR IGNORE INTO projections VALUES (?, '', '[]', 0, 0)", (incident,)).rowcount:
+            self._marks.keep(PROJECTION, incident, ["", "[]", 0, 0])
 
     def projection(self, incident: str) -> Projection | None:
         row = self._db.execute("SELECT rid, oncall, planned, edited FROM projections WHERE incident = ?", (incident,)).fetchone()
@@ -292,6 +324,7 @@ class SqliteJournal:
     def project(self, incident: str, projection: Projection) -> None:
         row = (incident, projection.rid, json.dumps(projection.oncall), projection.planned, projection.edited)
         self._db.execute("INSERT OR REPLACE INTO projections VALUES (?, ?, ?, ?, ?)", row)
+        self._marks.keep(PROJECTION, incident, row[1:])
 
     def undelivered(self, *, refused: bool = True) -> list[str]:
         """The incidents of which chat does not show everything yet, oldest first; with those of which it refused something."""
@@ -317,8 +350,10 @@ class SqliteJournal:
         return max(int(count) - int(planned), 0) + len(missing)
 
     def plan(self, incident: str, outgoing: Sequence[Outgoing]) -> None:
-        rows = [(incident, json.dumps(asdict(each), ensure_ascii=False), each.first) for each in outgoing]
-        self._db.executemany("INSERT INTO outbox (incident, body, first) VALUES (?, ?, ?)", rows)
+        for each in outgoing:
+            row = (incident, json.dumps(asdict(each), ensure_ascii=False), each.first)
+            place = self._db.execute("INSERT INTO outbox (incident, body, first) VALUES (?, ?, ?)", row).lastrowid
+            self._marks.keep(OUTBOX, place, message_row(*row, "waiting"))
 
     def waiting(self, incident: str) -> list[tuple[int, Outgoing]]:
         """What is to be sent, in order, by its row."""
@@ -333,24 +368,35 @@ class SqliteJournal:
         return self._outbox(incident, "state = 'sent'")
 
     def _outbox(self, incident: str, condition: str) -> list[tuple[int, Outgoing]]:
-        rows = self._db.execute(f"SELECT id, body FROM outbox WHERE incident = ? AND {condition} ORDER BY id", (incident,))  # noqa: S608
-        return [(row, Outgoing(**json.loads(body))) for row, body in rows]
+        """Only what we planned ourselves: what anybody else has put there is nothing that we say."""
+        rows = self._db.execute(f"SELECT id, body, first, state FROM outbox WHERE incident = ? AND {condition} ORDER BY id", (incident,))  # noqa: S608
+        return [
+            (row, Outgoing(**json.loads(body))) for row, body, first, state in rows
+            if self._marks.kept(OUTBOX, row) == message_row(incident, body, first, state)
+        ]  # fmt: skip
 
     def done(self, row: int) -> None:
         """The message is stored."""
-        self._db.execute("UPDATE outbox SET state = 'sent', problem = '' WHERE id = ?", (row,))
+        self._became(row, "sent")
 
     def refuse(self, row: int, problem: str) -> None:
         """The message was refused: it stays, with the reason. (The state has this name since the first version, which gave it up.)"""
-        self._db.execute("UPDATE outbox SET state = 'failed', problem = ? WHERE id = ?", (problem, row))
+        self._became(row, "failed", problem)
 
     def drop(self, row: int, reason: str) -> None:
         """The message is not to be sent any more."""
-        self._db.execute("UPDATE outbox SET state = 'dropped', problem = ? WHERE id = ?", (reason, row))
+        self._became(row, "dropped", reason)
 
     def requeue(self, incident: str) -> None:
         """What was refused waits again, in its place."""
-        self._db.execute("UPDATE outbox SET state = 'waiting' WHERE incident = ? AND state = 'failed'", (incident,))
+        for row, problem in self._db.execute("SELECT id, problem FROM outbox WHERE incident = ? AND state = 'failed'", (incident,)).fetchall():
+            self._became(row, "waiting", problem)
+
+    def _became(self, row: int, state: str, problem: str = "") -> None:
+        self._db.execute("UPDATE outbox SET state = ?, problem = ? WHERE id = ?", (state, problem, row))
+        kept = self._marks.kept(OUTBOX, row)
+        if kept:
+            self._marks.keep(OUTBOX, row, [*kept[:-1], state])
 
     def troubles(self, incident: str) -> list[str]:
         """Why chat doesn't show all of the incident as it should, each reason once."""
@@ -375,10 +421,14 @@ class SqliteJournal:
 
     def lease(self, service: str) -> Lease | None:
         row = self._db.execute("SELECT * FROM leases WHERE service = ?", (service,)).fetchone()
-        return Lease(*row) if row else None
+        return replace(Lease(*row), sealed=self._marks.kept(LEASE, service) == list(row)) if row else None
 
     def take(self, lease: Lease) -> None:
-        self._db.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(lease))
+        row = astuple(lease)[:-1]
+        self._db.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        self._marks.keep(LEASE, lease.service, row)
 
     def release(self, holder: str) -> None:
+        for (service,) in self._db.execute("SELECT service FROM leases WHERE holder = ?", (holder,)).fetchall():
+            self._marks.drop(LEASE, service)
         self._db.execute("DELETE FROM leases WHERE holder = ?", (holder,))

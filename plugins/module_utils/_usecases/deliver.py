@@ -70,6 +70,8 @@ class Delivery:
         One incident's trouble, whatever it is, leaves the others alone. Raises ChatError, OSError, sqlite3.Error.
         """
         failing = self._patience.failing
+        for incident, told in self._journal.mend(messages=True).items():
+            self.notes += [f"{incident}: {text}" for text in told]
         for incident in sorted(self._journal.undelivered(), key=failing.__contains__):
             again = self._again(incident)
             if incident in self._stuck and not again:

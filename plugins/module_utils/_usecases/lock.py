@@ -25,9 +25,20 @@ def acquire(journal: Journal, wanted: Lease, *, now: float, alive: Callable[[int
 def holds(journal: Journal, wanted: Lease, *, now: float, alive: Callable[[int, str], bool]) -> Lease | None:
     """The lease of another that holds the service now."""
     there = journal.lease(wanted.service)
-    if there is None or there.holder == wanted.holder:
+    if there is None or there.holder == wanted.holder or forged(journal, wanted.service):
         return None
     if (there.machine, there.pid, there.started) == (wanted.machine, wanted.pid, wanted.started):
         return None  # an earlier run of the same controller: it is over, though its end may not have been carried yet
     lives = alive(there.pid, there.started) if there.machine == wanted.machine else there.expires > now
     return there if lives else None
+
+
+def forged(journal: Journal, service: str) -> Lease | None:
+    """The lease of the service that is not believed: nobody of ours wrote it, and the record knows no such run that goes on. (A version before
+    this one seals no lease.)"""
+    there = journal.lease(service)
+    if there is None or there.sealed:
+        return None
+    incident = journal.incident_of(there.holder)
+    kinds = {entry.kind for entry in journal.entries(incident) if entry.run == there.holder} if incident else set()
+    return None if kinds and not kinds & {"run_ended", "run_vanished"} else there

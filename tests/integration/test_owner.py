@@ -157,7 +157,7 @@ _TAMPER = "UPDATE entries SET body = replace(CAST(body AS TEXT), ?, ?) WHERE ins
 def tampered(site: Site) -> None:
     """Change, in the journal, what an undo would go back to."""
     with sqlite3.connect(site.state / "journal.db") as database:
-        changed = database.execute(_TAMPER, (f'"{NEW}"', f'"{OLD}"'))
+        changed = database.execute(_TAMPER, (NEW, OLD))
         assert changed.rowcount
     database.close()
 

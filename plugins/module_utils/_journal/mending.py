@@ -98,7 +98,10 @@ class Mending:
         ours = self._marks.kept(INDEX, incident) or [None, [], []]
         if row != before[0] or (set(before[1]) | set(ours[1])) - set(names) or set(ours[1]) - set(before[1]) or published != before[2]:
             self._tell(incident, "The index of this incident said something else than its entries: it was made anew from them")
-        self._marks.keep(INDEX, incident, [row, names, published])
+        if entries:
+            self._marks.keep(INDEX, incident, [row, names, published])
+        else:
+            self._marks.drop(INDEX, incident)
 
     # How far chat is
 
@@ -112,6 +115,10 @@ class Mending:
 
     def _mend_projection(self, incident: str) -> None:
         row, kept = self._projections().get(incident), self._marks.kept(PROJECTION, incident)
+        if not self._entries(incident):  # nobody's
+            self._db.execute("DELETE FROM projections WHERE incident = ?", (incident,))
+            self._marks.drop(PROJECTION, incident)
+            return
         if row and self._may_be(incident, row, kept):
             self._marks.keep(PROJECTION, incident, row)
             return
@@ -137,10 +144,10 @@ class Mending:
 
     # What is to be sent
 
-    def _messages(self) -> list[tuple[int, str, Row]]:
+    def _messages(self) -> list[tuple[int, Any, Row]]:
         query = "SELECT id, incident, body, first, state FROM outbox WHERE id > (SELECT max(id) FROM outbox) - ? OR state IN ('waiting', 'failed')"
         rows = self._db.execute(query, (_NEWEST,))
-        return [(row, str(incident), message_row(incident, body, first, state)) for row, incident, body, first, state in rows]
+        return [(row, incident, message_row(incident, body, first, state)) for row, incident, body, first, state in rows]
 
     def _wrong_messages(self) -> list[str]:
         wrong = (incident for row, incident, is_now in self._messages() if is_now[-1] != "dropped" and is_now != self._marks.kept(OUTBOX, row))
@@ -162,8 +169,10 @@ class Mending:
                 self._marks.drop(OUTBOX, row)
                 again.append(int(is_now[2]) if isinstance(is_now[2], int) else 1)
                 self._tell(incident, "A message that waited for chat was not planned by this version: it was not sent, and is planned anew")
-            else:  # it is over: of a version before this one, or nothing that can be mended
+            elif is_now[-1] == "sent" and is_now[2] is not None:  # by a version before this one
                 self._marks.keep(OUTBOX, row, is_now)
+            else:
+                self._db.execute("DELETE FROM outbox WHERE id = ?", (row,))
         if again:
             self._plan_again(incident, min(again))
 
@@ -180,7 +189,8 @@ class Mending:
 def message_row(incident: object, body: object, first: object, state: object) -> Row:
     """A message as its copy has it: whose, which, for the entries from where to where, and what became of it."""
     text = body if isinstance(body, str) else repr(body)
-    return [incident, hashlib.sha256(text.encode("utf-8", "replace")).hexdigest(), first, _last(body) or 0, state]
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return [str(incident), digest, first if isinstance(first, int) else None, _last(body) or 0, str(state)]
 
 
 def _last(body: object) -> int | None:

@@ -135,18 +135,22 @@ class Spool:
     def _write(self, line: bytes, sync: bool) -> None:
         if self._fd is None:
             self._fd = self._open(self._places[0])
-        try:
-            there = os.lstat(self._path)
-        except OSError as error:
-            raise _Gone(f"{self._path} was removed while the run wrote it") from error
-        if there.st_ino != self._inode or there.st_size < self._size:
-            raise _Gone(f"{self._path} was replaced or cut while the run wrote it")
+        if not os.access(self._path, os.F_OK):
+            raise _Gone(f"{self._path} was removed while the run wrote it")
+        if sync:
+            self._look()
         line = sealed(self._key, line)
         if os.write(self._fd, line) != len(line):
             raise OSError("the disk is full")
         self._size += len(line)
         if sync:
             os.fsync(self._fd)
+
+    def _look(self) -> None:
+        """Raises OSError where what was written isn't there any more. It isn't asked at each line, since that costs as much as to seal it."""
+        there = os.lstat(self._path)
+        if there.st_ino != self._inode or there.st_size < self._size:
+            raise _Gone(f"{self._path} was replaced or cut while the run wrote it")
 
     def _open(self, place: Path) -> int:
         path = place / f"{self.run}.jsonl"

@@ -7,6 +7,7 @@ The key lies beside the spools, in a folder and a file that nobody but their own
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
@@ -42,12 +43,17 @@ class Read:
 
 def place_key(place: Path) -> bytes:
     """The key of all spools in the folder. Raises OSError; NotOurs where it isn't this user's alone."""
-    return sealing_key(place / "spool.key")
+    return hashlib.sha256(sealing_key(place / "spool.key")).digest()
+
+
+def _seal(key: bytes, line: bytes) -> bytes:
+    """BLAKE2b with a key (RFC 7693) does what an HMAC does, at a third of its instructions: it is paid for each line."""
+    return hashlib.blake2b(line, key=key, digest_size=_HEX // 2).hexdigest().encode()
 
 
 def sealed(key: bytes, line: bytes) -> bytes:
     """A line as it is written: `line` is its JSON without the closing brace."""
-    return b"".join((line, _SEAL, hmac.digest(key, line, "sha256").hex().encode(), _END, b"\n"))
+    return b"".join((line, _SEAL, _seal(key, line), _END, b"\n"))
 
 
 def bodies(key: bytes, data: bytes) -> list[bytes]:
@@ -86,7 +92,7 @@ def _take(found: Read, raw: bytes, key: bytes, run: str, *, older: bool) -> None
 
 
 def _is_seal(key: bytes, body: bytes, rest: bytes) -> bool:
-    return len(rest) == _HEX + len(_END) and hmac.compare_digest(rest, hmac.digest(key, body, "sha256").hex().encode() + _END)
+    return len(rest) == _HEX + len(_END) and hmac.compare_digest(rest, _seal(key, body) + _END)
 
 
 def _parsed(raw: bytes) -> dict[str, Any] | None:

@@ -75,8 +75,8 @@ def _doubt(journal: SqliteJournal, incident: str) -> str:
 
 def _taken(found: Mapping[str, Any]) -> str:
     """What an undo goes by, in words."""
-    states = (f"{host} to {json.dumps(each['wanted'], ensure_ascii=False)}" for host, each in found["hosts"].items())
-    return redact(cut(f"{found['name']} of {found['service']}, run {found['run']}: back {'; '.join(states)}", _MOST))
+    states = "; ".join(f"{host} to {json.dumps(each['wanted'], ensure_ascii=False)}" for host, each in found["hosts"].items())
+    return f"{found['name']} of {found['service']}, run {found['run']}: back {redact(cut(states, _MOST))}"
 
 
 def _find(journal: SqliteJournal, where: str, run: str, incident: str) -> Action:

@@ -245,7 +245,7 @@ def test_an_unlinked_spool_is_noticed_at_the_next_line_and_nothing_of_it_is_lost
 def test_a_spool_that_is_not_there_any_more_is_told_whatever_became_of_it(state: Path, fault: Callable[[Path], Any], told: str) -> None:
     spool = begun(state)
     fault(of(state))
-    spool.append("task", at=1762769101.5, text="Last", state="ok", changed=False)
+    spool.append("run_ended", sync=True, at=AT, text="Last", state="worked")
     assert told in spool.problem
     assert "Last" in [line.get("text") for line in lines_after(places(state)[1] / "a.jsonl", 0).lines]
 

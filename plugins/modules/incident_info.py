@@ -86,7 +86,10 @@ incidents:
       type: list
       elements: dict
       returned: success
-    verified: {description: Whether the record is what was written., type: bool, returned: success}
+    verified:
+      description: Whether the record is what was written; of one incident that is in chat, also whether it is what chat has seen.
+      type: bool
+      returned: success
     first_bad: {description: The C(seq) of the first entry that isn't; null where all are., type: int, returned: success}
     reason: {description: What is wrong with it., type: str, returned: success}
     head: {description: "Short hash of the newest entry's seal, as chat has it.", type: str, returned: success}

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from deployments import HOSTS, NEW, OLD, Deployed
+from servers.running import RocketChat
 from sites import DELIVER, Site, eventually
 
 RUN = "20251110T100500-1a2b3c4d"
@@ -181,3 +182,22 @@ def test_an_undo_from_a_record_that_was_tampered_with_is_refused_and_forced_only
     assert "It is believed all the same (the disk was restored from a copy)" in output
     assert site.current()[0] == f"releases/{OLD}", output
     assert any("by a record that may not be what was written: the disk was restored" in entry["text"] for entry in site.entries())
+
+
+def test_an_older_copy_of_the_record_is_known_by_what_chat_has_seen(site: Site, chat: RocketChat) -> None:
+    site.environment |= chat.environment()
+    assert site.run("-e", "service=api host=prod-api-01")[0] == 0
+    assert eventually(lambda: not site.couriers())
+    older = {path.name: path.read_bytes() for path in site.state.glob("journal.db*")}
+    assert site.run("-e", "service=api host=prod-api-02")[0] == 0
+    assert eventually(lambda: not site.couriers())
+    name = site.incidents()[0]["name"]
+    code, output = site.ad_hoc("incident_info", f"incident={name}")
+    assert (code, '"verified": true' in output) == (0, True), output
+    for path in site.state.glob("journal.db*"):
+        path.unlink()
+    for called, content in older.items():
+        (site.state / called).write_bytes(content)
+    code, output = site.ad_hoc("incident_info", f"incident={name}")
+    assert (code, '"verified": false' in output) == (0, True), output
+    assert "an older copy of the record was put back" in output

@@ -238,6 +238,11 @@ class SqliteJournal:
         row = self._db.execute("SELECT count, seal, proof FROM heads WHERE incident = ?", (incident,)).fetchone()
         return chain.Head(*row) if row else None
 
+    def seal_of(self, incident: str, position: int) -> str | None:
+        """The seal of the entry at that position; None where there is none."""
+        row = self._db.execute("SELECT seal FROM entries WHERE incident = ? AND position = ?", (incident, position)).fetchone()
+        return str(row[0]) if row else None
+
     def find(self, name: str) -> str | None:
         """The id of the incident that has, or ever had, this name, or has this id."""
         wanted = normal(name)

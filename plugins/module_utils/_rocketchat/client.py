@@ -213,6 +213,16 @@ class RocketChat:
                 break
         return [said for _when, said in sorted(shape.readable(messages, lambda each: (_instant(each), _said(each))), key=lambda each: each[0])]
 
+    def own_replies(self, rid: str) -> list[str]:
+        """What this bot said in the threads of a room, of its newest 100 messages; not what somebody has changed since."""
+        answer = self._call("GET", "channels.history", None, roomId=rid, showThreadMessages="true", count="100")
+        found = self._read("channels.history", answer, lambda each: shape.entries(each, "messages"))
+        return list(filter(None, shape.readable(found, self._own_reply)))
+
+    def _own_reply(self, message: Any) -> str:
+        ours = shape.at(shape.at(message, "u"), "_id") == self._user_id
+        return str(message.get("msg") or "") if ours and message.get("tmid") and not message.get("editedBy") else ""
+
     def has(self, message_id: str) -> bool:
         try:
             return bool(self._call("GET", "chat.getMessage", msgId=message_id).get("message"))

@@ -148,17 +148,34 @@ def contents(parent: int, path: Path, *, offset: int = 0, most: int = -1, secret
         return file.read(most)
 
 
-def replace(path: Path, text: str, *, above: int = 0) -> None:
+def text(path: Path, *, most: int = 2**20) -> str:
+    """What a file says. Raises OSError, NotOurs, UnicodeDecodeError."""
+    with folder(path.parent, link=True) as parent:
+        return contents(parent, path, most=most).decode()
+
+
+@contextmanager
+def to_lock(path: Path) -> Iterator[int]:
+    """A descriptor of a file that is there for its lock alone. Raises OSError, NotOurs."""
+    with folder(path.parent, link=True) as parent:
+        file = opened(parent, path, os.O_WRONLY | os.O_CREAT)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def replace(path: Path, words: str) -> None:
     """Let the file say this, and never half of it. Raises OSError, NotOurs."""
-    with folder(path.parent, above=above, link=True) as parent:
-        draft = _draft(parent, path, text.encode())
+    with folder(path.parent, link=True) as parent:
+        draft = _draft(parent, path, words.encode())
         os.replace(draft, path.name, src_dir_fd=parent, dst_dir_fd=parent)
 
 
-def create(path: Path, text: bytes) -> None:
+def create(path: Path, content: bytes) -> None:
     """Make the file with this, unless somebody did just now. Raises OSError, NotOurs."""
     with folder(path.parent, link=True) as parent:
-        draft = _draft(parent, path, text)
+        draft = _draft(parent, path, content)
         try:
             os.link(draft, path.name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
         except FileExistsError:
@@ -167,13 +184,13 @@ def create(path: Path, text: bytes) -> None:
             os.unlink(draft, dir_fd=parent)
 
 
-def _draft(parent: int, path: Path, text: bytes) -> str:
+def _draft(parent: int, path: Path, content: bytes) -> str:
     """The name of a new file beside `path`. A disk that is full leaves nothing of it."""
     name = f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}"
     file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o600, dir_fd=parent)
     try:
         with os.fdopen(file, "wb") as draft:
-            draft.write(text)
+            draft.write(content)
             draft.flush()
             os.fsync(draft.fileno())
     except BaseException:

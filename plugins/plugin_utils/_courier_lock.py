@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from ansible_collections.incident.response.plugins.module_utils import _owned
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, started
 
 STUCK = 120.0
@@ -22,15 +23,16 @@ nothing but its place."""
 
 POLITE = 10.0
 """Seconds for which a lock that is free is left to the first in line: it looks five times a second, unless it was stopped."""
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_RDWR | os.O_CREAT
 
 
 class CourierLock:
     """Held from `take` until it is given or closed, or the process ends. `settings` tells couriers from each other that reach chat differently."""
 
     def __init__(self, folder: Path, settings: str = "") -> None:
-        self._handle = os.open(folder / "courier.lock", _FLAGS, 0o600)
-        self._line = os.open(folder / "courier.next", _FLAGS, 0o600)
+        with _owned.folder(folder, link=True) as parent:
+            self._handle = _owned.opened(parent, folder / "courier.lock", _FLAGS)
+            self._line = _owned.opened(parent, folder / "courier.next", _FLAGS)
         self._settings, self._first, self._free_since = settings, False, 0.0
         self._sign, self._since = -1, time.monotonic()
 

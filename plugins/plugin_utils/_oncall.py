@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
+from ansible_collections.incident.response.plugins.module_utils import _owned
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.oncall import Duty
 from ansible_collections.incident.response.plugins.module_utils._core.rotation import NO_ZONES
@@ -51,7 +51,7 @@ class LastAnswer:
 
     def recall(self) -> tuple[list[dict[str, Any]], str] | None:
         with suppress(OSError, ValueError, KeyError, TypeError):
-            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            kept = json.loads(_owned.text(self._path))
             if kept["key"] == self._key:
                 return [dict(each) for each in kept["oncall"]], str(kept["at"])
         return None
@@ -59,13 +59,7 @@ class LastAnswer:
     def keep(self, answer: list[dict[str, Any]]) -> None:
         """In one step. A full disk is no reason to tell nobody whom to call."""
         with suppress(OSError):
-            handle, draft = tempfile.mkstemp(dir=self._path.parent, prefix=".oncall")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump({"key": self._key, "at": utc(time.time()), "oncall": answer}, file)
-                Path(draft).replace(self._path)
-            except OSError:
-                Path(draft).unlink(missing_ok=True)
+            _owned.replace(self._path, json.dumps({"key": self._key, "at": utc(time.time()), "oncall": answer}))
 
 
 def sources(section: Mapping[str, Any], options: Mapping[str, Any]) -> list[OncallSource]:

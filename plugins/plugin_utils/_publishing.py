@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import jinja2
+from ansible_collections.incident.response.plugins.module_utils import _owned
 from ansible_collections.incident.response.plugins.module_utils._core import publication
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, seconds, utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
@@ -109,7 +110,7 @@ def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, ag
     if not again and (pages / "index.html").exists() and mirror.is_rendered(journal, frame, where, utc(time.time())):
         return [], []
     try:
-        with (folder / "page.lock").open("w") as lock:
+        with _owned.to_lock(folder / "page.lock") as lock:
             _take(lock)
             pages.parent.mkdir(parents=True, exist_ok=True)
             now = time.time()
@@ -124,7 +125,7 @@ def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, ag
     return [], []
 
 
-def _take(lock: IO[str]) -> None:
+def _take(lock: int) -> None:
     """Raises OSError where somebody else writes the page for too long."""
     until = time.monotonic() + _PATIENCE
     while True:

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.incident.response.plugins.module_utils import _owned, _state
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal, unverified_journal
 from ansible_collections.incident.response.plugins.module_utils._owned import NotOurs
+from ansible_collections.incident.response.plugins.plugin_utils._oncall import LastAnswer
 
 NOBODY = 65534
 
@@ -188,3 +189,23 @@ def test_a_key_that_is_gone_is_not_replaced_under_a_journal_that_it_sealed(tmp_p
         open_journal(tmp_path)
     assert not (tmp_path / "journal.key").exists()
     unverified_journal(tmp_path).close()
+
+
+def test_who_is_on_call_is_not_taken_from_a_file_that_another_wrote(tmp_path: Path) -> None:
+    memory = LastAnswer(tmp_path, [{"type": "ical"}])
+    memory.keep([{"name": "grace"}])
+    kept = memory.recall()
+    assert kept
+    assert kept[0] == [{"name": "grace"}]
+    nobodys(tmp_path / "oncall.json")
+    assert memory.recall() is None
+
+
+@pytest.mark.parametrize("fault", [a_link, a_pipe, nobodys])
+def test_a_lock_is_no_file_of_another(tmp_path: Path, fault: Callable[[Path], None]) -> None:
+    path = tmp_path / "page.lock"
+    with _owned.to_lock(path):
+        pass
+    fault(path)
+    with pytest.raises(NotOurs), _owned.to_lock(path):
+        pass

@@ -220,7 +220,7 @@ class RocketChat:
         return list(filter(None, shape.readable(found, self._own_reply)))
 
     def _own_reply(self, message: Any) -> str:
-        ours = shape.at(shape.at(message, "u"), "_id") == self._user_id
+        ours = shape.at(message, "u", "_id") == self._user_id
         return str(message.get("msg") or "") if ours and message.get("tmid") and not message.get("editedBy") else ""
 
     def has(self, message_id: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.parsing.vault import AnsibleVaultError
-from ansible_collections.incident.response.plugins.module_utils._core.redact import SECRET_NAME
+from ansible_collections.incident.response.plugins.module_utils._core.secret_names import is_secret_name
 
 _VAULT = b"$ANSIBLE_VAULT;"
 
@@ -18,7 +18,7 @@ def secret_values(variables: Any, depth: int = 0, known: bool = False) -> set[st
     """The values in `variables` whose name says that they are secrets."""
     if isinstance(variables, dict) and depth < 6:
         return set().union(
-            *(secret_values(value, depth + 1, known or bool(SECRET_NAME.search(str(name)))) for name, value in variables.items()
+            *(secret_values(value, depth + 1, known or is_secret_name(str(name))) for name, value in variables.items()
               if name not in {"hostvars", "groups", "vars", "ansible_facts"})
         )  # fmt: skip
     if isinstance(variables, (list, tuple)) and depth < 6:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
+from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core import argument
 from ansible_collections.incident.response.plugins.module_utils._core.action import Action, Change, actions, gone_back, half_way
 from ansible_collections.incident.response.plugins.module_utils._core.chat_lock import Holder
@@ -22,7 +23,6 @@ from ansible_collections.incident.response.plugins.module_utils._usecases.chat_l
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _chat_lock, _config, _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, machine, started
-from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
 _ROLLBACK = "incident.response.service_rollback"
 _NOT_ENABLED = (
@@ -186,7 +186,7 @@ class ActionModule(ControllerAction):
             self._display.warning(f"incident.response: {error}")
         about = _run.start(
             run, self.origin(variables), variables, action=str(variables.get("incident_action", "action")), service=service,
-            known=secret_values(variables), recorder="task", check=self.check, chat=chat, incident=self.options["incident"],
+            known=_gate.known(), recorder="task", check=self.check, chat=chat, incident=self.options["incident"],
             drill=str(kind), hosts=list(variables.get("ansible_play_hosts_all", [])), **self.options["location"].facts,
         )  # fmt: skip
         if _spool.append_shared(folder, run.name, "run_started", first=True, **about):

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
+from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core import approval, argument, chat_text, plan, verdict
 from ansible_collections.incident.response.plugins.module_utils._core.action import risk
 from ansible_collections.incident.response.plugins.module_utils._core.address import spelled
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils._core.redact import cut
 from ansible_collections.incident.response.plugins.module_utils._core.scale import cautions, count, planned, refusal, running
 from ansible_collections.incident.response.plugins.module_utils._core.severity import DEFAULT_SEVERITY, Severity
 from ansible_collections.incident.response.plugins.module_utils._core.turns import Turns
@@ -27,7 +28,6 @@ from ansible_collections.incident.response.plugins.module_utils._rocketchat.clie
 from ansible_collections.incident.response.plugins.module_utils._usecases import approve, chat_messages
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _balance, _catalogue, _config, _options, _person, _pins
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
-from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
 _LONGEST, _WIDE = 600, 140
 """How long may be what is said of what is touched, and each line of it."""
@@ -123,8 +123,7 @@ class ActionModule(ControllerAction):
         """What is touched, and where, without the secrets that may be in it, in lines that chat shows whole."""
         words = {host: _pins.words(each, params["role"], params["backend"]) for host, each in pins.items()}
         lines = [*plan.touched(words), plan.addresses({host: _pins.address(host, each) for host, each in {**pins, **behind}.items()})]
-        known = secret_values(variables)
-        return [part for line in lines for part in textwrap.wrap(cut(redact(line, known), _LONGEST), _WIDE, subsequent_indent="  ")]
+        return [part for line in lines for part in textwrap.wrap(cut(_gate.clean(line), _LONGEST), _WIDE, subsequent_indent="  ")]
 
     def _how(self, found: str, config: dict[str, Any], variables: dict[str, Any]) -> str:
         """How the plan that is only shown is carried out."""
@@ -186,7 +185,7 @@ class ActionModule(ControllerAction):
                 room = chat.room(channel)
                 if room is None or room.archived:
                     raise ChatRejected(f"#{channel} {'is archived' if room else 'is not there'}: make it, and invite the bot")
-                shown = chat_text.marked(redact(text, secret_values(variables)), drill=bool(self.drill(variables)))
+                shown = chat_text.marked(_gate.clean(text), drill=bool(self.drill(variables)))
                 chat.post(Message(chat_messages.message_id(self.this_run(self.folder(), variables).name, "plan", found), room.rid, shown))
             finally:
                 chat.close()

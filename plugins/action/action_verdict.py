@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleConnectionFailure
-from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils import _gate
+from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, health, judge, replaced, unproved
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._remote import in_one_trip
-from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
 _CHECKS = ("unit", "command", "http", "tcp")
 
@@ -54,12 +54,12 @@ class ActionModule(ControllerAction):
             seen += f"; it was put back as it was before, and is {'healthy' if restored.get('healthy') else 'NOT HEALTHY'} ({restored.get('detail')})"
         if not params["last"] and verdict is not Verdict.WORKED:
             raise Refused(f"not good yet: {seen}", plan=params["plan"], after=after)
-        evidence = redact(str(after.get("evidence") or ""), secret_values(variables)) if verdict is not Verdict.WORKED else ""
+        evidence = _gate.clean(after.get("evidence") or "", guess=True) if verdict is not Verdict.WORKED else ""
         result = {"verdict": str(verdict), "evidence": evidence, "plan": params["plan"], "after": after}
         data = {"verdict": str(verdict), "healthy": bool(now.get("healthy"))} | ({"left": left} if left and not params["dry"] else {})
         good = verdict is Verdict.WORKED
         was = "" if params["again"] else health(params["before"])
-        text, detail = f"verdict {verdict}: {seen}{f'; before: {was}' if was else ''}", {} if good else {"evidence": cut(evidence, 3000)}
+        text, detail = f"verdict {verdict}: {seen}{f'; before: {was}' if was else ''}", {} if good else {"evidence": shown(evidence, 3000)}
         result = self.recorded(result, data | detail, variables, text=text, state="ok" if good else "failed")
         if good:
             return result
@@ -113,7 +113,7 @@ class ActionModule(ControllerAction):
             raise AnsibleConnectionFailure(str(seen.get("msg", "")))
         if seen.get("failed"):
             raise Refused(f"the health can't be checked: {seen.get('msg', '')}")
-        evidence = redact(str(seen.get("evidence") or ""), secret_values(variables))
+        evidence = _gate.clean(seen.get("evidence") or "", guess=True)
         return {name: seen[name] for name in ("healthy", "exists", "unit", "alias", "instance", "listener", "detail")} | {"evidence": evidence}
 
 

@@ -8,17 +8,16 @@ import time
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core import publication
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.publication import Draft
-from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import INCIDENT_STATES
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, publish
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
 from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
 from ansible_collections.incident.response.plugins.plugin_utils._publishing import Publishing
-from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
 
 
@@ -51,7 +50,7 @@ class ActionModule(TellingAction):
             with self.journal(folder) as journal:
                 incident = publish.locate(journal, wanted, params["audience"])
                 seen = len(journal.entries(incident))
-                params["text"] = redact(params["text"], secret_values(variables))
+                params["text"] = _gate.clean(params["text"], guess=True)
                 name = journal.info(incident)["name"]
                 chosen, changed = self._record(journal, incident, publishing, params, self.origin(variables).actor)
                 sent, problems = self._deliver(journal, incident, publishing) if params["state"] == "published" and not self.check else ([], [])

@@ -8,14 +8,13 @@ import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._usecases import mirror, status_page
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
 from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
-from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
 
 
@@ -80,8 +79,7 @@ class ActionModule(TellingAction):
                 self._display.warning(f"incident.response: {text}")
 
     def _wanted(self, params: dict[str, Any], variables: dict[str, Any]) -> status_page.Wanted:
-        secrets = secret_values(variables)
-        given = {name: redact(params[name] or "", secrets).strip() for name in ("state", "title", "impact", "text", "starts", "ends")}
+        given = {name: _gate.clean(params[name] or "", guess=True).strip() for name in ("state", "title", "impact", "text", "starts", "ends")}
         alone = not params["state"] and not params["service"] and not params["incident"]
         named = params["incident"] or ("" if alone or params["service"] else str(variables.get("incident") or self.options["incident"] or ""))
         components = {str(name): str(state) for name, state in params["components"].items()}

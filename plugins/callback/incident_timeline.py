@@ -103,9 +103,10 @@ from ansible import context
 from ansible.errors import AnsibleError
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
+from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core import argument, drill, moment
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
-from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
 from ansible_collections.incident.response.plugins.module_utils._libraries import complaint, missing
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
@@ -113,11 +114,14 @@ from ansible_collections.incident.response.plugins.plugin_utils import _options,
 from ansible_collections.incident.response.plugins.plugin_utils._origin import origin
 from ansible_collections.incident.response.plugins.plugin_utils._recording import Ended, Recording
 from ansible_collections.incident.response.plugins.plugin_utils._result import will_be_rescued
-from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values, unseen
 from ansible_collections.incident.response.plugins.plugin_utils._spool import start_courier, status_file, wait
+from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 
 _ABOUT = ("incident_action", "incident_service", "incident", "drill", "incident_drill")
 """Variables that say to which run a play belongs: plays that differ in one of them are runs of their own."""
+_FREE = {"title", "reason"}
+"""Variables in which people write what they like: who does pays for it that all secrets are found out at the start."""
 _DRAIN = 2.0
 _DRAIN_IN_CONTAINER = 30.0
 
@@ -136,9 +140,11 @@ class CallbackModule(CallbackBase):
     CALLBACK_TYPE = "notification"
     CALLBACK_NAME = "incident.response.incident_timeline"
     CALLBACK_NEEDS_ENABLED = True
+    _display: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._display = Terminal(self._display)
         self._playbook_dir = ""
         self._run: Recording | None = None
         self._now: Recording | None = None
@@ -160,10 +166,14 @@ class CallbackModule(CallbackBase):
 
     def _degraded(self, problem: str | Exception) -> None:
         if isinstance(problem, Exception):
-            problem = f"{type(problem).__name__}: {redact(str(problem))}"
+            problem = f"{type(problem).__name__}: {problem}"
         self._display.warning(f"incident.response: RECORDING IS DEGRADED: {problem}")
 
     # Hooks
+
+    def set_play_context(self, play_context: Any) -> None:
+        """What was typed at --ask-pass and --ask-become-pass is no variable."""
+        self._guarded(_gate.learn, (getattr(play_context, "password", None), getattr(play_context, "become_pass", None)))
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self._playbook_dir = str(getattr(playbook, "_basedir", "") or ".")
@@ -252,17 +262,17 @@ class CallbackModule(CallbackBase):
             return
         self._guarded(self._close)
         self._asked = asked
-        self._begin(templar, variables)
+        self._begin(play, templar, variables)
 
     def _templated(self, templar: Templar, name: str, value: Any) -> str:
         """A variable that says which run it is. What can't be worked out costs the run its incident, and not its recording."""
         try:
             return str(templar.template(value))
         except AnsibleError as error:
-            self._problems.append(f"{name} can't be worked out: {redact(str(error))}")
+            self._problems.append(f"{name} can't be worked out: {error}")
             return ""
 
-    def _begin(self, templar: Templar, variables: dict[str, Any]) -> None:
+    def _begin(self, play: Any, templar: Templar, variables: dict[str, Any]) -> None:
         action, service, dummy, given, dummy = self._asked
         self._settings = _options.settings()
         came = origin(variables, self._playbook_dir)
@@ -270,18 +280,20 @@ class CallbackModule(CallbackBase):
         check = bool(context.CLIARGS.get("check")) or self._only_plans(templar.template(variables.get("plan", False)))
         folder = self._state_folder()
         run = _run.begin(folder)
-        shown = f"{action} of {cut(redact(service), 200) or 'no service'}"
-        recording = Recording(run, shown, check=check)
-        about = _run.start(
-            run, came, variables, action=action, service=service, known=secret_values(variables), recorder="callback", check=check,
+        known = secret_values(variables, templar.template if _FREE.intersection(variables) else None, unseen(play))
+        _gate.learn(known)
+        about = f"{action} of {shown(service, 200, known) or 'no service'}"
+        recording = Recording(run, about, check=check)
+        first = _run.start(
+            run, came, variables, action=action, service=service, known=known, recorder="callback", check=check,
             chat=self._chat_is_configured(), incident=self._settings["incident"], drill=str(kind),
             **self._settings["location"].facts,
         )  # fmt: skip
-        recording.spool.append("run_started", sync=True, **about)
+        recording.spool.append("run_started", sync=True, **first)
         self._run = recording
         if kind:
             self._display.display(f"incident.response: THIS IS A DRILL{': nothing is changed' if kind is Drill.DRY else ''}", stderr=True)
-        self._display.display(f"incident.response: recording {shown} (run {run.name})", stderr=True)
+        self._display.display(f"incident.response: recording {about} (run {run.name})", stderr=True)
         _options.say(self._settings)
         self._carry(folder, run.name)
         for problem in filter(None, (*self._problems, recording.spool.problem)):

@@ -63,6 +63,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.module_utils._core import drill
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _options, _refusal, _undo
+from ansible_collections.incident.response.plugins.plugin_utils._terminal import careful
 
 _UNDONE = ("run", "incident", "force_unverified")
 _WHOLE = {"rollback", "scale_up"}
@@ -83,6 +84,7 @@ class Asked:
 class LookupModule(LookupBase):
     """Resolves with Ansible's own patterns, over the inventory of the run."""
 
+    @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
         variables, playbook = variables if variables is not None else {}, str(self.get_option("playbook"))

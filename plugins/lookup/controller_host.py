@@ -42,11 +42,13 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _options, _refusal
+from ansible_collections.incident.response.plugins.plugin_utils._terminal import careful
 
 
 class LookupModule(LookupBase):
     """Looks at what was typed."""
 
+    @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
         variables, playbook = variables if variables is not None else {}, str(self.get_option("playbook"))

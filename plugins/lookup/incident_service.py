@@ -48,6 +48,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _journal, _options, _refusal
+from ansible_collections.incident.response.plugins.plugin_utils._terminal import careful
 
 _CHECKS = ("unit", "command", "http", "tcp")
 
@@ -55,6 +56,7 @@ _CHECKS = ("unit", "command", "http", "tcp")
 class LookupModule(LookupBase):
     """The journal and the catalogue, read on the controller."""
 
+    @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
         variables, playbook = variables if variables is not None else {}, str(self.get_option("playbook"))

@@ -36,11 +36,13 @@ from typing import Any
 
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options
+from ansible_collections.incident.response.plugins.plugin_utils._terminal import careful
 
 
 class LookupModule(LookupBase):
     """The catalogue, read on the controller."""
 
+    @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
         path, variables = self.get_option("config") or _options.settings()["config"], variables or {}

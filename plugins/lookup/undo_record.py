@@ -42,11 +42,13 @@ from typing import Any
 
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.plugin_utils import _undo
+from ansible_collections.incident.response.plugins.plugin_utils._terminal import careful
 
 
 class LookupModule(LookupBase):
     """The journal, read on the controller."""
 
+    @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
         incident, reason = (str(self.get_option(name)).strip() for name in ("incident", "force_unverified"))

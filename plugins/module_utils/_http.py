@@ -15,8 +15,9 @@ try:
 except ImportError:
     requests = None  # type: ignore[assignment]
 
+from . import _gate
 from ._core import shape
-from ._core.redact import cut, redact
+from ._core.redact import cut
 from ._libraries import complaint
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Api:
         self._quiet, self._shown = secret_url, urlsplit(url).hostname or "its address" if secret_url else url.rstrip("/")
         if requests is None:
             raise HttpError(complaint(f"asking {self._shown}", "requests"))
+        _gate.learn(secrets)
         self._exchange = Exchange({"Accept": "application/json", **headers}, auth=auth)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -70,7 +72,7 @@ class Api:
 
     def _asked(self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None) -> Answer:
         try:
-            answer = self._exchange.ask(method, f"{self.url}{path}", within=self._timeout, query=query, body=body)
+            answer = self._exchange.ask(method, f"{self.url}{path}", within=self._timeout, query=query, body=_gate.clean_data(body, self._secrets))
         except (requests.exceptions.InvalidHeader, UnicodeError):
             raise HttpError("the token has characters that can't be sent (a line break at its end?)") from None
         except TooMuch as error:
@@ -100,7 +102,7 @@ class Api:
         return f": {cut(self._safe(words), 200)}" if words and not words.startswith("<") else ""
 
     def _safe(self, words: object) -> str:
-        return redact(str(words), self._secrets)
+        return _gate.clean(words, guess=True)
 
 
 def _meaning(code: int) -> str:

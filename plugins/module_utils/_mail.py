@@ -7,11 +7,13 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Any
 
+from . import _gate
 from ._limit import Limit
 
 _TIMEOUT, _LONGEST = 10.0, 60.0
@@ -46,6 +48,8 @@ class Mailer:
         """One message to all, who see each other's addresses unless they are `hidden`. Raises MailError, which names those whom the server
         refused; the others have it then."""
         handed, unable = list[bool](), _Refusals()
+        _gate.learn([self.password])
+        subject, text, html = (_gate.clean(each) for each in (subject, text, html))
         try:
             with self._connected(handed) as server:
                 to, unable = _writable(recipients, international=server.international())

@@ -10,17 +10,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core import drill, moment
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _needs, _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
-from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values, secrets_of_hosts, unseen
+from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal, cleaned
 
 _DRAIN = 2.0
 """Seconds to wait for chat where nothing is configured."""
@@ -45,6 +48,7 @@ class ControllerAction(ActionBase):
     TELLS_WHAT_IS_MISSING: ClassVar[bool] = True
     """Whether it is the first of its run that could."""
     _requires_connection = False
+    _display: Any
     clock = ""
     """What is strange about this machine's clock, as far as the journal shows it."""
 
@@ -54,6 +58,8 @@ class ControllerAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        self._display = Terminal(self._display)
+        _gate.ask(lambda: self._secrets(task_vars or {}))
         for other, name in self.SPELLINGS.items():
             if other in self._task.args:
                 self._task.args.setdefault(name, self._task.args.pop(other))
@@ -69,7 +75,16 @@ class ControllerAction(ActionBase):
         try:
             return result | {"changed": False} | self.act(params, task_vars or {})
         except Refused as error:
-            return result | error.more | {"failed": True, "msg": str(error)}
+            return result | error.more | {"failed": True, "msg": _gate.clean(error)}
+        except AnsibleError as error:
+            raise cleaned(error) from None
+
+    def _secrets(self, variables: dict[str, Any]) -> set[str]:
+        """What must not go out of this task: the secrets of its host and, since it can say them by `hostvars`, of all others."""
+        _gate.learn((getattr(self._play_context, "password", None), getattr(self._play_context, "become_pass", None)))
+        own = secret_values(variables, self._templar.template, unseen(self._task.get_play()))
+        fill = self._templar.copy_with_new_env
+        return own | secrets_of_hosts(variables.get("hostvars"), lambda _host, theirs: fill(available_variables=theirs).template)
 
     def _tell_missing_libraries(self) -> None:
         """Before anything is touched: afterwards is too late to install one. A configuration with mistakes is complained of elsewhere."""
@@ -166,8 +181,7 @@ class ControllerAction(ActionBase):
         if not data:
             return result
         if _run.current() is None:
-            known = secret_values(variables)
-            line = cut(redact(f"{self._task.get_name()}{f': {text}' if text else ''}", known), 500)
+            line = shown(f"{self._task.get_name()}{f': {text}' if text else ''}", 500, _gate.known())
             host = str(variables.get("inventory_hostname", ""))
             try:
                 folder = self.folder()

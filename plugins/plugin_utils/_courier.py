@@ -16,6 +16,7 @@ import sqlite3
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,7 @@ if __name__ == "__main__":
     _IN_TREE = _COLLECTION.parents[1].name == "ansible_collections"
     sys.path[0] = str(_COLLECTION.parents[2] if _IN_TREE else _COLLECTION / "collections")
 
-from ansible_collections.incident.response.plugins.module_utils import _owned  # noqa: E402 - after the path is set
+from ansible_collections.incident.response.plugins.module_utils import _gate, _owned  # noqa: E402 - after the path is set
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._core.outcome import Outcome, Seen, outcome_of  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict  # noqa: E402
@@ -62,7 +63,7 @@ _TROUBLE = (OSError, sqlite3.Error, ValueError, TypeError, KeyError)
 
 def log(text: str) -> None:
     with suppress(OSError):  # a full disk must not end the courier
-        sys.stderr.write(f"{utc(time.time())} {text}\n")
+        sys.stderr.write(f"{utc(time.time())} {_gate.clean(text)}\n")
         sys.stderr.flush()
 
 
@@ -582,7 +583,7 @@ class Courier:
     @staticmethod
     def _write(file: Path, answer: dict[str, Any]) -> None:
         try:
-            _owned.replace(file, json.dumps(answer))
+            _owned.replace(file, json.dumps(_gate.clean_data(answer)))
         except OSError as error:
             log(str(error))
 
@@ -596,6 +597,9 @@ def _journal_name(folder: Path) -> str:
 
 def main(folder: Path, run: str) -> None:
     """Work as the folder's only courier; where another works, wait until it has carried this run, or step in for it."""
+    _gate.known()  # before there are threads
+    sys.excepthook = lambda *error: log("the courier breaks off: " + "".join(traceback.format_exception(*error)))
+    threading.excepthook = lambda broken: log("a part of the courier breaks off: " + "".join(traceback.format_exception(broken.exc_value)))
     own = [place / f"{run}.jsonl" for place in places(folder)]
     try:
         connection = connect.options()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
-from ansible_collections.incident.response.plugins.module_utils import _owned
+from ansible_collections.incident.response.plugins.module_utils import _gate, _owned
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.oncall import Duty
 from ansible_collections.incident.response.plugins.module_utils._core.rotation import NO_ZONES
@@ -59,7 +59,7 @@ class LastAnswer:
     def keep(self, answer: list[dict[str, Any]]) -> None:
         """In one step. A full disk is no reason to tell nobody whom to call."""
         with suppress(OSError):
-            _owned.replace(self._path, json.dumps({"key": self._key, "at": utc(time.time()), "oncall": answer}))
+            _owned.replace(self._path, json.dumps({"key": self._key, "at": utc(time.time()), "oncall": _gate.clean_data(answer)}))
 
 
 def sources(section: Mapping[str, Any], options: Mapping[str, Any]) -> list[OncallSource]:

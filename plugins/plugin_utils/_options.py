@@ -12,12 +12,12 @@ from typing import Any
 
 from ansible import constants, context
 from ansible.plugins.loader import callback_loader
-from ansible.utils.display import Display
 from ansible.utils.path import unfrackpath
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE
 from ansible_collections.incident.response.plugins.plugin_utils._location import NAME, Location, Place, locate
+from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 
 CALLBACK = "incident.response.incident_timeline"
 _VARIABLES = {
@@ -58,7 +58,7 @@ def say(options: Mapping[str, Any]) -> None:
     location = options["location"]
     if location not in _said:
         _said.add(location)
-        Display().display(f"incident.response: {location.words}", stderr=True)
+        Terminal().display(f"incident.response: {location.words}", stderr=True)
         warn(options)
 
 
@@ -66,7 +66,7 @@ def warn(options: Mapping[str, Any]) -> None:
     """What people must know of the configuration. Ansible shows a warning once in a run, from whatever process."""
     location = options["location"]
     for note in (*([location.problem] if location.problem else []), *location.notes):
-        Display().warning(f"incident.response: {note}")
+        Terminal().warning(f"incident.response: {note}")
 
 
 def drain(options: Mapping[str, Any], default: float) -> float:
@@ -75,7 +75,7 @@ def drain(options: Mapping[str, Any], default: float) -> float:
     try:
         return max(0.0, float(given)) if given else default
     except ValueError:
-        Display().warning(f"incident.response: INCIDENT_DRAIN_TIMEOUT must be a number of seconds, not {given[:40]!r}: {default:.0f} is used")
+        Terminal().warning(f"incident.response: INCIDENT_DRAIN_TIMEOUT must be a number of seconds, not {given[:40]!r}: {default:.0f} is used")
         return default
 
 

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core.oncall import Named, known
 from ansible_collections.incident.response.plugins.module_utils._core.paging import Page, Rules
-from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._http import HttpError
 from ansible_collections.incident.response.plugins.module_utils._mail import Mailer
 from ansible_collections.incident.response.plugins.module_utils._paging.mail import Mail
@@ -49,7 +49,7 @@ class Command:
 
     def page(self, page: Page) -> None:
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
-            given.write(json.dumps(page.document()).encode())
+            given.write(json.dumps(_gate.clean_data(page.document())).encode())
             given.seek(0)
             try:
                 process = subprocess.Popen(self._command, stdin=given, stdout=said, stderr=said, start_new_session=True)  # noqa: S603
@@ -63,8 +63,8 @@ class Command:
                 raise PageError(f"{self._command[0]} did not end within {self._timeout:g} s") from None
             if code:
                 said.seek(max(0, said.tell() - 2000))
-                last = " ".join(said.read().decode(errors="replace").split())[-200:]
-                raise PageError(f"{self._command[0]} ended with {code}{f': {cut(redact(last), 200)}' if last else ''}")
+                last = _gate.clean(" ".join(said.read().decode(errors="replace").split()), guess=True)[-200:]
+                raise PageError(f"{self._command[0]} ended with {code}{f': {last}' if last else ''}")
 
 
 def plan(config: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) -> Plan | None:

@@ -18,10 +18,10 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import jinja2
-from ansible_collections.incident.response.plugins.module_utils import _owned
+from ansible_collections.incident.response.plugins.module_utils import _gate, _owned
 from ansible_collections.incident.response.plugins.module_utils._core import publication
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, seconds, utc
-from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import Account, Post, Shown, Update
 from ansible_collections.incident.response.plugins.module_utils._mail import Mailer, MailError
 from ansible_collections.incident.response.plugins.module_utils._ports import Journal, StatusPage, StatusPageError
@@ -115,7 +115,7 @@ def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, ag
             pages.parent.mkdir(parents=True, exist_ok=True)
             now = time.time()
             records = mirror.allowed(journal, mirror.STATIC)
-            page = mirror.page(journal, frame, records, at=utc(now), write=True)
+            page = _gate.clean_data(mirror.page(journal, frame, records, at=utc(now), write=True))
             static.write(static.render(page, now, TEMPLATES / "status_page"), pages)
             mirror.rendered(journal, frame, records, where, utc(now))
     except OSError as error:
@@ -182,7 +182,7 @@ def _unbroken(call: Callable[..., _Answer], *arguments: object) -> _Answer:
     except StatusPageError:
         raise
     except Exception as error:
-        raise StatusPageError(f"the provider is broken: {type(error).__name__}: {cut(redact(str(error)), 200)}", lasting=True) from error
+        raise StatusPageError(f"the provider is broken: {type(error).__name__}: {shown(str(error), 200, _gate.known())}", lasting=True) from error
 
 
 def provider(section: Mapping[str, Any]) -> StatusPage:

@@ -12,16 +12,17 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.template import Templar
+from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions, versions
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._core.left_out import BALANCER, LeftOut, words
 from ansible_collections.incident.response.plugins.module_utils._core.outcome import Seen, outcome_of
-from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact, shown
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict
 from ansible_collections.incident.response.plugins.plugin_utils._result import Part, is_hidden, parts, reason
 from ansible_collections.incident.response.plugins.plugin_utils._run import Run
-from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
-from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, encoded, to_json
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import Fill, Kept, secret_values, secrets_of_hosts, unseen
+from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, encoded
 
 _PLAN = "incident.response.action_plan"
 _TELLING = {BALANCER, "incident.response.action_approve", "incident.response.action_begin", _PLAN, "incident.response.action_verdict"}
@@ -75,6 +76,9 @@ class Recording:
         self._planned = False
         self._evidence: list[str] = []
         self._out, self._service = LeftOut(), ""
+        self._fields: dict[str, str] = {}
+        self._kept, self._unlogged = Kept(), set[str]()
+        self._met: set[str] = set()
 
     def has_had(self, play: Any) -> bool:
         """Whether this very play was part of the run before, as where a playbook is imported twice."""
@@ -96,14 +100,16 @@ class Recording:
 
     def no_hosts(self) -> None:
         """The play that has just begun has no hosts."""
-        self._seen.empty.append(cut(redact(self._play.get_name()), 100))
+        self._seen.empty.append(shown(self._play.get_name(), 100))
 
     def name(self, task: Any) -> tuple[str, str, bool]:
         """What the timeline calls the task, the fields of a spool's line that say so, and whether its results may say more than that."""
         key = f"{task._uuid}{task.no_log}{task.name}"
         known = self._names.get(key)
         if known is None:
-            name = _HIDDEN if task.no_log else cut(redact(task.name or task.action), _TEXT)
+            name = _HIDDEN if task.no_log else shown(task.name or task.action, _TEXT)
+            if task.no_log and task.register:
+                self._unlogged.add(task.register)
             if not task.no_log and "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")):
                 self._templated.add(task._uuid)
             more = task.action in _TELLING or isinstance(task.no_log, str) or task._uuid in self._templated or task.delegate_to is not None
@@ -114,16 +120,22 @@ class Recording:
         """A killed controller may have shown a result and not have recorded it yet: that the task began is known by then."""
         name, about, more = self.name(task)
         if task._uuid in self._templated:
-            name = redact(name, secret_values(self._play.get_variable_manager().get_vars(play=self._play, host=host, task=task)))
+            name = redact(name, self._known_secrets(host, task))
             about = encoded(text=name, action=task.action)
-        about += f',"host":{to_json(host.name)}'
+        about += self._host_field(host.name)
         self.spool.append_encoded(f'"kind":"begun","at":{time.time()},{about}')
         self._announced += 1
         self._started[host.name, task._uuid] = time.monotonic(), "" if more or task._uuid in self.handlers else about
 
+    def _host_field(self, name: str) -> str:
+        field = self._fields.get(name)
+        if field is None:
+            field = self._fields[name] = f",{encoded(host=name)}"
+        return field
+
     def notified(self, handler: Any, host: Any) -> None:
         """A task has asked for a handler, which runs at the end of the play."""
-        name = _HIDDEN if handler.no_log else cut(redact(handler.get_name()), _TEXT)
+        name = _HIDDEN if handler.no_log else shown(handler.get_name(), _TEXT)
         self.spool.append("notified", at=utc(time.time()), text=f"Notified {name}", host=host.name)
 
     def passed(self, result: Any, state: str) -> None:
@@ -178,7 +190,7 @@ class Recording:
         if state in _BAD:
             name, text, data = self._failure(result, part, name)
         elif task._uuid in self._templated:
-            name = redact(name, self._known_secrets(result))
+            name = redact(name, self._known_secrets(result._host, task))
         if state == "retry":
             text = f" (attempt {result._result.get('attempts', '?')})"
         if task._uuid in self.handlers:
@@ -186,15 +198,25 @@ class Recording:
         if task.action in _TELLING:
             data |= self._told(result)
             if not text and result._result.get("words"):
-                text = ": " + cut(redact(str(result._result["words"]), self._known_secrets(result)), _TEXT)
+                text = ": " + shown(str(result._result["words"]), _TEXT, self._known_secrets(result._host, task))
         return name, text, data
 
-    def _variables(self, result: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self._play.get_variable_manager().get_vars(play=self._play, host=result._host, task=result._task)
+    def _variables(self, host: Any, task: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._play.get_variable_manager().get_vars(play=self._play, host=host, task=task)
         return found
 
-    def _known_secrets(self, result: Any) -> set[str]:
-        return secret_values(self._variables(result))
+    def _known_secrets(self, host: Any, task: Any) -> frozenset[str]:
+        """All that is a secret on the host, and what other hosts have, which a task can say by `hostvars`. It takes a while: for failures."""
+        variables = self._variables(host, task)
+        _gate.learn(secret_values(variables, self._fill(host.name, variables), unseen(self._play) | self._unlogged))
+        _gate.learn(secret_values({"facts": getattr(self._play.get_variable_manager(), "_nonpersistent_fact_cache", None) or {}}))
+        if self._play._uuid not in self._met:
+            self._met.add(self._play._uuid)
+            _gate.learn(secrets_of_hosts(variables.get("hostvars"), self._fill))
+        return _gate.known()
+
+    def _fill(self, host: str, variables: Mapping[str, Any]) -> Fill:
+        return self._kept.of(host, Templar(loader=self._play.get_loader(), variables=variables).template)
 
     def _delegate(self, result: Any, item: Mapping[str, Any], state: str) -> str:
         """The name of the host that a task, or an item of its loop, was delegated to; empty where to none, or where nothing was done."""
@@ -204,16 +226,16 @@ class Recording:
         name = str((item.get("_ansible_delegated_vars") or {}).get("ansible_delegated_host") or task.delegate_to)
         if "{{" in name and "ansible_loop_var" in item:  # the task that a callback gets has the loop's template
             variable = item["ansible_loop_var"]
-            known = self._variables(result) | {variable: item.get(variable)}
+            known = self._variables(result._host, task) | {variable: item.get(variable)}
             with suppress(AnsibleError):
                 name = str(Templar(loader=self._play.get_loader(), variables=known).template(task.delegate_to))
-        return "" if "{{" in name or name == result._host.name else cut(redact(name), 200)
+        return "" if "{{" in name or name == result._host.name else shown(name, 200)
 
     def _failure(self, result: Any, part: Part, name: str) -> tuple[str, str, dict[str, Any]]:
         """The task's name, and what a failure says, both without secrets. Nothing of what is not logged."""
         if is_hidden(result._task, result._result):
             return name, "", {}
-        known = self._known_secrets(result)
+        known = self._known_secrets(result._host, result._task)
         why = reason(part.items, known)
         if why.evidence:
             self._evidence.append(f"{part.host}:\n{why.evidence}")

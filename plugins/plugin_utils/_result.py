@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, shown
 
 _TEXT = 500
 _EVIDENCE = 3000
@@ -63,10 +63,10 @@ def reason(items: Sequence[Details], known: Collection[str]) -> Reason:
     """Read it from the results, without the `known` secrets. A loop's reasons are its failed items'; what is not logged says nothing."""
     open_items = [each for item in items for each in _items(item) or [item] if not each.get("_ansible_no_log") and "censored" not in each]
     failed = [item for item in open_items if _is_bad(item)] or open_items[:1]
-    words = list(dict.fromkeys(redact(str(item.get("msg") or ""), known) for item in failed if item.get("msg")))
+    words = list(dict.fromkeys(shown(str(item["msg"]), _TEXT, known) for item in failed if item.get("msg")))
     more = f"; and {len(words) - _REASONS} more reasons" if len(words) > _REASONS else ""
     evidence = "\n".join(str(item["evidence"]) for item in failed if item.get("evidence"))
-    return Reason(cut("; ".join(words[:_REASONS]) + more, _TEXT), redact(cut(evidence, _EVIDENCE), known))
+    return Reason(cut("; ".join(words[:_REASONS]) + more, _TEXT), shown(evidence, _EVIDENCE, known))
 
 
 def will_be_rescued(task: Any) -> bool:

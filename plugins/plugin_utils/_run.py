@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin
 from ansible_collections.incident.response.plugins.plugin_utils._process import started
 
@@ -106,14 +106,14 @@ def start(run: Run, came: Origin, variables: Mapping[str, Any], *, action: str, 
 
     `known` are secrets that must not be in it; `more` goes into `data`: recorder, check, chat, incident, drill.
     """
-    asked = {name: redact(cut(str(variables[name]), 200), known) for name in _ARGUMENTS if name in variables}
+    asked = {name: shown(str(variables[name]), 200, known) for name in _ARGUMENTS if name in variables}
     where = f"{came.where}{' (check mode)' if more.get('check') else ''}"
     data = {
         "pid": run.pid, "since": started(run.pid), "person": came.person, "service": service, "severity": asked.get("severity", ""),
         "title": asked.get("title", ""), "arguments": asked, "link": came.link, "revision": came.revision, **more,
     }  # fmt: skip
     data["incident"] = str(variables.get("incident") or more.get("incident") or "")
-    what = f"{action} of {cut(redact(service), 200) or 'no service'}"
+    what = f"{action} of {shown(service, 200, known) or 'no service'}"
     text = f"{'Drill: ' if more.get('drill') else ''}{what[:1].upper() + what[1:]} started by {came.user} from {where}"
     if asked.get("force_unverified"):
         text += f", by a record that may not be what was written: {asked['force_unverified']}"

@@ -1,28 +1,46 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which of a play's variables are secrets: those whose name says so, and all that came out of a vault."""
+"""Which of a play's variables are secrets: those whose name says so, what was asked for unseen, and all that came out of a vault.
+
+A value that is a template counts as what comes of it. What other hosts have counts as well: a task can say it by `hostvars`.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.parsing.vault import AnsibleVaultError
 from ansible_collections.incident.response.plugins.module_utils._core.secret_names import is_secret_name
+from ansible_collections.incident.response.plugins.module_utils._gate import is_secret
 
+Fill = Callable[[Any], Any]
+"""Fills a template in with the variables of a host. May raise anything: so may what is in it."""
 _VAULT = b"$ANSIBLE_VAULT;"
+_NOT_LOOKED_INTO = {"hostvars", "groups", "vars", "ansible_facts"}
+_DEEPEST = 6
+_REACHES_OUT = re.compile(r"\b(?:lookup|query|q)\s*\(")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_OF_NO_HOST = {"lookup", "query", "q", "default", "d", "trim", "b64decode", "string", "true", "false", "True", "False", "none", "errors", "wantlist"}
 
 
-def secret_values(variables: Any, depth: int = 0, known: bool = False) -> set[str]:
-    """The values in `variables` whose name says that they are secrets."""
-    if isinstance(variables, dict) and depth < 6:
+def secret_values(variables: Any, fill: Fill | None = None, named: Collection[str] = ()) -> set[str]:
+    """The values in `variables` that are secrets: by their names, by the `named` ones, by how they came. `fill` fills in templates."""
+    return _values(variables, fill, frozenset(named), 0, known=False)
+
+
+def _values(variables: Any, fill: Fill | None, named: frozenset[str], depth: int, *, known: bool) -> set[str]:
+    if isinstance(variables, dict) and depth < _DEEPEST:
         return set().union(
-            *(secret_values(value, depth + 1, known or is_secret_name(str(name))) for name, value in variables.items()
-              if name not in {"hostvars", "groups", "vars", "ansible_facts"})
+            *(_values(value, fill, frozenset(), depth + 1, known=known or name in named or is_secret_name(str(name)))
+              for name, value in variables.items() if name not in _NOT_LOOKED_INTO)
         )  # fmt: skip
-    if isinstance(variables, (list, tuple)) and depth < 6:
-        return set().union(*(secret_values(value, depth + 1, known) for value in variables))
+    if isinstance(variables, (list, tuple)) and depth < _DEEPEST:
+        return set().union(*(_values(value, fill, named, depth + 1, known=known) for value in variables))
     vaulted = type(variables).__name__ in {"AnsibleVaultEncryptedUnicode", "EncryptedString", "_EncryptedString"}
     if not known and not vaulted and not _is_vaulted(variables):
         return set()
@@ -30,7 +48,60 @@ def secret_values(variables: Any, depth: int = 0, known: bool = False) -> set[st
         value = str(variables)
     except AnsibleVaultError:
         return set()
-    return {value} if len(value) > 3 and "{{" not in value else set()
+    if "{{" in value or "{%" in value:
+        return _filled(variables, fill, depth) if fill else set()
+    return {value} if is_secret(variables) else set()
+
+
+def _filled(template: Any, fill: Fill, depth: int) -> set[str]:
+    """What comes of a template. One that can't be filled in is of no use to the play either, so it says nothing."""
+    try:
+        value = fill(template)
+    except Exception:
+        return set()
+    return _values(value, None, frozenset(), depth + 1, known=True)
+
+
+class Kept:
+    """Fills in each template that reaches out of the play (a lookup) once in a run: once for all hosts, where it names nothing of one."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], Any] = {}
+
+    def of(self, host: str, fill: Fill) -> Fill:
+        """`fill`, for the templates of a host."""
+
+        def filled(template: Any) -> Any:
+            text = str(template)
+            if not _REACHES_OUT.search(text):
+                return fill(template)
+            names = set(re.findall(r"[A-Za-z_]\w*", _QUOTED.sub("", text)))
+            key = ("" if names <= _OF_NO_HOST else host, text)
+            if key not in self._kept:
+                self._kept[key] = None  # what fails once is not tried for each host
+                self._kept[key] = fill(template)
+            return self._kept[key]
+
+        return filled
+
+
+def secrets_of_hosts(hostvars: Any, fill: Callable[[str, Mapping[str, Any]], Fill] | None = None) -> set[str]:
+    """The secrets of all hosts, from Ansible's `hostvars`. `fill` makes what fills in a host's templates with its variables."""
+    found = set[str]()
+    for host in list(hostvars) if hasattr(hostvars, "raw_get") else ():
+        try:
+            variables = hostvars.raw_get(host)
+        except AnsibleError:  # what can't be read can't be said by anybody
+            continue
+        if isinstance(variables, dict):
+            found |= secret_values(variables, fill(str(host), variables) if fill else None)
+    return found
+
+
+def unseen(play: Any) -> set[str]:
+    """The variables that somebody was asked for without seeing what he types."""
+    asked: Iterable[Any] = getattr(play, "vars_prompt", None) or ()
+    return {str(each["name"]) for each in asked if isinstance(each, Mapping) and "name" in each and each.get("private", True)}
 
 
 def _is_vaulted(value: Any) -> bool:

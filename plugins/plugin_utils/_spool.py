@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.incident.response.plugins.module_utils import _owned
+from ansible_collections.incident.response.plugins.module_utils import _gate, _owned
 from ansible_collections.incident.response.plugins.plugin_utils._spool_lines import Read, bodies, place_key, read, sealed
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -25,8 +25,8 @@ _FLAGS = os.O_CREAT | os.O_APPEND | os.O_RDWR
 
 
 def encoded(**fields: Any) -> str:
-    """Fields as a spool's line has them, for `Spool.append_encoded`."""
-    return to_json(fields)[1:-1]
+    """Fields as a spool's line has them, without secrets, for `Spool.append_encoded`."""
+    return to_json(_gate.clean_data(fields))[1:-1]
 
 
 def places(folder: Path) -> list[Path]:
@@ -122,7 +122,7 @@ class Spool:
         self.append_encoded(encoded(kind=kind, **fields), sync=sync)
 
     def append_encoded(self, fields: str, *, sync: bool = False) -> None:
-        """As `append`, of fields that are JSON already."""
+        """As `append`, of fields that are JSON already, by `encoded`."""
         self.seq += 1
         self._unwritten.append(f'{{"run":"{self.run}","run_seq":{self.seq},{fields}'.encode("utf-8", "replace"))
         while self._unwritten and self._places:
@@ -206,7 +206,8 @@ def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **f
                 there = sum(1 for dummy in spool)
                 if first == bool(there):
                     return False
-                spool.write(sealed(place_key(place), encoded_line(kind=kind, run=run, run_seq=there + 1, **fields)))
+                line = encoded_line(kind=kind, run=run, run_seq=there + 1, **_gate.clean_data(fields))
+                spool.write(sealed(place_key(place), line))
                 spool.flush()
                 os.fsync(spool.fileno())
             return True

@@ -12,6 +12,7 @@ from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
+from .. import _gate
 from .._core import chain
 from .._core.incident import Entry, derive, seconds, utc
 from .._core.moment import TOLERANCE, Moment, happened
@@ -65,6 +66,11 @@ def _settled(entry: Entry, arrival: Moment, present: Moment) -> Entry:
         return entry
     true = happened(at, arrival, present)
     return entry if true == at else replace(entry, at=utc(true))
+
+
+def _clean(entry: Entry) -> Entry:
+    """The entry without secrets, in its text and beside it."""
+    return replace(entry, actor=_gate.clean(entry.actor), text=_gate.clean(entry.text), data=_gate.clean_data(entry.data))
 
 
 class SqliteJournal:
@@ -151,7 +157,7 @@ class SqliteJournal:
             ).fetchone():
                 continue
             count += 1
-            body = entry.to_json().encode()
+            body = _clean(entry).to_json().encode()
             last = chain.seal(self._key, incident, count, body, last)
             self._db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", (incident, count, body, last, entry.run, entry.run_seq))
             self._db.execute("INSERT OR REPLACE INTO arrivals VALUES (?, ?, ?, ?, ?, ?)", (incident, count, *astuple(arrived)))
@@ -356,7 +362,7 @@ class SqliteJournal:
 
     def plan(self, incident: str, outgoing: Sequence[Outgoing]) -> None:
         for each in outgoing:
-            row = (incident, json.dumps(asdict(each), ensure_ascii=False), each.first)
+            row = (incident, json.dumps(_gate.clean_data(asdict(each)), ensure_ascii=False), each.first)
             place = self._db.execute("INSERT INTO outbox (incident, body, first) VALUES (?, ?, ?)", row).lastrowid
             self._marks.keep(OUTBOX, place, message_row(*row, "waiting"))
 
@@ -386,11 +392,11 @@ class SqliteJournal:
 
     def refuse(self, row: int, problem: str) -> None:
         """The message was refused: it stays, with the reason. (The state has this name since the first version, which gave it up.)"""
-        self._became(row, "failed", problem)
+        self._became(row, "failed", _gate.clean(problem))
 
     def drop(self, row: int, reason: str) -> None:
         """The message is not to be sent any more."""
-        self._became(row, "dropped", reason)
+        self._became(row, "dropped", _gate.clean(reason))
 
     def requeue(self, incident: str) -> None:
         """What was refused waits again, in its place."""
@@ -420,7 +426,7 @@ class SqliteJournal:
         return dict(self._db.execute("SELECT incident, text FROM shown WHERE key = ?", (key,)).fetchall())
 
     def show(self, incident: str, key: str, text: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO shown VALUES (?, ?, ?)", (incident, key, text))
+        self._db.execute("INSERT OR REPLACE INTO shown VALUES (?, ?, ?)", (incident, key, _gate.clean(text)))
 
     # Who acts on what
 

@@ -18,10 +18,11 @@ try:
 except ImportError:
     requests = None  # type: ignore[assignment]
 
+from .. import _gate
 from .._core import shape
 from .._core.approval import Person, Said
 from .._core.chat_lock import Written
-from .._core.redact import cut, redact
+from .._core.redact import shown
 from .._libraries import complaint
 from .._ports import ChatDenied, ChatDown, ChatError, ChatForbidden, ChatLimited, ChatOdd, ChatRejected, Message, Room
 
@@ -50,6 +51,7 @@ class RocketChat:
         self._user_id, self._token = user_id, token
         self.skew: float | None = None
         """By how many seconds this machine's clock is ahead of the server's; None as long as it hasn't said."""
+        _gate.learn([token])
         headers = {"X-Auth-Token": token, "X-User-Id": user_id, "Content-Type": "application/json"}
         self._exchange = Exchange(headers, verify=verify)
 
@@ -80,7 +82,7 @@ class RocketChat:
 
     def _answer(self, method: str, route: str, body: dict[str, Any] | None, query: dict[str, str]) -> Answer:
         try:
-            return self._exchange.ask(method, f"{self.url}/api/v1/{route}", within=self._timeout, query=query, body=body)
+            return self._exchange.ask(method, f"{self.url}/api/v1/{route}", within=self._timeout, query=query, body=_gate.clean_data(body))
         except (requests.exceptions.InvalidHeader, UnicodeError):
             msg = "ROCKETCHAT_USER_ID or ROCKETCHAT_TOKEN has characters that can't be sent (a line break at its end?)"
             raise ChatDenied(msg) from None
@@ -129,7 +131,7 @@ class RocketChat:
         return min(max(wait, 0.5), _LONGEST_WAIT) if math.isfinite(wait) else _LONGEST_WAIT
 
     def _safe(self, words: object) -> str:
-        return cut(redact(str(words), [self._token]), 300)
+        return shown(str(words), 300, _gate.known())
 
     def create_room(self, name: str, fields: dict[str, Any]) -> Room | None:
         """The new public channel; None where the name is taken. A server may make another name of it: the answer's counts."""

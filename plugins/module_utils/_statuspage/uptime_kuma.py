@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from .._core.redact import redact
+from .. import _gate
 from .._core.status_page import INCIDENT_STATES, OVER, Account, Post, Shown, Update
 from .._libraries import complaint
 from .._ports import StatusPage, StatusPageError
@@ -113,7 +113,7 @@ class UptimeKuma:
 
         def call(event: str, *said: Any) -> Any:
             try:
-                answer = client.call(event, said, timeout=self._timeout)
+                answer = client.call(event, said if event == "login" else _gate.clean_data(said), timeout=self._timeout)
             except socketio.exceptions.SocketIOError as error:
                 raise StatusPageError(f"{self._url} did not answer to {event}: {self._safe(error) or type(error).__name__}") from None
             if at(answer, "ok") is not True:
@@ -144,7 +144,7 @@ class UptimeKuma:
         return lasting(f"{self._url} refuses {event} for the page {self._slug}: {why}")
 
     def _safe(self, said: object) -> str:
-        return redact(str(said), (self._password,))
+        return _gate.clean(said, guess=True)
 
 
 def _said(post: Post, update: Update) -> dict[str, Any]:

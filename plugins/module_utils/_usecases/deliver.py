@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .. import _gate
 from .._core import chat_text, publication
 from .._core.incident import Entry, derive
 from .._core.severity import Severity
@@ -105,6 +106,7 @@ class Delivery:
 
     def _trouble(self, incident: str, key: str, text: str) -> None:
         """Note what chat would not do, for all who ask; empty when it has."""
+        text = _gate.clean(text)
         if self._journal.shown(incident, f"trouble {key}") != text:
             with self._journal.transaction():
                 self._journal.show(incident, f"trouble {key}", text)
@@ -288,6 +290,7 @@ class Delivery:
 
     def _changed(self, incident: str, key: str, text: str, trouble: str, words: str, call: Callable[..., None], *arguments: object) -> bool:
         """Show the text under the key, if it isn't shown already. Whether it is."""
+        text = _gate.clean(text)
         if self._journal.shown(incident, key) == text:
             return True
         if not self._optional(incident, trouble, words, call, *arguments, text):

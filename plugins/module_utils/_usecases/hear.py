@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .. import _gate
 from .._core import chat_command, publication
 from .._core.approval import Said
 from .._core.chat_command import Command
 from .._core.incident import Entry, derive, transition, utc
-from .._core.redact import redact
 from .._core.status import Status
 from .._ports import Chat, ChatForbidden, ChatRejected, Journal
 from . import publish, tick
@@ -96,7 +96,7 @@ def _obey(
 def _entries(
     journal: Journal, incident: str, state: Mapping[str, Any], said: Said, command: Command, given: Heard, now: float
 ) -> list[Entry]:
-    at, words = utc(now), redact(command.words)
+    at, words = utc(now), _gate.clean(command.words, guess=True)
     if command.name == chat_command.ACKNOWLEDGE:
         if state["status"] != Status.OPEN:
             return []

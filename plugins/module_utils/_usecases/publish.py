@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .. import _gate
 from .._core import publication, status_page
 from .._core.incident import Entry, derive, relapses, seconds, utc
 from .._core.publication import CUSTOMERS, Draft, Rules
-from .._core.redact import redact
 from .._core.status import Status
 from .._core.status_page import ALONE, OPERATIONAL, OVER
 from .._ports import Journal
@@ -101,9 +101,10 @@ def draft(journal: Journal, incident: str, plan: Plan, asked: Asked, *, at: str)
     _refuse(state, asked)
     post = _post(state, entries, plan, asked) if asked.audience == CUSTOMERS and plan.shows else {}
     facts = _facts(state, entries, plan, asked, post, at)
-    subject, text = map(redact, plan.write(asked.audience, asked.occasion, facts))
+    subject, text = (_gate.clean(each, guess=True) for each in plan.write(asked.audience, asked.occasion, facts))
     if post:
-        first = {} if _shown(entries) else {"title": redact(plan.write(CUSTOMERS, "first_notice", facts)[0]), "starts": state["opened_at"]}
+        title = _gate.clean(plan.write(CUSTOMERS, "first_notice", facts)[0], guess=True)
+        first = {} if _shown(entries) else {"title": title, "starts": state["opened_at"]}
         post = {**post, "body": text, **first}
     name = publication.draft_id(incident, len(entries) + 1)
     return Draft(

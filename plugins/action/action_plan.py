@@ -123,7 +123,8 @@ class ActionModule(ControllerAction):
         """What is touched, and where, without the secrets that may be in it, in lines that chat shows whole."""
         words = {host: _pins.words(each, params["role"], params["backend"]) for host, each in pins.items()}
         lines = [*plan.touched(words), plan.addresses({host: _pins.address(host, each) for host, each in {**pins, **behind}.items()})]
-        return [part for line in lines for part in textwrap.wrap(cut(_gate.clean(line), _LONGEST), _WIDE, subsequent_indent="  ")]
+        shown = (cut(_gate.clean(line, guess=True), _LONGEST) for line in lines)
+        return [part for line in shown for part in textwrap.wrap(line, _WIDE, subsequent_indent="  ")]
 
     def _how(self, found: str, config: dict[str, Any], variables: dict[str, Any]) -> str:
         """How the plan that is only shown is carried out."""

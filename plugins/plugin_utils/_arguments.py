@@ -12,13 +12,13 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.incident.response.plugins.module_utils._core import argument
 from ansible_collections.incident.response.plugins.module_utils._core.argument import Variable, Wrong
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _command_line, _journal, _options
 from ansible_collections.incident.response.plugins.plugin_utils._command_line import CommandLine
+from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 from ansible_collections.incident.response.plugins.plugin_utils._variables import PLAYBOOKS, ROLES, Variables
 
 _NOTHING = "Nothing was touched."
@@ -159,7 +159,7 @@ def _warn_of_names(playbook: str, typed: Mapping[str, Any], line: CommandLine) -
     for name in (str(each) for each in typed):
         near = "" if name in taken or name.startswith(_PASS) else argument.meant(name, PLAYBOOKS[playbook])
         if near and not re.search(rf"\b{re.escape(name)}\b", line.others):
-            Display().warning(f"incident.response: -e {name}= is not known to {playbook}: if you mean {near}, end this and run it again")
+            Terminal().warning(f"incident.response: -e {name}= is not known to {playbook}: if you mean {near}, end this and run it again")
 
 
 def _take(known: Variables, typed: Given, seen: Given, elsewhere: set[str]) -> None:

@@ -14,7 +14,9 @@ from functools import lru_cache, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core import rotation
+from ansible_collections.incident.response.plugins.module_utils._core.redact import redact
 from ansible_collections.incident.response.plugins.module_utils._libraries import complaint
 from ansible_collections.incident.response.plugins.plugin_utils import _config_file, _config_template, _config_text, _config_values
 from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE, contents
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 ConfigError = _config_file.ConfigError
+_SENSITIVE = re.compile("(?i)pass|token|secret|key|credential|pwd|auth")
 _SCHEMA = Path(__file__).absolute().parents[2] / "meta" / "incident-response.schema.json"
 _PROVIDERS = Path(__file__).absolute().parents[1] / "module_utils" / "_statuspage"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -143,12 +146,23 @@ def _read(path: Path, _changed: int) -> dict[str, Any]:
     if problems:
         raise ConfigError(problems)
     completed = _anchored(_completed(given), path.parent)
+    _gate.learn(_secrets(completed))
     safety = completed["safety"]
     within, expires = safety["approval"]["within"], safety["lock_expires"]
     if seconds(within) >= seconds(expires):
         line = text.line(("safety", "approval", "within"))
         raise ConfigError([f"{path}:{line}: safety.approval.within must be below safety.lock_expires ({expires}), not {within}"])
     return completed
+
+
+def _secrets(found: Any) -> Iterator[str]:
+    """What the variables hold that the configuration names; and what stands there itself, where it does not look like a variable's name."""
+    if isinstance(found, list):
+        found = dict(enumerate(found))
+    for key, value in found.items() if isinstance(found, dict) else ():
+        if isinstance(key, str) and key.endswith("_env") and isinstance(value, str):
+            yield os.environ.get(value, "") if re.fullmatch("[A-Z_][A-Z0-9_]*", value) or value in os.environ else value
+        yield from _secrets(value)
 
 
 def _anchored(completed: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -270,21 +284,24 @@ def _worded(error: ValidationError) -> Iterator[tuple[Where, str]]:
             why = " (its backend is command)" if missing == ["commands"] else ""
             yield where, f"{at} needs {', '.join(missing)}{why}"
         case "enum":
-            yield where, f"{at} must be one of {', '.join(map(str, rule))}, not {_shown(value)}"
+            yield where, f"{at} must be one of {', '.join(map(str, rule))}, not {_shown(where, value)}"
         case "minimum":
-            yield where, f"{at} must be {rule} or more, not {_shown(value)}"
+            yield where, f"{at} must be {rule} or more, not {_shown(where, value)}"
         case _:
             wanted = rules.get("type")
             expected = rules.get("$comment") or _KINDS.get(str(wanted), "something else")
-            yield where, f"{at} must be {expected}, not {_shown(value)}"
+            yield where, f"{at} must be {expected}, not {_shown(where, value)}"
 
 
-def _shown(value: Any) -> str:
+def _shown(where: Where, value: Any) -> str:
+    """The value, unless it may be a secret: one that stands where the name of its variable should is one, too."""
+    if any(isinstance(part, str) and _SENSITIVE.search(part) for part in where):
+        return f"what is there ({len(str(value))} characters, not shown: it may be a secret)"
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = redact(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= 60 else text[:59] + "…"
 
 

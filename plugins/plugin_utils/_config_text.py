@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +69,11 @@ class _Loader(yaml.SafeLoader):
             raise _Refused(f"the value here can't be read as {node.tag.rpartition(':')[2]}{why}", node.start_mark) from None
 
 
+def _without_value(problem: str) -> str:
+    """What is wrong, without what is there: a password with a star in front is an alias that nobody knows."""
+    return re.sub(r"'[^'<>]{2,}'", "what is there", problem)
+
+
 def parsed(path: Path, raw: bytes) -> Text:
     """What the file says; an empty one says nothing. Raises ConfigError."""
     loader = None
@@ -87,7 +93,7 @@ def parsed(path: Path, raw: bytes) -> Text:
         raise ConfigError([f"{path}:{error.words}"]) from None
     except yaml.MarkedYAMLError as error:
         place = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError([f"{path}{place}: this is no YAML: {error.problem}"]) from None
+        raise ConfigError([f"{path}{place}: this is no YAML: {_without_value(str(error.problem))}"]) from None
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError([f"{path}: this is no YAML: {error}"]) from None
     finally:

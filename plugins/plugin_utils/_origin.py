@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.incident.response.plugins.module_utils._core.redact import link as without_login
+
 from ._login import login
 from ._process import ancestors
 
@@ -27,6 +29,9 @@ class Origin:
     person: bool
     link: str = ""
     revision: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "link", without_login(self.link))
 
     @property
     def actor(self) -> str:

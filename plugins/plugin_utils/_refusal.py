@@ -10,8 +10,8 @@ from typing import NoReturn
 
 from ansible import context
 from ansible.errors import AnsibleError
-from ansible.utils.display import Display
 from ansible_collections.incident.response.plugins.plugin_utils import _run
+from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 
 CODE = 5
 """What ansible-playbook ends with where it was given options that can't be: `bad or incomplete options`."""
@@ -25,5 +25,5 @@ def end(problem: AnsibleError) -> NoReturn:
     if multiprocessing.parent_process() is not None or not context.CLIARGS.get("args"):
         raise problem
     _run.leave()
-    Display().error(str(problem), wrap_text=False)
+    Terminal().error(str(problem), wrap_text=False)
     sys.exit(CODE)

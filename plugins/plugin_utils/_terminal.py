@@ -25,6 +25,9 @@ class Terminal:
     def warning(self, msg: object, *arguments: Any, **more: Any) -> None:
         self._ansible.warning(_gate.clean(msg), *arguments, **more)
 
+    def error(self, msg: object, *arguments: Any, **more: Any) -> None:
+        self._ansible.error(_gate.clean(msg), *arguments, **more)
+
     def __getattr__(self, name: str) -> Any:
         """What Ansible's own classes ask their display for."""
         return getattr(self._ansible, name)

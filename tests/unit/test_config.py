@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 
 
@@ -189,3 +190,26 @@ def test_what_yaml_makes_of_a_name_or_a_number_is_refused_with_its_line(tmp_path
     with pytest.raises(_config.ConfigError) as told:
         _config.load(path)
     assert told.value.problems == [f"{path}{problem}"]
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("paging: {notifiers: [{type: pagerduty, token_env: [hunter2secret]}]}", "token_env"),
+    ("communication: {mail: {host: mail.example.com, sender: ada@example.com, password_env: 4711}}", "password_env"),
+    ("links: {grafana: {a: 'https://ada:hunter2secret@grafana.example.com'}}", "links.grafana"),
+    ("status_page: {url: 'ftp://ada:hunter2secret@status.example.com/ and blanks'}", "status_page.url"),
+    ("paging: {notifiers: [{type: pagerduty, token_env: *hunter2secret}]}", "what is there"),
+])  # fmt: skip
+def test_a_mistake_is_told_without_the_secret_that_it_is_in(tmp_path: Path, text: str, shown: str) -> None:
+    with pytest.raises(_config.ConfigError) as told:
+        _config.load(written(tmp_path, text))
+    assert shown in str(told.value)
+    assert "hunter2" not in str(told.value)
+    assert "4711" not in str(told.value)
+
+
+def test_what_stands_where_the_name_of_a_variable_should_is_not_told_by_anybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes the token itself there must not read it in the complaint that there is no such variable."""
+    monkeypatch.setenv("PAGER", "hunter3secret")
+    _config.load(written(tmp_path, "paging: {notifiers: [{type: pagerduty, token_env: PAGER}, {type: webhook, url_env: hunter2secret}]}"))
+    said = _gate.clean("the environment has no hunter2secret, PAGER is hunter3secret")
+    assert said == "the environment has no [redacted], PAGER is [redacted]"

@@ -66,3 +66,9 @@ def test_the_revision_is_that_of_the_playbooks_checkout(tmp_path: Path) -> None:
     subprocess.run([*git, "pack-refs", "--all"], check=True)
     assert git_revision(tmp_path) == head[:12]
     assert origin({}, str(tmp_path), {"PROJECT_REVISION": "abc"}).revision == "abc"
+
+
+def test_links_to_a_job_have_no_user_and_no_password() -> None:
+    """CI services give addresses as their administrators wrote them."""
+    came = origin({}, ".", {"CI": "true", "CI_JOB_URL": "https://gitlab:hunter2secret@ci.example.com/jobs/1@2"})
+    assert came.link == "https://ci.example.com/jobs/1@2"

@@ -33,6 +33,13 @@ def shown(text: str, limit: int, secrets: Collection[str] = ()) -> str:
     return cut(redact(cut(text, room), secrets), limit)
 
 
+def link(url: str) -> str:
+    """An address that people are to follow, without the user and the password that a program's has."""
+    scheme, slashes, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}" if slashes else url
+
+
 def cut(text: str, limit: int) -> str:
     """`text` shortened to `limit` characters, with a mark that says how much is gone."""
     if len(text) <= limit:

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._core import chat_text, naming
 from .._core.incident import Entry, derive
+from .._core.redact import link
 from .._core.severity import Severity
 from .._core.status import Status
 from .._ports import Chat, ChatForbidden, ChatRejected, Journal, Outgoing, Projection, Room
@@ -45,7 +46,7 @@ class Rooms:
         return projection
 
     def _named(self, room: Room, name: str, at: str, text: str) -> Entry:
-        url = f"{self._settings.base_url}/channel/{room.name}" if self._settings.base_url else None
+        url = f"{link(self._settings.base_url)}/channel/{room.name}" if self._settings.base_url else None
         return Entry("named", at, text=text, data={"name": name, "channel": room.name, "url": url})
 
     def _room(self, incident: str, state: dict[str, Any]) -> Room:

@@ -114,7 +114,7 @@ from ansible_collections.incident.response.plugins.plugin_utils import _options,
 from ansible_collections.incident.response.plugins.plugin_utils._origin import origin
 from ansible_collections.incident.response.plugins.plugin_utils._recording import Ended, Recording
 from ansible_collections.incident.response.plugins.plugin_utils._result import will_be_rescued
-from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values, unseen
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values, secrets_of_hosts, unseen
 from ansible_collections.incident.response.plugins.plugin_utils._spool import start_courier, status_file, wait
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 
@@ -280,8 +280,7 @@ class CallbackModule(CallbackBase):
         check = bool(context.CLIARGS.get("check")) or self._only_plans(templar.template(variables.get("plan", False)))
         folder = self._state_folder()
         run = _run.begin(folder)
-        known = secret_values(variables, templar.template if _FREE.intersection(variables) else None, unseen(play))
-        _gate.learn(known)
+        known = self._known_secrets(play, templar, variables)
         about = f"{action} of {shown(service, 200, known) or 'no service'}"
         recording = Recording(run, about, check=check)
         first = _run.start(
@@ -298,6 +297,15 @@ class CallbackModule(CallbackBase):
         self._carry(folder, run.name)
         for problem in filter(None, (*self._problems, recording.spool.problem)):
             self._degraded(problem)
+
+    def _known_secrets(self, play: Any, templar: Templar, variables: dict[str, Any]) -> set[str]:
+        """What the run's first line must not say. All is found out where it has free text; else what the variables hold as they stand is enough."""
+        free = bool(_FREE.intersection(variables))
+        known = secret_values(variables, templar.template if free else None, unseen(play))
+        if free:
+            known |= secrets_of_hosts(variables.get("hostvars"), lambda _host, theirs: Templar(loader=play.get_loader(), variables=theirs).template)
+        _gate.learn(known)
+        return known
 
     @staticmethod
     def _only_plans(given: Any) -> bool:

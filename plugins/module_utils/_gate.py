@@ -91,8 +91,20 @@ def _cleaned(data: Any, secrets: Collection[str], but: Collection[str]) -> Any:
 
 def _of_environment() -> set[str]:
     """What this process was given by names of secrets; a path leads to one, and is none."""
-    given = ((name, value) for name, value in os.environ.items() if is_secret_name(name))
-    return {value for _name, value in given if is_secret(value, _SHORTEST_OF_ENVIRONMENT) and not value.startswith(("/", "~", "./"))}
+    given = {value for name, value in os.environ.items() if is_secret_name(name) and not value.startswith(("/", "~", "./"))}
+    given |= {password for value in os.environ.values() for password in in_address(value)}
+    return {value for value in given if is_secret(value, _SHORTEST_OF_ENVIRONMENT)}
+
+
+def in_address(value: str) -> set[str]:
+    """The password that an address has before its host."""
+    login = value.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    password = login.partition(":")[2]
+    if not password:
+        return set()
+    from urllib.parse import unquote  # rarely needed
+
+    return {unquote(password)}
 
 
 ask(_of_environment)

@@ -135,6 +135,7 @@ def _defaults() -> dict[str, Any]:
 def _read(path: Path, _changed: int) -> dict[str, Any]:
     text = _config_text.parsed(path, contents(path))
     given = text.given
+    _gate.learn(_secrets(given))
 
     def told(found: Iterator[tuple[Where, str]]) -> list[str]:
         return [f"{path}:{text.line(where)}: {words}" for where, words in found]
@@ -146,7 +147,6 @@ def _read(path: Path, _changed: int) -> dict[str, Any]:
     if problems:
         raise ConfigError(problems)
     completed = _anchored(_completed(given), path.parent)
-    _gate.learn(_secrets(completed))
     safety = completed["safety"]
     within, expires = safety["approval"]["within"], safety["lock_expires"]
     if seconds(within) >= seconds(expires):
@@ -156,10 +156,12 @@ def _read(path: Path, _changed: int) -> dict[str, Any]:
 
 
 def _secrets(found: Any) -> Iterator[str]:
-    """What the variables hold that the configuration names; and what stands there itself, where it does not look like a variable's name."""
+    """Passwords in addresses, and what the variables hold that are named; or what stands there itself, where that looks like no variable."""
     if isinstance(found, list):
         found = dict(enumerate(found))
     for key, value in found.items() if isinstance(found, dict) else ():
+        if isinstance(value, str):
+            yield from _gate.in_address(value)
         if isinstance(key, str) and key.endswith("_env") and isinstance(value, str):
             yield os.environ.get(value, "") if re.fullmatch("[A-Z_][A-Z0-9_]*", value) or value in os.environ else value
         yield from _secrets(value)

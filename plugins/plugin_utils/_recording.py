@@ -19,9 +19,17 @@ from ansible_collections.incident.response.plugins.module_utils._core.left_out i
 from ansible_collections.incident.response.plugins.module_utils._core.outcome import Seen, outcome_of
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact, shown
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict
+from ansible_collections.incident.response.plugins.plugin_utils import _options
 from ansible_collections.incident.response.plugins.plugin_utils._result import Part, is_hidden, parts, reason
 from ansible_collections.incident.response.plugins.plugin_utils._run import Run
-from ansible_collections.incident.response.plugins.plugin_utils._secrets import Fill, Kept, secret_values, secrets_of_hosts, unseen
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import (
+    Fill,
+    Kept,
+    meet_configuration,
+    secret_values,
+    secrets_of_hosts,
+    unseen,
+)
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, encoded
 
 _PLAN = "incident.response.action_plan"
@@ -109,7 +117,7 @@ class Recording:
         if known is None:
             name = _HIDDEN if task.no_log else shown(task.name or task.action, _TEXT)
             if task.no_log and task.register:
-                self._unlogged.add(task.register)
+                self._unlogged |= {task.register} if isinstance(task.register, str) else set(task.register)  # of several, from core 2.21 on
             if not task.no_log and "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")):
                 self._templated.add(task._uuid)
             more = task.action in _TELLING or isinstance(task.no_log, str) or task._uuid in self._templated or task.delegate_to is not None
@@ -212,6 +220,7 @@ class Recording:
         _gate.learn(secret_values({"facts": getattr(self._play.get_variable_manager(), "_nonpersistent_fact_cache", None) or {}}))
         if self._play._uuid not in self._met:
             self._met.add(self._play._uuid)
+            meet_configuration(_options.settings()["config"])
             _gate.learn(secrets_of_hosts(variables.get("hostvars"), self._fill))
         return _gate.known()
 

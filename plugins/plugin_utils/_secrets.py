@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ansible.errors import AnsibleError
 from ansible.parsing.vault import AnsibleVaultError
 from ansible_collections.incident.response.plugins.module_utils._core.secret_names import is_secret_name
 from ansible_collections.incident.response.plugins.module_utils._gate import is_secret
+from ansible_collections.incident.response.plugins.plugin_utils import _config
 
 Fill = Callable[[Any], Any]
 """Fills a template in with the variables of a host. May raise anything: so may what is in it."""
@@ -96,6 +98,12 @@ def secrets_of_hosts(hostvars: Any, fill: Callable[[str, Mapping[str, Any]], Fil
         if isinstance(variables, dict):
             found |= secret_values(variables, fill(str(host), variables) if fill else None)
     return found
+
+
+def meet_configuration(path: str) -> None:
+    """Let the gate know what the configuration names, where it has no mistakes."""
+    with suppress(_config.ConfigError):
+        _config.load(_config.find(path))
 
 
 def unseen(play: Any) -> set[str]:

@@ -27,13 +27,19 @@ _T = TypeVar("_T")
 _known: frozenset[str] = frozenset()
 _sources: list[Callable[[], Iterable[str]]] = []
 _one_at_a_time = threading.RLock()
+_passed: dict[str, str] = {}
+"""Short texts that went out already, as nearly all that a run repeats: names of hosts, of actions, of states."""
+_SHORT, _MOST = 200, 1000
 
 
 def learn(values: Iterable[Any]) -> None:
     """From now on none of these goes out."""
     global _known
     with _one_at_a_time:
-        _known |= {str(value) for value in values if is_secret(value)}
+        found = _known | {str(value) for value in values if is_secret(value)}
+        if found != _known:
+            _known = found
+            _passed.clear()
 
 
 def ask(source: Callable[[], Iterable[str]]) -> None:
@@ -62,7 +68,12 @@ def clean(text: object, but: Collection[str] = (), *, guess: bool = False) -> st
     `guess` masks runs of letters and digits, too, that nothing but their looks makes a secret.
     """
     words = str(text)
-    return redact(words, known(but), guess=guess) if words else words
+    if not words:
+        return words
+    secrets = known(but)
+    found = redact(words, secrets, guess=guess)
+    _pass(found, found, secrets)
+    return found
 
 
 def clean_data(data: _T, but: Collection[str] = ()) -> _T:
@@ -73,10 +84,10 @@ def clean_data(data: _T, but: Collection[str] = ()) -> _T:
 
 def _cleaned(data: Any, secrets: Collection[str], but: Collection[str]) -> Any:
     if isinstance(data, str):
-        return redact(data, secrets, guess=False)
+        return _repeated(data, secrets)
     if isinstance(data, Mapping):
         return {
-            redact(name, secrets, guess=False) if isinstance(name, str) else name:
+            _repeated(name, secrets) if isinstance(name, str) else name:
             MASK if isinstance(value, str) and isinstance(name, str) and value and value not in but and is_secret_name(name)
             else _cleaned(value, secrets, but)
             for name, value in data.items()
@@ -87,6 +98,23 @@ def _cleaned(data: Any, secrets: Collection[str], but: Collection[str]) -> Any:
     if is_dataclass(data) and not isinstance(data, type):
         return replace(data, **{each.name: _cleaned(getattr(data, each.name), secrets, but) for each in fields(data) if each.init})
     return data
+
+
+def _repeated(text: str, secrets: Collection[str]) -> str:
+    """A text without secrets, found out once."""
+    clean = _passed.get(text) if secrets is _known else None
+    if clean is None:
+        clean = redact(text, secrets, guess=False)
+        _pass(text, clean, secrets)
+    return clean
+
+
+def _pass(text: str, clean: str, secrets: Collection[str]) -> None:
+    """Keep what came of a text, where it was cleaned of all that is known."""
+    if len(text) <= _SHORT and secrets is _known:
+        if len(_passed) >= _MOST:
+            _passed.clear()
+        _passed[text] = clean
 
 
 def _of_environment() -> set[str]:

@@ -115,7 +115,7 @@ class Recording:
         key = f"{task._uuid}{task.no_log}{task.name}"
         known = self._names.get(key)
         if known is None:
-            name = _HIDDEN if task.no_log else shown(task.name or task.action, _TEXT)
+            name = _HIDDEN if task.no_log else cut(_gate.clean(task.name or task.action, guess=True), _TEXT)
             if task.no_log and task.register:
                 self._unlogged |= {task.register} if isinstance(task.register, str) else set(task.register)  # of several, from core 2.21 on
             if not task.no_log and "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")):

@@ -9,14 +9,15 @@ short_description: What it takes to undo an emergency action
 version_added: 0.2.0
 description:
   - Reads from the journal what a run meant to change, and what it left, on each host.
-  - An action that isn't known, and one that changed nothing which can be brought back, is an error.
+  - An action that isn't known, one that changed nothing which can be brought back, and one that was undone since, is an error.
+  - Hosts that were brought back since are not in it.
 author: Contributors to incident.response (@incident-response)
 options:
   _terms:
     description: The name of the run, as its last lines told it. Empty for the latest action of the O(incident).
     required: true
   incident:
-    description: The name of the incident whose latest action is meant.
+    description: The name of the incident whose latest action that still stands is meant.
     type: str
     default: ""
   force_unverified:

@@ -86,9 +86,11 @@ def unrecorded(folder: Path, controller: int, service: str) -> Run:
 
 
 def is_own(run: str) -> bool:
-    """Whether the run is of this process, or of the controller that forked it."""
-    now = current()
-    return run == (now.name if now else "") or run.startswith(tuple(_unrecorded(process) for process in (os.getpid(), os.getppid())))
+    """Whether the run is of this process, or of the controller that forked it.
+
+    One that is open is, though none may be current: as while a play begins, and it isn't known yet which run that goes on with.
+    """
+    return run in _open or run.startswith(tuple(_unrecorded(process) for process in (os.getpid(), os.getppid())))
 
 
 def _unrecorded(controller: int) -> str:

@@ -14,6 +14,7 @@ from ansible.utils.display import Display
 from ansible_collections.incident.response.plugins.module_utils import _owned
 from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
+from ansible_collections.incident.response.plugins.module_utils._core.undo import standing, undoable, undone
 from ansible_collections.incident.response.plugins.module_utils._journal.location import unverified_journal
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
@@ -25,7 +26,7 @@ _MOST = 600
 
 
 def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
-    """The action of that run, or the latest of that incident: what it was, and for each host the states wanted and expected.
+    """The action of that run, or the latest of that incident that still stands: what it was, and for each host the states wanted and expected.
 
     `reason` is why a record is believed that can't be verified.
     """
@@ -34,18 +35,17 @@ def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
     try:
         with _journal_of(reason) as journal:
             where = _incident(journal, run, incident)
-            action, drill = _find(journal, where, run, incident), bool(journal.info(where)["drill"])
-            doubt = _doubt(journal, where)
+            info, entries, doubt = journal.info(where), journal.entries(where), _doubt(journal, where)
     except _owned.NotOurs as error:
         raise AnsibleError(f"The record can't be trusted: {error}. {_NOTHING} {_FORCE}") from error
     except (OSError, sqlite3.Error, ValueError) as error:
         raise AnsibleError(f"The journal can't be read: {error}. {_NOTHING}") from error
-    found = _record(action)
+    found = _record(run, str(info["name"]), [each for each in actions(entries) if not _run.is_own(each.run)])  # its own plan is there when it asks again
     if doubt and not reason:
         raise AnsibleError(f"{doubt}, so it says nothing to go by. {_NOTHING} {_FORCE} That would take from it: {_taken(found)}")
     if doubt:
         Display().warning(f"incident.response: {doubt}. It is believed all the same ({redact(reason)}): {_taken(found)}")
-    return found | {"drill": drill, "unverified": reason if doubt else ""}
+    return found | {"drill": bool(info["drill"]), "unverified": reason if doubt else ""}
 
 
 def _journal_of(reason: str) -> SqliteJournal:
@@ -79,24 +79,56 @@ def _taken(found: Mapping[str, Any]) -> str:
     return f"{found['name']} of {found['service']}, run {found['run']}: back {redact(cut(states, _MOST))}"
 
 
-def _find(journal: SqliteJournal, where: str, run: str, incident: str) -> Action:
-    known = [each for each in actions(journal.entries(where)) if not _run.is_own(each.run)]  # its own plan is there already when it asks again
-    found = [each for each in known if not run or each.run == run]
-    if not found:
-        there = f"It can be done for: {', '.join(f'{each.run} ({each.name})' for each in known[-5:])}." if known else "A restart can't be undone."
-        raise AnsibleError(f"{f'run={run}' if run else f'incident={incident}'} changed nothing that can be undone. {there} {_NOTHING}")
-    same = [each for each in known if each.run == found[-1].run]
+def _record(run: str, incident: str, known: list[Action]) -> dict[str, Any]:
+    """The action, and what its hosts go back to. Raises AnsibleError where nothing of it is left to undo."""
+    found, hosts = _of_run(run, known) if run else _latest(incident, known)
+    _refuse_several(found, known)
+    changes = {host: found.hosts[host] for host in hosts}
+    return {
+        "run": found.run, "name": found.name, "service": found.service, "role": found.role, "backend": found.backend,
+        "hosts": {
+            host: {"wanted": dict(change.before), "expected": [dict(state) for state in change.may_be()]} for host, change in changes.items()
+        },
+    }  # fmt: skip
+
+
+def _of_run(run: str, known: list[Action]) -> tuple[Action, list[str]]:
+    """The action, and the hosts of it that were not brought back yet."""
+    found = next((each for each in reversed(known) if each.run == run), None)
+    if found is None:
+        raise AnsibleError(f"run={run} changed nothing that can be undone. {_NOTHING}{_can_be(known)}")
+    hosts, gone = undoable(known, found), undone(known, found)
+    if gone and not hosts:
+        raise AnsibleError(f"{_undone_by(found, gone)} already: there is nothing to do. {_NOTHING}{_can_be(known)}")
+    if not hosts:
+        raise AnsibleError(f"The {found.name} {run} left everything as it was: there is nothing to undo. {_NOTHING}{_can_be(known)}")
+    return found, hosts
+
+
+def _latest(incident: str, known: list[Action]) -> tuple[Action, list[str]]:
+    """The latest that any host has not come back from, and these hosts."""
+    stands = standing(known)
+    found = next((each for each in reversed(known) if any(each in stack for stack in stands.values())), None)
+    if found is None:
+        why = next((_undone_by(each, gone) for each in reversed(known) if (gone := undone(known, each))), "")
+        raise AnsibleError(f"Nothing of {incident} is left to undo{f': {why[0].lower()}{why[1:]}' if why else ''}. {_NOTHING}{_can_be(known)}")
+    return found, [host for host, stack in stands.items() if found in stack]
+
+
+def _undone_by(action: Action, gone: dict[str, Action]) -> str:
+    return f"The {action.name} {action.run} was undone by {' and '.join(dict.fromkeys(each.run for each in gone.values()))}"
+
+
+def _can_be(known: list[Action]) -> str:
+    """Which of the incident's runs can be undone, to end a refusal with."""
+    if not known:
+        return " A restart can't be undone."
+    can = [f"{each.run} ({each.name})" for each in known if undoable(known, each)]
+    return f" It can be done for: {', '.join(can[-5:])}." if can else ""
+
+
+def _refuse_several(found: Action, known: list[Action]) -> None:
+    same = [each for each in known if each.run == found.run]
     if len(same) > 1:
         did = ", ".join(f"{each.name} of {each.service}" for each in same)
-        raise AnsibleError(f"The run {found[-1].run} did several things ({did}), so it can't be undone as one: go to exact versions. {_NOTHING}")
-    return found[-1]
-
-
-def _record(found: Action) -> dict[str, Any]:
-    hosts = {
-        host: {"wanted": dict(change.before), "expected": [dict(state) for state in change.may_be()]}
-        for host, change in found.hosts.items() if change.undoable()
-    }  # fmt: skip
-    if not hosts:
-        raise AnsibleError(f"The {found.name} {found.run} left everything as it was: there is nothing to undo. {_NOTHING}")
-    return {"run": found.run, "name": found.name, "service": found.service, "role": found.role, "backend": found.backend, "hosts": hosts}
+        raise AnsibleError(f"The run {found.run} did several things ({did}), so it can't be undone as one: go to exact versions. {_NOTHING}")

@@ -70,7 +70,7 @@ PLAYBOOKS: Mapping[str, Variables] = {
     "undo": {
         "run": Variable("The run to undo, as its last lines named it.", "name", ("action",), example="20251110T100500-1a2b3c4d"),
         "service": replace(_SERVICE, about="The service that the run was of, where you name it.", kind="name"),
-        **_ACTION, "incident": Variable("The incident whose latest action is to be undone.", "incident"),
+        **_ACTION, "incident": Variable("The incident whose latest action that still stands is to be undone.", "incident"),
         "force_migrations": Variable("Go back in spite of a pending migration.", "switch"),
         "force_unverified": Variable("Why a record is believed that was tampered with, or can't be verified.", "reason"),
     },

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 from ansible.errors import AnsibleError
 from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core import approval, argument, chat_text, plan, verdict
-from ansible_collections.incident.response.plugins.module_utils._core.action import risk
 from ansible_collections.incident.response.plugins.module_utils._core.address import spelled
+from ansible_collections.incident.response.plugins.module_utils._core.burden import Burden, burden, risk
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut
@@ -93,8 +93,11 @@ class ActionModule(ControllerAction):
         asks = bool(rules) and approval.needed(rules, self._facts(params, variables, config))
         place = _Place(_config.service(config, params["service"]), len(_hosts_of(params["service"], config, variables)))
         words = _words(seen, health)
-        out, lines = _out(seen, place.everywhere, scales=params["replicas"] is not None), [*self._touched(params, pins, behind, variables), *words]
-        text = self._text(params, lines, out, found, place, order.notes, asks=asks)
+        changing = _changing(params, seen)
+        worst = _burden(seen, health, changing, place.everywhere, scales=params["replicas"] is not None)
+        idle = not changing and not order.left_out
+        lines = [*self._touched(params, pins, behind, variables), *words]
+        text = self._text(params, lines, worst, found, place, order.notes, asks=asks, idle=idle)
         if params["only"]:
             text += "\n" + self._how(found, config, variables)
         self._display.display(text, stderr=True)
@@ -103,7 +106,7 @@ class ActionModule(ControllerAction):
         about = f"{params['action']} of {params['service']}"
         result = {
             "id": f"{found}-{time.time_ns():x}", "hash": found, "text": text, "hosts": about_to["hosts"], "health": health, "about": about,
-            "plan_only": params["only"], "approval": asks, "order": order.order, "alone": list(order.alone), "first": order.order[0],
+            "plan_only": params["only"], "approval": asks, "idle": idle, "order": order.order, "alone": list(order.alone), "first": order.order[0],
             "restore": [address for host in order.restore for address in _balance.addresses(host, params["balancer"], variables["hostvars"], ())],
         }  # fmt: skip
         if params["only"] or self.check:
@@ -199,21 +202,26 @@ class ActionModule(ControllerAction):
             return Turns(list(seen))
         everywhere = _hosts_of(params["service"], _catalogue.configuration(self.options["config"]), variables)
         now = _balance.situation(list(seen), everywhere, params["balancer"], params["balancers"], variables["hostvars"])
-        changing = {host for host, look in seen.items() if look.get("wanted", {}) != look.get("state", {}) or host in params["interrupted"]}
         unwell = {host for host, look in health.items() if not look.get("healthy", True)}
-        now = replace(now, changing=changing if params["looks"] else list(seen), unwell=unwell, half_way=params["interrupted"])
+        now = replace(now, changing=_changing(params, seen), unwell=unwell, half_way=params["interrupted"])
         return _balance.arranged(now, params["service"], glass_broken=bool(params["break_glass"]))
 
     def _text(
-        self, params: dict[str, Any], words: list[str], out: int, found: str, place: _Place, notes: list[str], *, asks: bool
+        self, params: dict[str, Any], words: list[str], worst: Burden, found: str, place: _Place, notes: list[str], *, asks: bool, idle: bool
     ) -> str:  # fmt: skip
         only = params["only"] or self.check
         kind, hosts = "Plan" if only else "About to act", len(params["hosts"])
         lines = [f"incident.response: {kind}: {params['action']} of {params['service']} on {place.words(hosts)}, plan {found}"]
         lines += [f"  {each}" for each in words]
-        lines.append(f"  one host at a time: {out} % of the service is out meanwhile; it stops at the first that fails")
+        if idle:
+            lines.append("  nothing to do: it is so already, on every host")
+        else:
+            lines.append(f"  one host at a time: {worst.out} % of the service is out meanwhile; it stops at the first that fails")
         lines += [f"  {note}" for note in notes]
-        lines.append(f"  risk {risk(out=out, stateful=bool(params['looks']))}")
+        lines.append(f"  risk {risk(worst, stateful=bool(params['looks']) and not idle)}")
+        if worst.unseen:
+            more = "1 more host, which was" if worst.unseen == 1 else f"{worst.unseen} more hosts, which were"
+            lines.append(f"  {params['service']} has {more} not looked at: see that somebody answers there")
         lines += [f"  careful: {caution}" for caution in (cautions(place.settings) if params["replicas"] is not None else [])]
         if asks:
             lines.append("  the policy asks for the approval of a second person (safety.approval)")
@@ -284,12 +292,20 @@ def _hosts_of(service: str, config: dict[str, Any], variables: dict[str, Any]) -
     return _catalogue.matching(_catalogue.inventory(variables.get("groups", {})), entry["hosts"]) if entry else []
 
 
-def _out(seen: Looks, everywhere: int, *, scales: bool) -> int:
-    """How much of the service, in per cent, can't answer at the worst moment: one host's share, unless the backend knows better."""
+def _changing(params: dict[str, Any], seen: Looks) -> list[str]:
+    """The hosts to which anything is done: all, where the action changes no state."""
+    stateful, interrupted = bool(params["looks"]), params["interrupted"]
+    return [host for host, look in seen.items() if not stateful or look.get("wanted", {}) != look.get("state", {}) or host in interrupted]
+
+
+def _burden(seen: Looks, health: Looks, changing: list[str], everywhere: int, *, scales: bool) -> Burden:
+    """How much of the service can't answer at the worst moment: one host's share, unless the backend knows better, beside what is down."""
     if scales:
         now, then = (sum(running(look[key]) for look in seen.values()) for key in ("state", "wanted"))
-        return max(0, now - then) * 100 // max(1, now)
-    return max(int(look.get("out", 100 // max(len(seen), everywhere))) for look in seen.values())
+        return Burden(max(0, now - then) * 100 // max(1, now))
+    unwell = [host for host in seen if not health.get(host, {}).get("healthy", True)]
+    shares = {host: int(look["out"]) if "out" in look else None for host, look in seen.items()}
+    return burden(shares, changing=changing, unwell=unwell, everywhere=everywhere)
 
 
 def _spread(seen: Looks, given: Any, limits: dict[str, Any]) -> Looks:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
-from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, health, judge, replaced, unproved
+from ansible_collections.incident.response.plugins.module_utils._core.verdict import GOOD, Verdict, health, judge, replaced, unproved
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._remote import in_one_trip
 
@@ -52,12 +52,14 @@ class ActionModule(ControllerAction):
             seen += "; it is put back as it was before, BUT NOT PROVED TO RUN so: look at it" if back else "; IT COULD NOT BE PUT BACK as it was"
         elif restored:
             seen += f"; it was put back as it was before, and is {'healthy' if restored.get('healthy') else 'NOT HEALTHY'} ({restored.get('detail')})"
-        if not params["last"] and verdict is not Verdict.WORKED:
+        if verdict is Verdict.WORKED and _idle(params["plan"], variables):
+            verdict = Verdict.NOTHING_TO_DO
+        if not params["last"] and verdict not in GOOD:
             raise Refused(f"not good yet: {seen}", plan=params["plan"], after=after)
-        evidence = _gate.clean(after.get("evidence") or "", guess=True) if verdict is not Verdict.WORKED else ""
+        evidence = _gate.clean(after.get("evidence") or "", guess=True) if verdict not in GOOD else ""
         result = {"verdict": str(verdict), "evidence": evidence, "plan": params["plan"], "after": after}
         data = {"verdict": str(verdict), "healthy": bool(now.get("healthy"))} | ({"left": left} if left and not params["dry"] else {})
-        good = verdict is Verdict.WORKED
+        good = verdict in GOOD
         was = "" if params["again"] else health(params["before"])
         text, detail = f"verdict {verdict}: {seen}{f'; before: {was}' if was else ''}", {} if good else {"evidence": shown(evidence, 3000)}
         result = self.recorded(result, data | detail, variables, text=text, state="ok" if good else "failed")
@@ -120,6 +122,12 @@ class ActionModule(ControllerAction):
 def _of_plan(kept: dict[str, Any], plan: str) -> dict[str, Any]:
     """What was kept, if it is of this plan: a play may act more than once."""
     return kept if plan and kept.get("plan") == plan else {}
+
+
+def _idle(plan: str, variables: dict[str, Any]) -> bool:
+    """Whether this plan found that nothing was to be done on any host."""
+    made = variables.get("_action_plan") or {}
+    return bool(plan and made.get("id") == plan and made.get("idle"))
 
 
 def _changed(before: dict[str, Any], after: dict[str, Any], change: dict[str, Any], left: dict[str, Any], *, failed: bool) -> Verdict:

@@ -84,7 +84,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 verdict:
-  description: One of V(worked), V(no_effect), V(made_worse), V(unknown).
+  description: One of V(worked), V(nothing_to_do), V(no_effect), V(made_worse), V(unknown).
   type: str
   returned: always
 evidence:

@@ -271,7 +271,7 @@ class Recording:
         self._seen.changed = self._changed
         self._seen.half_way = sorted({host for host, change in left if change.touched and change.after is None})
         ended = outcome_of(self._seen)
-        now = versions(acted[-1]) if acted and ended.failed else ""
+        now = versions(acted[-1]) if acted and (ended.failed or ended.verdict is Verdict.NOTHING_TO_DO) else ""
         where = f", failed at {'; '.join(self._seen.failed[:3])}" if self._seen.failed else ""
         out = self._out.hosts()
         where += "".join(f"; {words(*each)}" for each in out.items())

@@ -40,7 +40,8 @@ def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
         raise AnsibleError(f"The record can't be trusted: {error}. {_NOTHING} {_FORCE}") from error
     except (OSError, sqlite3.Error, ValueError) as error:
         raise AnsibleError(f"The journal can't be read: {error}. {_NOTHING}") from error
-    found = _record(run, str(info["name"]), [each for each in actions(entries) if not _run.is_own(each.run)])  # its own plan is there when it asks again
+    known = [each for each in actions(entries) if not _run.is_own(each.run)]  # its own plan is there when it asks again
+    found = _record(run, str(info["name"]), known)
     if doubt and not reason:
         raise AnsibleError(f"{doubt}, so it says nothing to go by. {_NOTHING} {_FORCE} That would take from it: {_taken(found)}")
     if doubt:

@@ -42,6 +42,10 @@ def test_an_exact_version_and_a_second_run_changes_nothing(deployed: Deployed) -
     code, output = deployed.rollback("-e", f"version={OLD}")
     assert code == 0, output
     assert "changed=0" in output
+    assert "one host at a time" not in output
+    assert "nothing to do: it is so already, on every host risk low" in output
+    assert f"nothing to do: it was so already, and nothing was changed; now: {HOSTS[0]} {OLD}; {HOSTS[1]} {OLD}" in deployed.ending()["text"]
+    assert "verdict worked" not in output
     assert [(deployed.srv / host / "running").stat().st_mtime_ns for host in HOSTS] == before
     code, output = deployed.undo()
     assert code != 0
@@ -121,6 +125,28 @@ def test_a_pending_migration_refuses_unless_forced(deployed: Deployed) -> None:
     assert deployed.current() == [f"releases/{NEW}"] * 2
     code, output = deployed.rollback("-e", "force_migrations=true")
     assert code == 0, output
+
+
+def test_a_rollback_to_what_is_there_already_mitigates_nothing(deployed: Deployed) -> None:
+    code, output = deployed.rollback("-e", f"version={NEW}")
+    assert code == 0, output
+    (incident,) = deployed.incidents()
+    assert (incident["status"], incident["runs"][-1]["verdict"]) == ("acknowledged", "nothing_to_do")
+    (deployed.srv / HOSTS[1] / "running").unlink()
+    code, output = deployed.rollback("-e", f"version={NEW}")
+    assert code != 0
+    assert "verdict no_effect" in output
+
+
+def test_a_plan_counts_who_is_down_already(deployed: Deployed) -> None:
+    (deployed.srv / HOSTS[1] / "running").unlink()
+    code, output = deployed.rollback("-e", "plan=true")
+    assert code == 0, output
+    assert "one host at a time: 100 % of the service is out meanwhile" in output
+    assert f"risk high: {HOSTS[1]} is down already, so nobody is answered while {HOSTS[0]} changes" in output
+    code, output = deployed.run("-e", f"service=api host={HOSTS[0]} plan=true")
+    assert code == 0, output
+    assert "api has 1 more host, which was not looked at: see that somebody answers there" in output
 
 
 def test_undo_refuses_what_has_moved_and_says_what(deployed: Deployed) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from .incident import Entry
 from .left_out import BALANCER, left_out
-from .verdict import Verdict
+from .verdict import GOOD
 
 State = Mapping[str, Any]
 PLANNED = "incident.response.action_plan"
@@ -88,7 +88,7 @@ def actions(entries: Iterable[Entry]) -> list[Action]:
             for host, each in plan["hosts"].items():
                 action.hosts[host] = Change(each["before"], each["wanted"], str(each.get("text", "")), touched=entry.run in outlines)
         elif action and _whose(entry) in action.hosts and _touches(entry):
-            _fold(action, entry, stopped=entry.run in outlines and entry.data.get("verdict", "worked") != "worked")
+            _fold(action, entry, stopped=entry.run in outlines and entry.data.get("verdict", "worked") not in GOOD)
         elif action and entry.kind in {"run_vanished", "run_ended"}:
             for each in found:
                 each.over |= each.run == entry.run
@@ -160,7 +160,7 @@ def failed(entries: Iterable[Entry], run: str) -> bool:
     mine = [each for each in entries if each.run == run]
     end = next((each for each in reversed(mine) if each.kind in {"run_ended", "run_vanished"}), None)
     start = next((each for each in mine if each.kind == "run_started"), None)
-    if end is None or end.state == Verdict.WORKED or (end.kind == "run_ended" and not end.data.get("failed")):
+    if end is None or end.state in GOOD or (end.kind == "run_ended" and not end.data.get("failed")):
         return False
     if (start and start.data.get("check")) or end.data.get("check"):
         return False
@@ -173,7 +173,7 @@ def _acted(entries: Sequence[Entry], *, outline: bool) -> bool:
     for entry in entries:
         verdict = entry.data.get("verdict")
         judged |= verdict is not None
-        if entry.changed or (verdict not in {None, Verdict.WORKED} and not entry.data.get("healthy")):
+        if entry.changed or (verdict not in {None, *GOOD} and not entry.data.get("healthy")):
             return True
         if planned and verdict is None and entry.state in _LOST and _touches(entry):
             return True
@@ -206,12 +206,3 @@ def _names(change: Change) -> tuple[str, str]:
         return name, name
     wanted = re.split(r" \(|, ", after, maxsplit=1)[0]
     return before + (" instances" if wanted.endswith(" instances") else ""), wanted
-
-
-def risk(*, out: int, stateful: bool) -> str:
-    """How much can go wrong, in words: `out` is how much of the service, in per cent, can't answer meanwhile."""
-    if out >= 100:
-        return "high: nobody is answered meanwhile"
-    if out >= 50:
-        return f"medium: {out} % of the service is out meanwhile, and the rest must bear it"
-    return "medium: what runs becomes another" if stateful else "low"

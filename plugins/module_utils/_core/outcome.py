@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .verdict import Verdict, mark, worst
+from .verdict import GOOD, Verdict, mark, worst
 
 
 @dataclass(slots=True)
@@ -53,14 +53,16 @@ def outcome_of(seen: Seen) -> Outcome:
     """Judge the run. Never good where something failed, where a host was lost, or where what was to be judged was not."""
     verdict = worst(seen.verdicts.values())
     missing = _missing(seen) if not seen.check and not seen.failures else ""
-    if verdict is Verdict.WORKED and (seen.failures or missing):  # how a host that was lost, or not judged, was left, nobody knows
+    if verdict in GOOD and (seen.failures or missing):  # how a host that was lost, or not judged, was left, nobody knows
         verdict = Verdict.UNKNOWN
-    failed = bool(seen.failures or missing) or bool(seen.verdicts and verdict is not Verdict.WORKED)
+    failed = bool(seen.failures or missing) or bool(seen.verdicts and verdict not in GOOD)
     words = "; ".join(filter(None, (_judged(seen, verdict), missing, _half_way(seen))))
     return Outcome(verdict, failed, mark(verdict, failed=failed, planned=seen.check), words)
 
 
 def _judged(seen: Seen, verdict: Verdict) -> str:
+    if seen.verdicts and verdict is Verdict.NOTHING_TO_DO:
+        return "nothing to do: it was so already, and nothing was changed"
     if seen.verdicts:
         return f"verdict {verdict}"
     if seen.check:

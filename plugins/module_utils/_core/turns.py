@@ -39,6 +39,8 @@ class Turns:
     alone: dict[str, Place] = field(default_factory=dict)
     stuck: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """Those of the hosts that an earlier run has left out: each is put back in its turn."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def turns(now: Situation) -> Turns:
         left = [each.address for each in now.places if each.pool == place.pool and each.state == "drained" and each.address not in ours]
         if left and host not in now.unwell:
             found.stuck[host] = left
-    found.notes = _notes(now, found)
+    found.notes, found.left_out = _notes(now, found), [host for host in now.hosts if now.left_out(host)]
     return found
 
 

@@ -12,14 +12,17 @@ from typing import Any
 class Verdict(StrEnum):
     """The outcome of an action on a host, or of a whole run."""
 
+    NOTHING_TO_DO = "nothing_to_do"
     WORKED = "worked"
     NO_EFFECT = "no_effect"
     MADE_WORSE = "made_worse"
     UNKNOWN = "unknown"
 
 
+GOOD = frozenset({Verdict.WORKED, Verdict.NOTHING_TO_DO})
+"""It is as it was asked for. Where nothing was to be done for that, the incident has another cause."""
 _DETAIL = 120
-_WORST_FIRST = (Verdict.MADE_WORSE, Verdict.UNKNOWN, Verdict.NO_EFFECT, Verdict.WORKED)
+_WORST_FIRST = (Verdict.MADE_WORSE, Verdict.UNKNOWN, Verdict.NO_EFFECT, Verdict.WORKED, Verdict.NOTHING_TO_DO)
 
 
 def judge(*, before: bool | None, after: bool | None, acted: bool | None) -> Verdict:

@@ -20,7 +20,7 @@ from ansible_collections.incident.response.plugins.module_utils._ports import Ch
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import lock
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_lock import Held, Wish
-from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _chat_lock, _config, _options, _run, _spool
+from ansible_collections.incident.response.plugins.plugin_utils import _able, _arguments, _catalogue, _chat_lock, _config, _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, machine, started
 
@@ -55,6 +55,8 @@ class ActionModule(ControllerAction):
         config = _catalogue.for_action()
         _catalogue.refuse_protected(config, _catalogue.inventory(variables.get("groups", {})), variables.get("ansible_play_hosts_all", []))
         expires = _config.seconds(config["safety"]["lock_expires"])
+        if not _run.listens():  # nobody knew what the inventory says of the hosts when the play was given them
+            self._refuse_unable(config, service, variables)
         recorded, name = _run.current() is not None, ""
         try:
             folder = self.folder()
@@ -126,6 +128,14 @@ class ActionModule(ControllerAction):
         by = _chat_lock.own(folder, self.options["journal_key_file"])
         who = f"{action} by {came.user} from {came.where}, run {run.name}"
         return Wish(service, run.name, by, who, expires, drill=bool(kind), force=bool(self._reason(variables)))
+
+    def _refuse_unable(self, config: dict[str, Any], service: str, variables: dict[str, Any]) -> None:
+        playbook = {"rollback": "rollback", "scale-up": "scale_up"}.get(str(variables.get("incident_action", "")), "")
+        hosts = list(variables.get("ansible_play_hosts_all", []))
+        try:
+            _able.refuse(playbook, config, _config.service(config, service), hosts, variables, self.options["config"])
+        except AnsibleError as error:
+            raise Refused(str(error)) from None
 
     def _lock(self, folder: Path, run: _run.Run, service: str, expires: float) -> Lease | None:
         now = time.time()

@@ -110,7 +110,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 from ansible_collections.incident.response.plugins.module_utils._libraries import complaint, missing
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
-from ansible_collections.incident.response.plugins.plugin_utils import _options, _report, _run
+from ansible_collections.incident.response.plugins.plugin_utils import _hostvars, _options, _report, _run
 from ansible_collections.incident.response.plugins.plugin_utils._origin import origin
 from ansible_collections.incident.response.plugins.plugin_utils._recording import Ended, Recording
 from ansible_collections.incident.response.plugins.plugin_utils._result import will_be_rescued
@@ -177,6 +177,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self._playbook_dir = str(getattr(playbook, "_basedir", "") or ".")
+        self._guarded(lambda: _hostvars.remember(playbook.get_plays()))
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._guarded(self._play_start, play)

@@ -62,7 +62,7 @@ from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.module_utils._core import drill
-from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _options, _refusal, _undo
+from ansible_collections.incident.response.plugins.plugin_utils import _able, _arguments, _catalogue, _options, _refusal, _undo
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import careful
 
 _UNDONE = ("run", "incident", "force_unverified")
@@ -79,6 +79,7 @@ class Asked:
     most: int = 0
     whole: bool = False
     replicas: int = 0
+    playbook: str = ""
 
 
 class LookupModule(LookupBase):
@@ -118,11 +119,11 @@ class LookupModule(LookupBase):
             called = str(given.get("service", record["service"])).strip()
             if _catalogue.service_settings(_catalogue.for_action(self.get_option("config")), called)["name"] != record["service"]:
                 raise AnsibleError(f"service={called} is not what that run was of: that is {record['service']}. Nothing was touched.")
-            return Asked(record["service"], tuple(record["hosts"]), len(record["hosts"]))
+            return Asked(record["service"], tuple(record["hosts"]), len(record["hosts"]), playbook=playbook)
         service = str(given.get("app" if playbook == "rollback" else "service", "")).strip()
         host = given.get("host")
         named = None if host is None else tuple(str(each).strip() for each in (host if isinstance(host, (list, tuple)) else [host]))
-        return Asked(service, named, int(given.get("max_hosts", 0)), playbook in _WHOLE, int(given.get("replicas", 0)))
+        return Asked(service, named, int(given.get("max_hosts", 0)), playbook in _WHOLE, int(given.get("replicas", 0)), playbook)
 
 
 def _resolved(asked: Asked, variables: dict[str, Any], config_file: str) -> list[str]:
@@ -153,6 +154,8 @@ def _resolved(asked: Asked, variables: dict[str, Any], config_file: str) -> list
     if most is not None and asked.replicas > most:
         problem = f"replicas={asked.replicas} is more than the {most} that the service catalogue allows (replicas.max)"
         raise AnsibleError(f"{problem}. Nothing was touched.")
+    if asked.playbook:
+        _able.refuse(asked.playbook, config, settings, found, variables, config_file or _options.settings()["config"])
     return _in_turns(found, variables)
 
 

@@ -110,7 +110,7 @@ def filled(config: dict[str, Any], called: str, variables: dict[str, Any], loade
         raise AnsibleError(_unfilled(path, below, f"{dotted(below)}: {text} can't be filled in for {host}: {error}")) from None
     checked, faults = _checked(name, json.dumps(there, default=str), tuple(places))
     for where, words in faults:
-        raise AnsibleError(_unfilled(path, where, f"{words} on {host}"))
+        raise AnsibleError(_unfilled(path, where, f"{words} on {host}", "Correct the variable in the inventory, or write the value itself."))
     return {**config, "services": {**config["services"], name: copy.deepcopy(checked)}}
 
 
@@ -118,7 +118,8 @@ def filled(config: dict[str, Any], called: str, variables: dict[str, Any], loade
 def _checked(name: str, entry: str, places: tuple[Where, ...]) -> tuple[dict[str, Any], list[tuple[Where, str]]]:
     """The entry, and what the schema says against it.
 
-    Older cores make text of all that they fill in: where the schema wants something else, the text is read as YAML.
+    Older cores make text of all that they fill in: where the schema wants something else, the text is read as YAML. Where it wants text, as
+    in the arguments of a command, a number is as good.
     """
     there: dict[str, Any] = json.loads(entry)
     faults = list(_config.faults(name, there))
@@ -128,6 +129,8 @@ def _checked(name: str, entry: str, places: tuple[Where, ...]) -> tuple[dict[str
         if isinstance(holder[where[-1]], str):
             with suppress(yaml.YAMLError):
                 holder[where[-1]] = yaml.safe_load(holder[where[-1]])
+        elif isinstance(holder[where[-1]], (int, float)) and not isinstance(holder[where[-1]], bool):
+            holder[where[-1]] = str(holder[where[-1]])
     return there, list(_config.faults(name, there)) if wrong else faults
 
 
@@ -139,12 +142,12 @@ def _holder(entry: dict[str, Any], where: Where) -> Any:
     return found
 
 
-def _unfilled(path: str, where: Where, words: str) -> str:
+def _unfilled(path: str, where: Where, words: str, hint: str = "Set the variable in the inventory, or write the value itself.") -> str:
     try:
         line = f":{_config.line(Path(path), where)}"
     except _config.ConfigError:
         line = ""
-    return f"{path}{line}: {words}. Nothing was touched. Set the variable in the inventory, or write the value itself."
+    return f"{path}{line}: {words}. Nothing was touched. {hint}"
 
 
 def service_settings(config: dict[str, Any], name: str) -> dict[str, Any]:

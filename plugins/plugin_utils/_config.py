@@ -292,7 +292,8 @@ def _worded(error: ValidationError) -> Iterator[tuple[Where, str]]:
         case _:
             wanted = rules.get("type")
             expected = rules.get("$comment") or _KINDS.get(str(wanted), "something else")
-            yield where, f"{at} must be {expected}, not {_shown(where, value)}"
+            quoted = ": put it in quotes" if wanted == "string" and isinstance(value, (int, float)) and not isinstance(value, bool) else ""
+            yield where, f"{at} must be {expected}, not {_shown(where, value)}{quoted}"
 
 
 def _shown(where: Where, value: Any) -> str:

@@ -59,7 +59,7 @@ PLAYBOOKS: Mapping[str, Variables] = {
     "restart_service": {"service": replace(_SERVICE, required=True), "host": _HOST, "max_hosts": _MAX_HOSTS, **_ACTION},
     "rollback": {
         "app": replace(_SERVICE, same=("service",), required=True), "host": _HOST, "max_hosts": _MAX_HOSTS,
-        "version": Variable("`previous`, or an exact version. Else the previous one.", "name", example="previous"),
+        "version": Variable("`previous`, or an exact version. Else the previous one.", "version", example="previous"),
         "force_migrations": Variable("Roll back in spite of a pending migration.", "switch"), **_ACTION,
     },
     "scale_up": {

@@ -336,6 +336,48 @@ def test_what_is_filled_in_must_be_what_the_key_wants(away: Away) -> None:
     assert 'services.api.health.http must be an address that begins with http:// or https://, or an empty one, not "ftp://x" on prod-api-01' in output
 
 
+def test_a_number_of_the_inventory_is_as_good_as_text_in_a_command(away: Away) -> None:
+    commands = {"start": [str(away.site.script), "{{ word }}", "{{ port }}"], "stop": [str(away.site.script), "stop"]}
+    catalogue(away, {"commands": {**commands, "status": [str(away.site.script), "status", "{{ weight }}"]}})
+    with_variables(away, word="start", port=18081, weight=1.5)
+    code, output = away.run(*ACT)
+    assert code == 0, output
+    assert not away.stands()
+
+
+def test_what_can_not_be_filled_in_opens_no_incident_and_is_said_in_our_words_alone(away: Away) -> None:
+    for service, words in (
+        ({"health": {"http": "http://{{ nowhere }}/"}}, "'nowhere' is undefined"),
+        ({"health": {"http": "{{ place }}"}}, 'not "ftp://x" on prod-api-01. Nothing was touched. Correct the variable in the inventory'),
+    ):
+        catalogue(away, service)
+        with_variables(away, place="ftp://x")
+        code, output = away.run(*ACT)
+        assert code == 5, output
+        assert words in output
+        assert "Origin" not in output
+        assert "PLAY [" not in output
+        assert not (away.site.state / "journal.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("playbook", "arguments", "words"),
+    [
+        ("rollback", "app=api", "api can't be rolled back yet: it is run by commands of your own (backend: command), and the catalogue doesn't say"),
+        ("rollback", "app=api", "Write into the configuration: services.api.versions: {path: /srv/api}"),
+        ("scale_up", "service=api replicas=2", "Write into the configuration: services.api.replicas: {template: api@.service}"),
+        ("rollback", "app=api version=prevoius", "version='prevoius' is no version: did you mean previous?"),
+    ],
+)  # fmt: skip
+def test_an_action_that_the_catalogue_can_not_do_opens_no_incident(away: Away, playbook: str, arguments: str, words: str) -> None:
+    catalogue(away, {"hosts": "prod-api-01"})
+    code, output = away.run("-e", arguments, playbook=f"incident.response.{playbook}")
+    assert code == 5, output
+    assert words in output
+    assert "PLAY [" not in output
+    assert not (away.site.state / "journal.db").exists()
+
+
 @pytest.mark.parametrize(
     ("section", "words"),
     [

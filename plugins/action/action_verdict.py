@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import GOOD, Verdict, health, judge, replaced, unproved
+from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._remote import in_one_trip
 
+_DRAIN = 2.0
+"""Seconds to wait for the incident's name where nothing is configured."""
 _CHECKS = ("unit", "command", "http", "tcp")
 
 
@@ -62,10 +67,30 @@ class ActionModule(ControllerAction):
         good = verdict in GOOD
         was = "" if params["again"] else health(params["before"])
         text, detail = f"verdict {verdict}: {seen}{f'; before: {was}' if was else ''}", {} if good else {"evidence": shown(evidence, 3000)}
+        if not (params["again"] and good):
+            self._tell(text, variables)
         result = self.recorded(result, data | detail, variables, text=text, state="ok" if good else "failed")
         if good:
             return result
         raise Refused(f"{text}{chr(10) if evidence else ''}{evidence}", **result)
+
+    def _tell(self, text: str, variables: dict[str, Any]) -> None:
+        """Where no callback does at the end: how it went, and in which incident it is kept."""
+        if _run.current() is not None:
+            return
+        about, where = (variables.get("_action_plan") or {}).get("about", "the action"), "the incident is not known yet: the courier carries it on"
+        try:
+            folder, until = self.folder(), time.monotonic() + _options.drain(self.options, _DRAIN)
+            run = self.this_run(folder, variables).name
+            with self.journal(folder, timeout=2) as journal:
+                while (incident := journal.incident_of(run)) is None and time.monotonic() < until:
+                    time.sleep(0.05)
+                if incident:
+                    info = journal.info(incident)
+                    where = f"incident {info['name']}{f', {info['url']}' if info['url'] else ''}"
+        except (OSError, sqlite3.Error, ValueError) as error:
+            where = f"the journal can't be read: {error}"
+        self._display.display(f"incident.response: {about} on {variables.get('inventory_hostname')}: {text} ({where})", stderr=True)
 
     @staticmethod
     def _verdict(

@@ -136,6 +136,8 @@ def _resolved(asked: Asked, variables: dict[str, Any], config_file: str) -> list
         raise AnsibleError(f'host is empty: name the host to act on, as in -e "service={service} host=prod-api-01". Nothing was touched.')
     inventory = _catalogue.inventory(variables.get("groups", {}))
     found = _catalogue.matching(inventory, pattern)
+    if not found and not asked.hosts:
+        raise AnsibleError(_no_hosts(service, pattern, every))
     if not found:
         raise AnsibleError(_no_match(pattern, every))
     gone = [name for name in asked.hosts or () if not _catalogue.matching(inventory, name)]
@@ -204,10 +206,20 @@ def _check_names(inventory: InventoryManager, found: list[str], settings: dict[s
             )
 
 
+def _no_hosts(service: str, pattern: str, hosts: list[str]) -> str:
+    if hosts:
+        return f"The inventory has none of the hosts of {service} ({pattern}). Nothing was touched. Name the inventory of {service} with -i"
+    return f"No host of {service} ({pattern}) can be found: the inventory has no hosts. Nothing was touched. Name it with -i"
+
+
 def _no_match(pattern: str, hosts: list[str]) -> str:
+    if not hosts:
+        return f"host={pattern[:100]!r} can't be found: the inventory has no hosts. Nothing was touched. Name it with -i"
     near = difflib.get_close_matches(pattern, hosts, n=3)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "Look with: ansible-inventory --graph"
-    return f"host={pattern[:100]!r} matches no host of the inventory. {hint} Nothing was touched."
+    if near:
+        return f"host={pattern[:100]!r} matches no host of the inventory. Did you mean {' or '.join(near)}? Nothing was touched."
+    hint = "Name the inventory with -i, or look with: ansible-inventory --graph"
+    return f"host={pattern[:100]!r} matches no host of the inventory. Nothing was touched. {hint}"
 
 
 def _some(names: list[str]) -> str:

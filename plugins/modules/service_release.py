@@ -60,7 +60,7 @@ name:
   type: str
   returned: success
 text:
-  description: From which release to which, how old it is, and who deployed it.
+  description: From which release to which, when its folder was changed, and who deployed it.
   type: str
   returned: success
 """
@@ -147,14 +147,15 @@ class Releases:
             return {}
 
     def _about(self, name: str) -> str:
+        """What is known of a release. When it was deployed is not: whatever is put into its folder changes that, too."""
         made = (self._path / "releases" / name).stat().st_mtime
-        words = f"deployed {time.strftime('%Y-%m-%d %H:%M', time.gmtime(made))} UTC"
+        words = f"folder changed {time.strftime('%Y-%m-%d %H:%M', time.gmtime(made))} UTC"
         try:
             with (self._path / "revisions.log").open(encoding="utf-8", errors="replace") as log:
                 people = {found[1]: found[2] for found in map(_LOGGED.search, log) if found}
         except OSError:
             people = {}
-        return f" ({words}{f' by {people[name]}' if name in people else ''})"
+        return f" ({words}{f', deployed by {people[name]}' if name in people else ''})"
 
 
 def _parts(folder: Path) -> frozenset[str]:

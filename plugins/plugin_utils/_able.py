@@ -45,7 +45,7 @@ def _refuse_unable(playbook: str, service: str, entry: Mapping[str, Any]) -> Non
     """A backend of commands of somebody's own says nothing of versions and instances: no convention holds for it."""
     if entry["backend"] != "command":
         return
-    nothing = f"it is run by commands of your own (backend: command), and the catalogue doesn't say"
+    nothing = "it is run by commands of your own (backend: command), and the catalogue doesn't say"
     if playbook == "rollback" and not {"backend", "path", "package"} & entry["versions"].keys():
         raise AnsibleError(
             f"{service} can't be rolled back yet: {nothing} where its releases are. Nothing was touched, and nobody was told.\n"

@@ -29,7 +29,7 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
     if ended.undoable:
         told.append(f"  to undo it, with the same inventory: ansible-playbook incident.response.undo -e run={ended.run.name}")
     for host, balancers in ended.left_out.items():
-        puts = "the undo puts it back, and so does a restart" if ended.undoable else "a restart puts it back"
+        puts = "the undo puts it back, and so does a restart" if ended.undoable else "a restart with the same inventory puts it back"
         told.append(f"  {words(host, balancers)}, and gets no requests. Once it is up, {puts}:")
         told.append(f"  ansible-playbook incident.response.restart_service -e 'service={ended.service} host={host}'")
     if answer.get("url"):

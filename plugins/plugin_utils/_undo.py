@@ -63,8 +63,8 @@ def _journal_of(reason: str) -> SqliteJournal:
 def _incident(journal: SqliteJournal, run: str, incident: str) -> str:
     where = journal.incident_of(run) if run else journal.find(incident)
     if where is None:
-        hint = "Look with: ansible localhost -m incident.response.incident_info."
-        raise AnsibleError(f"{f'run={run}' if run else f'incident={incident}'} isn't known in this journal. {hint} {_NOTHING}")
+        hint = "Look with: ansible localhost -m incident.response.incident_info"
+        raise AnsibleError(f"{f'run={run}' if run else f'incident={incident}'} isn't known in this journal. {_NOTHING} {hint}")
     return where
 
 

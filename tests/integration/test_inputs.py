@@ -314,6 +314,21 @@ def test_a_mistyped_switch_is_refused_in_a_play_of_ones_own_too(site: Site) -> N
     assert not (site.folder / "running").exists()
 
 
+def test_without_an_inventory_the_refusal_says_how_to_name_it(tmp_path: Path) -> None:
+    from deployments import Deployed
+
+    deployed = Deployed(tmp_path)
+    assert deployed.rollback()[0] == 0
+    undo = f"run={deployed.last_run()}"
+    deployed.inventory.write_text("[all]\n")
+    for playbook, arguments in ((RESTART, HERE), (UNDO, undo), (ROLLBACK, "app=api")):
+        assert "the inventory has no hosts. Nothing was touched. Name it with -i" in refused(deployed, playbook, "-e", arguments)
+    deployed.inventory.write_text("[all]\nweb1\n")
+    said = refused(deployed, ROLLBACK, "-e", "app=api")
+    assert "The inventory has none of the hosts of api (prod-api-*). Nothing was touched. Name the inventory of api with -i" in said
+    assert refused(deployed, RESTART, "-e", HERE).endswith("Nothing was touched. Name the inventory with -i, or look with: ansible-inventory --graph")
+
+
 def test_the_command_that_undoes_takes_the_run_by_both_names(tmp_path: Path) -> None:
     from deployments import Deployed
 

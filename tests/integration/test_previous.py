@@ -49,7 +49,7 @@ def test_from_the_oldest_build_of_unequal_length_it_never_goes_forward(tmp_path:
     code, output = folders.rollback()
     assert code != 0
     assert "There is no release before 98. Nothing was touched. Name the exact version" in output
-    assert "There are 98 (1970-01-01 00:00 UTC), 99 (1970-01-02 00:00 UTC), 100 (" in output
+    assert "There are 98 (folder changed 1970-01-01 00:00 UTC), 99 (1970-01-02 00:00 UTC), 100 (" in output
     assert folders.current() == "98"
 
 

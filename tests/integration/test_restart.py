@@ -149,6 +149,9 @@ def test_without_the_callback_start_and_outcome_are_recorded_and_it_says_so(site
     assert eventually(lambda: bool(site.incidents()) and site.incidents()[0]["status"] == "mitigated")
     assert site.kinds() == ["opened", "named", "run_started", "status", "task", "task", "run_ended", "status", "status"]
     assert site.incidents()[0]["runs"][0]["verdict"] == "worked"
+    incident = site.incidents()[0]["name"]
+    told = "restart of api on prod-api-01: verdict worked: command ended with 0; before: down: command ended with 1"
+    assert f"incident.response: {told} (incident {incident})" in output
 
 
 def test_without_the_callback_a_failure_is_recorded_too(site: Site) -> None:
@@ -157,6 +160,8 @@ def test_without_the_callback_a_failure_is_recorded_too(site: Site) -> None:
     code, output = site.run("-e", "service=api host=prod-api-01")
     assert code != 0, output
     assert eventually(lambda: bool(site.incidents()) and site.incidents()[0]["runs"][0]["verdict"] == "no_effect")
+    assert "incident.response: restart of api on prod-api-01: verdict no_effect: " in output
+    assert f"(incident {site.incidents()[0]['name']}" in output
 
 
 def test_a_recorded_run_does_not_say_that_it_is_not(site: Site) -> None:

@@ -17,7 +17,7 @@ def test_the_handbooks_command_goes_back_and_undo_comes_back(deployed: Deployed)
     code, output = deployed.rollback("-e", "version=previous")
     assert code == 0, output
     assert deployed.current() == deployed.running() == [f"releases/{MIDDLE}"] * 2
-    assert f"prod-api-01: {NEW} to {MIDDLE} (deployed 2" in output
+    assert f"prod-api-01: {NEW} to {MIDDLE} (folder changed 2" in output
     assert f"incident.response.undo -e run={deployed.last_run()}" in output
     (incident,) = deployed.incidents()
     assert incident["status"] == "mitigated"
@@ -55,7 +55,7 @@ def test_an_exact_version_and_a_second_run_changes_nothing(deployed: Deployed) -
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["version=20990101000000"], f"There is no release 20990101000000. There are {OLD} (2"),
+        (["version=20990101000000"], f"There is no release 20990101000000. There are {OLD} (folder changed 2"),
         (["version=../../etc"], "There is no release ../../etc"),
         (["app=apy"], "Did you mean api?"),
         (["app="], "app is empty. Nothing was touched."),

@@ -116,5 +116,5 @@ def test_a_whole_release_of_another_name_between_the_two_is_a_doubt() -> None:
 def test_what_is_there_is_listed_in_order_with_its_age() -> None:
     made = releases("101", "99", "100")
     assert [each.name for each in in_order(made.values())] == ["99", "100", "101"]
-    assert listed(made.values()) == "There are 99 (1970-01-02 00:00 UTC), 100 (1970-01-03 00:00 UTC), 101 (1970-01-01 00:00 UTC)"
+    assert listed(made.values()) == "There are 99 (folder changed 1970-01-02 00:00 UTC), 100 (1970-01-03 00:00 UTC), 101 (1970-01-01 00:00 UTC)"
     assert listed([]) == "There are none"

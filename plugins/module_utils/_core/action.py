@@ -199,7 +199,7 @@ def _has(change: Change) -> str:
 
 
 def _names(change: Change) -> tuple[str, str]:
-    """What people call the states: the plan says `1.4 to 1.3 (deployed …)`, `1 to 2 instances, of 2 to 4`, or `1.4 already`."""
+    """What people call the states: the plan says `1.4 to 1.3 (folder changed …)`, `1 to 2 instances, of 2 to 4`, or `1.4 already`."""
     before, has, after = change.text.partition(" to ")
     if not has:
         name = change.text.removesuffix(" already") or "as planned"

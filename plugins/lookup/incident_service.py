@@ -38,7 +38,7 @@ _raw:
   description:
     - A mapping with C(name), C(hosts) and C(checks), which has those of C(unit), C(command), C(http) and C(tcp) that are there, and with them
       C(steady_for), C(timeout) and C(identity).
-    - Where there is nothing to look at, C(hosts) has C(localhost) alone, and C(checks) is empty.
+    - Where there is nothing to look at, C(hosts) has C(localhost) alone, and C(checks) is empty. C(unlooked) says why nobody looks at a service.
   type: list
   elements: dict
 """
@@ -47,7 +47,10 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.incident.response.plugins.module_utils._core import argument
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _journal, _options, _refusal
+from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE
+from ansible_collections.incident.response.plugins.plugin_utils._location import Location
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import careful
 
 _CHECKS = ("unit", "command", "http", "tcp")
@@ -65,7 +68,9 @@ class LookupModule(LookupBase):
             return [self._looked_up(str(terms[0]) if terms else "", str(self.get_option("service")), variables)]
         try:
             given = _arguments.given(playbook, variables, self)
-            return [self._looked_up(str(given.get("incident", "")), str(given.get("service", "")), variables)]
+            about = self._looked_up(str(given.get("incident", "")), str(given.get("service", "")), variables)
+            _refuse_unlooked(about, given)
+            return [about]
         except AnsibleError as error:
             _refusal.end(error)
 
@@ -85,4 +90,31 @@ class LookupModule(LookupBase):
                 'Name the inventory with -i; or do it all the same, and say why: -e \'{"force": true, "message": "…"}\''
             )
         _catalogue.refuse_limit(variables, hosts or [_catalogue.CONTROLLER])
-        return {"name": service, "hosts": hosts or [_catalogue.CONTROLLER], "checks": checks if hosts else {}}
+        why, remedy = _nobody_looks(service, settings, config, options["location"]) if service and not hosts else ("", "")
+        return {
+            "name": service, "hosts": hosts or [_catalogue.CONTROLLER], "checks": checks if hosts else {},
+            "unlooked": f"nobody looked at {service}: {why}" if why else "", "why": why, "remedy": remedy,
+        }  # fmt: skip
+
+
+def _nobody_looks(service: str, settings: dict[str, Any], config: dict[str, Any], location: Location) -> tuple[str, str]:
+    """Why the health of a service isn't looked at, and what mends that."""
+    if location.path == NONE:
+        where = "Name the inventory with -i, beside which it is looked for, or it: INCIDENT_CONFIG=/path/of/incident-response.yml"
+        return "there is no configuration here, so no service catalogue", where
+    if not settings:
+        there = "the service catalogue doesn't have it" if config["services"] else "the configuration has no service catalogue"
+        return there, f"Write it there: services.{service}"
+    if not any(settings["checks"][key] for key in _CHECKS):
+        return "the service catalogue has no health check of it", f"Write one there: services.{service}.health"
+    return f"the inventory has none of its hosts ({settings['hosts']})", "Name the inventory with -i"
+
+
+def _refuse_unlooked(about: dict[str, Any], given: dict[str, Any]) -> None:
+    """Raises AnsibleError where a service that nobody looks at would be called well without a reason."""
+    forced = argument.switch(given.get("force", False)) and str(given.get("message") or "").strip()
+    if about["unlooked"] and not forced:
+        raise AnsibleError(
+            f"Nobody can look whether {about['name']} is healthy: {about['why']}. Nothing was recorded. {about['remedy']}; "
+            'or do it all the same, and say why: -e \'{"force": true, "message": "…"}\''
+        )

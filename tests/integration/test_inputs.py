@@ -240,7 +240,7 @@ def test_a_configuration_with_mistakes_keeps_no_incident_from_being_opened(site:
 
 def test_an_action_for_an_incident_that_is_over_is_refused_with_those_that_are_open(site: Site) -> None:
     assert site.run("-e", "service=api title=slow severity=P2", playbook=step("open"))[0] == 0
-    assert site.run("-e", "service=api force=true", playbook=step("close"))[0] == 0
+    assert site.run("-e", "service=api force=true message=gone", playbook=step("close"))[0] == 0
     over = site.incidents()[0]["name"]
     assert site.run("-e", "service=web title=slow", playbook=step("open"))[0] == 0
     said = refused(site, RESTART, "-e", f"{HERE} incident={over}")

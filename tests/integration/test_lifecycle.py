@@ -191,8 +191,8 @@ def test_each_playbook_takes_the_incident_a_step_on(site: Site, flat: bool) -> N
         ("severity", {"severity": "P1", "reason": "All customers see it"}, "Severity is now P1 (was P2)"),
         ("handoff", {"to": "grace", "message": "My shift ends"}, "Commander is now grace (was ada)"),
         ("mitigate", {}, "Mitigated"),
-        ("resolve", resolution, "Resolved"),
-        ("close", {"message": "Done"}, "Closed: Done"),
+        ("resolve", {**resolution, "force": True, "message": "I looked"}, "Resolved: I looked (nobody looked at api: there is no configuration"),
+        ("close", {"force": True, "message": "Done"}, "Closed: Done"),
         ("review", {}, "Reviewed"),
     ]
     for step, variables, text in steps:

@@ -63,7 +63,8 @@ def test_a_run_without_any_configuration_leaves_a_page_that_follows_the_incident
     assert eventually(lambda: states(site) == {"api": "degraded_performance"}), site.courier_log()
     assert (site.state / "page" / "index.html").stat().st_mode & 0o444 == 0o444
     resolution = {"root_cause": "Pool too small", "fix": "Pool of 50", "monitoring": "Alert", "next": "Review"}
-    code, output = site.run("-e", json.dumps({"service": "api", **resolution}), playbook="playbooks/incident/resolve.yml")
+    resolved = {"service": "api", **resolution, "force": True, "message": "I looked"}
+    code, output = site.run("-e", json.dumps(resolved), playbook="playbooks/incident/resolve.yml")
     assert code == 0, output
     assert eventually(lambda: states(site) == {"api": "operational"}), site.courier_log()
 

@@ -9,11 +9,18 @@ import re
 import shlex
 from typing import Any
 
+import pytest
 from sites import Site
 
 
 def step(site: Site, name: str, **variables: Any) -> tuple[int, str]:
     return site.run("-e", json.dumps(variables), playbook=f"playbooks/{name}.yml")
+
+
+def catalogue(site: Site, services: dict[str, Any], **more: Any) -> None:
+    path = site.folder / "incident-response.yml"
+    path.write_text(json.dumps({"services": services, **more}))
+    site.environment["INCIDENT_CONFIG"] = str(path)
 
 
 def test_the_command_that_publishes_a_draft_can_be_pasted(site: Site) -> None:
@@ -25,3 +32,39 @@ def test_the_command_that_publishes_a_draft_can_be_pasted(site: Site) -> None:
     code, output = site.run(*arguments, playbook=playbook)
     assert code == 0, output
     assert "Nothing went out" not in output
+
+
+DETAILS = {"root_cause": "pool", "fix": "more", "monitoring": "alert", "next": "review"}
+FORCE = {"force": True, "message": "I looked myself"}
+
+
+@pytest.mark.parametrize(
+    ("name", "services", "why"),
+    [
+        ("incident_resolve", None, "there is no configuration here, so no service catalogue"),
+        ("incident_close", {"db": {"hosts": "prod-db-01", "backend": "compose"}}, "the service catalogue has no health check of it"),
+    ],
+)
+def test_what_nobody_looked_at_is_over_by_force_only_and_the_record_says_so(
+    site: Site, name: str, services: dict[str, Any] | None, why: str
+) -> None:
+    if services is not None:
+        catalogue(site, services)
+    assert step(site, "incident_open", service="db", title="slow", severity="P2")[0] == 0
+    code, output = step(site, name, service="db", **DETAILS, force=True)
+    assert code == 5, output
+    assert f"Nobody can look whether db is healthy: {why}. Nothing was recorded." in output
+    assert "PLAY [" not in output
+    assert site.incidents()[0]["status"] == "open"
+    code, output = step(site, name, service="db", **DETAILS, **FORCE)
+    assert code == 0, output
+    assert f"nobody looked at db: {why}" in " ".join(output.split())
+    ended = " ".join(entry["text"] for entry in site.entries())
+    assert f": I looked myself (nobody looked at db: {why})" in ended
+
+
+def test_an_incident_of_no_service_needs_no_force_to_be_over(site: Site) -> None:
+    assert step(site, "incident_open", title="slow", severity="P2")[0] == 0
+    code, output = step(site, "incident_resolve", incident=site.incidents()[0]["name"])
+    assert code == 0, output
+    assert "It is of no service, so there is nothing to look at" in output

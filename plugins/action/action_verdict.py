@@ -87,7 +87,7 @@ class ActionModule(ControllerAction):
                     time.sleep(0.05)
                 if incident:
                     info = journal.info(incident)
-                    where = f"incident {info['name']}{f', {info['url']}' if info['url'] else ''}"
+                    where = ", ".join(filter(None, (f"incident {info['name']}", info["url"])))
         except (OSError, sqlite3.Error, ValueError) as error:
             where = f"the journal can't be read: {error}"
         self._display.display(f"incident.response: {about} on {variables.get('inventory_hostname')}: {text} ({where})", stderr=True)

@@ -6,9 +6,11 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ansible_collections.incident.response.plugins.module_utils._core import step_line
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.plugin_utils import _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
@@ -25,7 +27,10 @@ class ActionModule(ControllerAction):
         try:
             folder = self.folder()
             before = self._left(folder)
+            names, counts = self._waiting(folder)
             if self.check or not any(before.values()):
+                if not self.check:
+                    self._display.display("incident.response: nothing was pending")
                 return {"changed": any(before.values()), **before}
             begun, problem = time.time(), self._misconfigured()
             courier = _spool.start_courier(folder, "", _options.environment(self.options))
@@ -36,7 +41,20 @@ class ActionModule(ControllerAction):
             raise Refused(self._still_there(folder, left, problem, begun), changed=left != before, **left)
         for name, reasons in left["troubles"].items():
             self._display.warning(f"incident.response: {name} is in chat, but: {'; '.join(reasons)}")
+        for line in step_line.delivered(names, self._names(folder, names), counts, len(before["runs"])):
+            self._display.display(f"incident.response: {line}")
         return {"changed": left != before, **left}
+
+    def _names(self, folder: Path, incidents: Iterable[str]) -> dict[str, str]:
+        """How they are called now: chat gives the final number to one that was opened without it."""
+        with self.journal(folder) as journal:
+            return {incident: str(journal.info(incident)["name"]) for incident in incidents}
+
+    def _waiting(self, folder: Path) -> tuple[dict[str, str], dict[str, int]]:
+        """The incidents of which chat lacks entries, by their ids: their names, and how many."""
+        with self.journal(folder) as journal:
+            counts = {incident: count for incident in journal.undelivered() if (count := journal.pending(incident))}
+            return {incident: str(journal.info(incident)["name"]) for incident in counts}, counts
 
     def _misconfigured(self) -> str:
         """Why there is no chat to deliver to; empty where there is one."""

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from typing import Any, ClassVar
 
+from ansible_collections.incident.response.plugins.module_utils._core import step_line
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._state import state_path
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, tick
@@ -62,7 +63,10 @@ class ActionModule(TellingAction):
             if level and not people:
                 why = f"nobody is named for {level.name} (escalation.levels.*.notify of the configuration)"
             raise Refused(f"NOBODY WAS CALLED for {name}: {why}. Call {self._whom(policy)}. It is on the timeline.", **result)
-        return self.demand(result)
+        result = self.demand(result)
+        if told:
+            self.say(told, f"escalated to {level.name}" if level else step_line.NOTHING_NEW, told["mentioned"] if level else ())
+        return result
 
     def _whom(self, policy: tick.Policy) -> str:
         """The people of all levels; where none are named, all whose telephone number is known."""

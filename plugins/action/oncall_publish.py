@@ -39,11 +39,19 @@ class ActionModule(ControllerAction):
                 team = config["oncall"]["team"] if params["team"] is None else params["team"]
                 joined, left = self._team(chat, team, people, config["oncall"]["people"]) if team else ([], [])
                 changed = published["changed"] or bool(joined or left)
+                if not self.check:
+                    self._done(published, joined, left)
                 return published | {"changed": changed, "uncovered": answer.uncovered, "joined": joined, "left": left}
             finally:
                 chat.close()
         except (OncallError, ChatError, OSError, sqlite3.Error, ValueError) as error:
             raise Refused(f"It can't be said who is on call: {error}") from None
+
+    def _done(self, published: dict[str, Any], joined: list[str], left: list[str]) -> None:
+        told = published["told"]
+        who = f"#{told['channel']} says who is on call: {', '.join(f'@{name}' for name in told['mentioned']) or published['topic']}"
+        moved = "".join(f" · {word} the team: {', '.join(names)}" for word, names in (("joined", joined), ("left", left)) if names)
+        self._display.display(f"incident.response: {who}{'' if published['changed'] else ', as before'}{moved}")
 
     def _answer(self, section: dict[str, Any]) -> oncall.Answer:
         answer = oncall.ask(

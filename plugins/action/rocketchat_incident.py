@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ansible_collections.incident.response.plugins.module_utils._core import publication
-from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
+from ansible_collections.incident.response.plugins.module_utils._core import publication, step_line
+from ansible_collections.incident.response.plugins.module_utils._core.incident import ROLES, derive
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
-from ansible_collections.incident.response.plugins.module_utils._usecases.lifecycle import Change
+from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle
 from ansible_collections.incident.response.plugins.modules import rocketchat_incident as module
 from ansible_collections.incident.response.plugins.plugin_utils import _options
 from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
@@ -44,9 +44,19 @@ class ActionModule(TellingAction):
                 told = self.tell(folder, journal, incident, calls=calls, require=params["require_delivery"], given=given, seen=planned.seen)
                 self._open_already(params, planned, told)
                 self._still_told(journal, incident)
-                return self.demand(module.result(journal, planned, incident) | {"told": told})
+                result = self.demand(module.result(journal, planned, incident) | {"told": told})
+                self._done(result, planned, calls=calls)
+                return result
         except module.TROUBLE as error:
             raise Refused(str(error)) from None
+
+    def _done(self, result: dict[str, Any], planned: lifecycle.Change, *, calls: bool) -> None:
+        """Say which incident it is, and what is so now; whoever was to hear of it before is not said to have heard of it now."""
+        shown, told = result["incident"], result["told"]
+        again = calls and planned.incident is not None and planned.before.get("severity") == planned.after.get("severity")
+        roles = [str(entry.data[role]) for entry in planned.entries for role in ROLES if entry.data.get(role)] if not told["why"] else []
+        became = "opened" if planned.incident is None else shown["status"] if planned.changed else step_line.NOTHING_NEW
+        self.say(told, f"{shown['severity']}, {became}", [*(told["mentioned"] if calls and planned.changed and not again else ()), *roles])
 
     def _wanted(self, params: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         """The connection, and whether one is wanted: of one that is configured in part the incident is shown once it is whole."""
@@ -58,7 +68,7 @@ class ActionModule(TellingAction):
             return {}, True
         return connection, bool(connection)
 
-    def _open_already(self, params: dict[str, Any], planned: Change, told: dict[str, Any]) -> None:
+    def _open_already(self, params: dict[str, Any], planned: lifecycle.Change, told: dict[str, Any]) -> None:
         """Whoever opens what is open already wants people to come: it is said that none are called anew."""
         if params["state"] == "open" and planned.incident and told["delivered"] and not told["mentioned"]:
             text = f"{told['incident']} is open already, and nobody is called anew: ansible-playbook incident.response.incident_escalate does"

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import sqlite3
 from collections.abc import Callable, Mapping, MutableMapping
@@ -14,12 +15,12 @@ from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.incident.response.plugins.module_utils._core import argument
+from ansible_collections.incident.response.plugins.module_utils._core import argument, drill
 from ansible_collections.incident.response.plugins.module_utils._core.argument import Variable, Wrong
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _command_line, _journal, _options
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _command_line, _journal, _options, _rehearsal
 from ansible_collections.incident.response.plugins.plugin_utils._command_line import CommandLine
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
-from ansible_collections.incident.response.plugins.plugin_utils._variables import PLAYBOOKS, ROLES, Variables
+from ansible_collections.incident.response.plugins.plugin_utils._variables import ONE_OF, PLAYBOOKS, ROLES, Variables
 
 _NOTHING = "Nothing was touched."
 _ACTIONS = {"restart_service", "rollback", "scale_up", "undo"}
@@ -27,6 +28,10 @@ _PASS = ("ansible_", "awx_", "tower_", "semaphore_", "action_", "service_restart
 """What AWX, Semaphore, rulebooks and Ansible add, and the variables of our roles. A step that may be no drill says so itself."""
 _TEXTS = {"text", "reason", "name"}
 """Kinds that people read, and nothing more."""
+_NO_DRILL = {
+    "incident_open": "an incident that is opened by hand is a real one, and calls people",
+    **dict.fromkeys(("incident_communicate", "status_page"), "nothing of a drill goes out"),
+}
 _LOOSE = "_raw_params"
 _OWN = {"undo": {"service", "app"}}
 """What a playbook sets itself, for its roles: it counts only where it was typed."""
@@ -59,8 +64,12 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
     for name, each in known.items():
         if each.required and name not in found and not _command_line.only_lists():
             raise AnsibleError(f"{playbook} needs {name}: -e {name}={each.example}. {_NOTHING}")
+    _refuse_nothing(playbook, found)
+    _refuse_drill(playbook, template.template(variables.get("drill", variables.get("incident_drill", ""))))
     if (playbook, str(found)) not in _asked:  # once: what changes while a run is under way must not end it
         _ask(known, found)
+        if not _command_line.only_lists():
+            _rehearsal.refuse(playbook, found, _options.settings())
         _asked.add((playbook, str(found)))
     return found
 
@@ -207,6 +216,27 @@ def _value(name: str, known: Variable, value: Any) -> Any:
         raise AnsibleError(f"{what}. {_NOTHING}{hint}") from None
 
 
+def _refuse_nothing(playbook: str, found: Mapping[str, Any]) -> None:
+    """Raises AnsibleError for a step to which nothing was given that it could say."""
+    wanted = ONE_OF.get(playbook, ())
+    if wanted and not any(str(found.get(name, "")).strip() for name in wanted) and not _command_line.only_lists():
+        empty = next((f"{name} is empty, and " for name in wanted if name in found), "")
+        more = f" (or {', '.join(wanted[1:])})" if wanted[1:] else ""
+        example = PLAYBOOKS[playbook][wanted[0]].example or '"the pool is full"'
+        shown = json.dumps({wanted[0]: example.strip('"')})
+        raise AnsibleError(f"{empty}{playbook} needs {wanted[0]}{more}: -e '{shown}'. {_NOTHING}")
+
+
+def _refuse_drill(playbook: str, given: Any) -> None:
+    """Raises AnsibleError for a drill of what reaches people."""
+    try:
+        unfit = playbook in _NO_DRILL and bool(drill.parse(given))
+    except ValueError as error:
+        raise AnsibleError(f"{error}. {_NOTHING}") from None
+    if unfit:
+        raise AnsibleError(f"drill is for what acts on a service: {_NO_DRILL[playbook]}. {_NOTHING} Leave drill out.")
+
+
 def _ask(known: Variables, found: Mapping[str, Any]) -> None:
     """What only the configuration and the journal know."""
     options = _options.settings()
@@ -214,6 +244,8 @@ def _ask(known: Variables, found: Mapping[str, Any]) -> None:
         match known[name].kind:
             case "service" if not known[name].required and not argument.switch(found.get("force", False)):
                 _refuse_service(str(value).strip(), options, new="title" in known)
+            case "person" if not argument.switch(found.get("force", False)):
+                _refuse_person(name, str(value), options)
             case "level":
                 levels = _catalogue.configuration(options["config"])["escalation"]["levels"]
                 if int(value) > len(levels):
@@ -242,6 +274,19 @@ def _refuse_service(name: str, options: Mapping[str, Any], *, new: bool) -> None
         near = difflib.get_close_matches(name, there, n=2)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(sorted(there)[:20])}."
         raise AnsibleError(f"service={name[:60]} is not in the service catalogue. {hint} {_NOTHING} To take it all the same: -e force=true")
+
+
+def _refuse_person(variable: str, name: str, options: Mapping[str, Any]) -> None:
+    """Raises AnsibleError for a name that is nearly one of `oncall.people`: most likely it was mistyped. Anybody else may be in chat alone."""
+    try:
+        people = _catalogue.configuration(options["config"])["oncall"]["people"]
+    except AnsibleError:
+        return
+    names = {str(each): about.get("username", short) for short, about in people.items() for each in (short, about.get("name"), about.get("username"))}
+    known = argument.mistyped(name, names)
+    near = "" if not known or known.casefold() == name.casefold() else names[known]
+    if near:
+        raise AnsibleError(f"{variable}={name[:60]} is nobody of oncall.people. Did you mean {near}? {_NOTHING} To take it: -e force=true")
 
 
 def _refuse_incident(name: str, options: Mapping[str, Any]) -> None:

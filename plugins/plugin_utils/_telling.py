@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.incident.response.plugins.module_utils._core import step_line
 from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
@@ -43,6 +44,10 @@ class TellingAction(ControllerAction):
             show = self._display.warning if told["chat"] or urgent else self._display.display
             show(f"incident.response: {telling.words(told)}")
         return told
+
+    def say(self, told: Mapping[str, Any], what: str, mentioned: Sequence[str] = ()) -> None:
+        """The one line of a step that went well."""
+        self._display.display(f"incident.response: {step_line.line(told, what, mentioned)}")
 
     @staticmethod
     def demand(result: dict[str, Any]) -> dict[str, Any]:

@@ -80,14 +80,15 @@ PLAYBOOKS: Mapping[str, Variables] = {
     },
     "incident_acknowledge": {**_DELIVERY, **_ABOUT, "message": _MESSAGE},
     "incident_assign": {
-        **_DELIVERY, **_ABOUT, "commander": Variable("Who leads, by the name in chat."), "communications": Variable("Who speaks for it."),
-        "scribe": Variable("Who writes down what is said."),
+        **_DELIVERY, **_ABOUT, "commander": Variable("Who leads, by the name in chat.", "person", example="grace"),
+        "communications": Variable("Who speaks for it.", "person"), "scribe": Variable("Who writes down what is said.", "person"),
     },
     "incident_investigate": {**_DELIVERY, **_ABOUT, **_WEIGHT, "message": _MESSAGE},
     "incident_update": {**_DELIVERY, **_ABOUT, **_WEIGHT, "message": _MESSAGE},
     "incident_severity": {**_DELIVERY, **_ABOUT, **_WEIGHT, "severity": replace(_SEVERITY, required=True), "reason": _REASON},
     "incident_handoff": {
-        **_DELIVERY, **_ABOUT, "to": Variable("Who leads from now on, by the name in chat.", "name", ("commander",), required=True, example="grace"),
+        **_DELIVERY, **_ABOUT,
+        "to": Variable("Who leads from now on, by the name in chat.", "person", ("commander",), required=True, example="grace"),
         "message": replace(_MESSAGE, kind="name", required=True, example='"my shift ends"'),
     },
     "incident_escalate": {**_DELIVERY, **_ABOUT, "reason": _REASON, "level": Variable("Which level is called. Else the next.", "level")},
@@ -128,3 +129,5 @@ ROLES: Variables = {
     if name in {"plan", "drill", "approved_plan", "break_glass", "force_migrations", "allow_scale_down"}
 }  # fmt: skip
 """What the roles read wherever they are used, also in a play of somebody's own."""
+ONE_OF = {"incident_update": ("message", "concerns", "embargo"), "incident_assign": ("commander", "communications", "scribe")}
+"""What a step must be given at least one of, and not empty."""

@@ -10,7 +10,8 @@ import shlex
 from typing import Any
 
 import pytest
-from sites import Site
+from servers.running import RocketChat
+from sites import DELIVER, Site
 
 
 def step(site: Site, name: str, **variables: Any) -> tuple[int, str]:
@@ -68,3 +69,32 @@ def test_an_incident_of_no_service_needs_no_force_to_be_over(site: Site) -> None
     code, output = step(site, "incident_resolve", incident=site.incidents()[0]["name"])
     assert code == 0, output
     assert "It is of no service, so there is nothing to look at" in output
+
+
+def test_a_step_says_which_incident_where_and_who_was_mentioned(site: Site, chat: RocketChat) -> None:
+    site.environment |= chat.environment()
+    code, output = step(site, "incident_open", service="db", title="slow", severity="P1")
+    assert code == 0, output
+    name = site.incidents()[0]["name"]
+    assert f"incident.response: {name} · P1, opened · in #{name} · mentioned: @oncall, @alice, @bob" in output
+    code, output = step(site, "incident_open", service="db", title="slow", severity="P1")
+    assert f"incident.response: {name} · P1, nothing new, it was so already · in #{name}\n" in output
+    code, output = step(site, "incident_handoff", service="db", to="@bob", message="sleep")
+    assert f"incident.response: {name} · P1, open · in #{name} · mentioned: @bob\n" in output
+    assert any("Commander is now bob" in message["msg"] and "@bob" in message["msg"] for message in chat.messages(name))
+    code, output = step(site, "incident_handoff", service="db", to="bobb", message="sleep")
+    assert "@bobb is not called" in " ".join(output.split()), output
+
+
+def test_a_delivery_says_what_it_brought_and_which_name_is_new(site: Site, chat: RocketChat) -> None:
+    chat_there = chat.environment()
+    site.environment |= {**chat_there, "ROCKETCHAT_URL": "http://127.0.0.1:1", "INCIDENT_DRAIN_TIMEOUT": "0"}
+    assert step(site, "incident_open", service="db", title="slow", severity="P2")[0] == 0
+    before = site.incidents()[0]["name"]
+    site.end_couriers()
+    site.environment |= {**chat_there, "INCIDENT_DRAIN_TIMEOUT": "60"}
+    code, output = site.run(playbook=DELIVER)
+    assert code == 0, output
+    assert f"{before} is now {site.incidents()[0]['name']} · " in output
+    assert "entries brought to chat" in output
+    assert "incident.response: nothing was pending" in site.run(playbook=DELIVER)[1]

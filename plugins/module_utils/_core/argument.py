@@ -97,6 +97,10 @@ def _version(known: Variable, given: object) -> object:
     return _named(known, given)
 
 
+def _person(known: Variable, given: object) -> object:
+    return str(_named(known, given)).strip().removeprefix("@")
+
+
 def _hosts(known: Variable, given: object) -> object:
     for each in (given or [""]) if isinstance(given, (list, tuple)) else [given]:
         _named(known, each)
@@ -180,7 +184,7 @@ def _mapping(_known: Variable, given: object) -> object:
 KINDS: Mapping[str, Callable[[Variable, object], object]] = {
     "text": _text, "name": _named, "hosts": _hosts, "reason": _reason, "switch": _switch, "drill": _drill, "count": _count, "seconds": _seconds,
     "choice": _choice, "choices": _choices, "severity": _severity, "time": _time, "since": _since, "mapping": _mapping,
-    "version": _version, "service": _named, "incident": _named, "level": _count, "open_incident": _named,
+    "person": _person, "version": _version, "service": _named, "incident": _named, "level": _count, "open_incident": _named,
 }  # fmt: skip
 """What a value may be. What only the configuration or the journal knows, whether there is such a service, say, is asked there."""
 WORDS: Mapping[str, str] = {
@@ -188,6 +192,7 @@ WORDS: Mapping[str, str] = {
     "drill": "true, false or dry", "count": "a whole number above 0", "seconds": "seconds", "severity": ", ".join(Severity),
     "time": "a time, as 2026-12-01T22:00:00Z", "since": "a time, or 7d for seven days ago", "mapping": "a mapping",
     "version": "`previous`, or a version",
+    "person": "the name of somebody in chat",
     "service": "a service of the catalogue", "incident": "the name of an incident", "open_incident": "the name of an open incident",
     "level": "a number, 1 is the first",
 }  # fmt: skip

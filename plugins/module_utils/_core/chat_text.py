@@ -276,12 +276,13 @@ def told(entry: Entry) -> str:
     return f"📣 *{quoted(entry.data['subject'])}*\n{(fenced(str(entry.data['text']).splitlines()) or [''])[0]}"
 
 
-def said(entry: Entry) -> str:
-    """An entry that a person or another program wrote, as a message in the incident's room."""
+def said(entry: Entry, people: Sequence[str] = ()) -> str:
+    """An entry that a person or another program wrote, as a message in the incident's room. The `people` are to hear of it."""
     if entry.kind == "status" and entry.data.get("block"):
         return "\n".join([f"✅ *{entry.data['to'].upper()}* at {entry.at[11:16]} by {quoted(entry.actor)}", *_block(entry.data["block"])])
     by = f" ({quoted(entry.actor)})" if entry.actor else ""
-    return f"{entry.at[11:16]} - {'❌ ' if entry.state == 'failed' else ''}{quoted(entry.text, 3000)}{by}"
+    called = "".join(f" @{name}" for name in people)
+    return f"{entry.at[11:16]} - {'❌ ' if entry.state == 'failed' else ''}{quoted(entry.text, 3000)}{by}{called}"
 
 
 def _block(block: dict[str, str]) -> list[str]:

@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._core import chat_text, publication
-from .._core.incident import Entry, derive
+from .._core.incident import ROLES, Entry, derive
 from .._ports import Journal, Outgoing, Projection
+
+_USER_NAME = re.compile(r"[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,15 @@ class Planner:
             elif entry.kind == "published":
                 yield from self._published(position + 1, entry)
             elif entry.kind not in {"named", "paging", "sending"}:
-                yield self._message("said", position + 1, text=chat_text.said(entry))
+                people = self._named(entry)
+                yield self._message("said", position + 1, text=chat_text.said(entry, people), invite=people)
                 yield from self._worse(position + 1, entry)
             position += 1
+
+    def _named(self, entry: Entry) -> tuple[str, ...]:
+        """Who has got a role by the entry, and so is to hear of it. In a drill nobody is called."""
+        found = dict.fromkeys(str(entry.data.get(role) or "") for role in ROLES) if entry.kind == "changed" and not self._state["drill"] else {}
+        return tuple(name for name in found if _USER_NAME.fullmatch(name))
 
     def _message(self, kind: str, first: int, *, text: str, last: int | None = None, **more: Any) -> Outgoing:
         parts = kind, first, more.pop("part", "")

@@ -62,7 +62,7 @@ def locate(journal: Journal, wanted: Wanted) -> str | None:
     if wanted.incident:
         found = journal.find(wanted.incident)
         if found is None:
-            raise Refused(f"no incident is called {wanted.incident}; incident.response.incident_info shows those that there are")
+            raise Refused(f"no incident is called {wanted.incident}. {_open_now(journal)}; all: ansible-playbook incident.response.incident_list")
         return found
     if wanted.service:
         found = journal.open_for(wanted.service)

@@ -1,0 +1,27 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The line that a step ends with where all went well: which incident, what became of it, where, and who was mentioned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+NOTHING_NEW = "nothing new, it was so already"
+
+
+def line(told: Mapping[str, Any], what: str, mentioned: Iterable[str] = ()) -> str:
+    """`told` is that of the result: what chat does not have is no place, and nobody is mentioned there."""
+    people = ", ".join(f"@{name}" for name in dict.fromkeys(mentioned))
+    where = f" · in #{told['channel']}" if told["delivered"] and told["channel"] else ""
+    who = f" · mentioned: {people}" if where and people else ""
+    return f"{told['incident']} · {what}{where}{who}"
+
+
+def delivered(before: Mapping[str, str], after: Mapping[str, str], counts: Mapping[str, int], runs: int) -> list[str]:
+    """What was brought where, by the incident's id: its name `before`, which chat may have numbered since, and `after`; how many entries."""
+    lines = []
+    for incident, name in after.items():
+        renamed = f"{before[incident]} is now {name}" if before.get(incident, name) != name else name
+        lines.append(f"{renamed} · {counts.get(incident, 0)} entries brought to chat")
+    return [*lines, *([f"{runs} run{'s' if runs > 1 else ''} brought to the journal"] if runs else [])] or ["nothing was pending"]

@@ -1,0 +1,123 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a step would be refused for, found out before its play begins: by the decision that the step makes, without writing anything."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible_collections.incident.response.plugins.module_utils._core import argument, publication
+from ansible_collections.incident.response.plugins.module_utils._core.incident import RESOLUTION, ROLES, utc
+from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
+from ansible_collections.incident.response.plugins.module_utils._core.status import Status
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._state import state_dir
+from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, publish, status_page, tick
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _policy, _publishing
+
+_STATES = {
+    "incident_open": Status.OPEN, "incident_acknowledge": Status.ACKNOWLEDGED, "incident_investigate": Status.INVESTIGATING,
+    "incident_mitigate": Status.MITIGATED, "incident_resolve": Status.RESOLVED, "incident_close": Status.CLOSED, "incident_review": Status.REVIEWED,
+    **dict.fromkeys(("incident_update", "incident_assign", "incident_severity", "incident_handoff")),
+}  # fmt: skip
+"""The stage that each step takes an incident to, None where it stays as it is."""
+
+
+_OWN_END = re.compile(r"\.? *Nothing was (?:recorded|published)\.$")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What was given to a step. `incident` is the one that it is about, whoever named it; empty where the service says which."""
+
+    playbook: str
+    given: Mapping[str, Any]
+    incident: str
+    service: str
+    config: Mapping[str, Any]
+
+
+def refuse(playbook: str, given: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Raises AnsibleError where the step would be refused. A journal or a configuration that can't be read is complained of by the step itself."""
+    rehearse = _rehearsal(playbook)
+    if rehearse is None:
+        return
+    try:
+        config = _config.load(_config.find(str(options["config"])))
+        with _journal.opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
+            rehearse(journal, _step(playbook, given, options, config))
+    except (lifecycle.Refused, publish.Refused, tick.Refused) as refused:
+        said = _OWN_END.sub("", str(refused)).rstrip(" .")
+        raise AnsibleError(f"{playbook}: {said}. Nothing was recorded.") from None
+    except (_config.ConfigError, publish.TemplateError, OSError, sqlite3.Error, ValueError):
+        return
+
+
+def _rehearsal(playbook: str) -> Callable[[SqliteJournal, Step], None] | None:
+    others = {"incident_escalate": _escalate, "incident_communicate": _communicate, "status_page": _show}
+    return _move if playbook in _STATES else others.get(playbook)
+
+
+def _step(playbook: str, given: Mapping[str, Any], options: Mapping[str, Any], config: dict[str, Any]) -> Step:
+    named, called = str(given.get("incident") or "").strip(), str(given.get("service") or "").strip()
+    opens = playbook == "incident_open"
+    incident = named or ("" if opens and not options["incident"] else str(options["incident"] or ""))
+    return Step(playbook, given, incident, str(_config.service(config, called)["name"]) if called else "", config)
+
+
+def _move(journal: SqliteJournal, step: Step) -> None:
+    words = {name: str(value).strip() for name, value in step.given.items() if value is not None}
+    state, concerns, embargo = _STATES[step.playbook], step.given.get("concerns") or [], step.given.get("embargo")
+    wanted = lifecycle.Wanted(
+        state, incident=step.incident, service=step.service, title=words.get("title", ""),
+        severity=Severity.parse(words["severity"]) if words.get("severity") else None, message=words.get("message") or words.get("reason", ""),
+        roles={name: words[name] for name in ROLES if words.get(name)} | ({"commander": words["to"]} if "to" in words else {}),
+        resolution={name: words[name] for name in RESOLUTION if words.get(name)}, force=argument.switch(step.given.get("force", False)),
+        concerns=tuple(concerns) if isinstance(concerns, (list, tuple)) else tuple(each.strip() for each in str(concerns).split(",")),
+        embargo=None if embargo is None else argument.switch(embargo),
+    )  # fmt: skip
+    incident = lifecycle.locate(journal, wanted)
+    lifecycle.plan(incident, journal.entries(incident) if incident else [], wanted, at=utc(time.time()), actor="")
+
+
+def _escalate(journal: SqliteJournal, step: Step) -> None:
+    incident = lifecycle.locate(journal, _about(step)) or ""
+    level = step.given.get("level")
+    tick.escalate(
+        journal, incident, _policy.policy(step.config), reason=str(step.given["reason"]), target=int(level) if level else None, at=utc(time.time()),
+        actor="",
+    )  # fmt: skip
+
+
+def _communicate(journal: SqliteJournal, step: Step) -> None:
+    draft = str(step.given.get("approve") or "").strip()
+    incident = publish.locate(journal, _about(step), str(step.given.get("audience") or publication.CUSTOMERS))
+    if draft:
+        publish.waiting(journal, incident, draft)
+
+
+def _show(journal: SqliteJournal, step: Step) -> None:
+    alone = not any(step.given.get(name) for name in ("state", "service", "incident"))
+    words: dict[str, Any] = {name: str(step.given.get(name) or "").strip() for name in ("state", "title", "impact", "starts", "ends")}
+    listed = _publishing.publishing(step.config, Path()).listed
+    wanted = status_page.Wanted(
+        **words, text=str(step.given.get("message") or "").strip(), incident="" if alone or step.service else step.incident,
+        service=step.service if not step.incident or not step.given.get("incident") else "", components=_components(step.given.get("components")),
+    )  # fmt: skip
+    status_page.plan(journal, wanted, listed or status_page.known(journal), at=utc(time.time()), actor="")
+
+
+def _components(given: Any) -> dict[str, str]:
+    """A mapping; what was written as text is left to the step."""
+    return {str(name): str(state) for name, state in given.items()} if isinstance(given, Mapping) else {}
+
+
+def _about(step: Step) -> lifecycle.Wanted:
+    return lifecycle.Wanted(None, incident=step.incident, service="" if step.incident else step.service)

@@ -34,7 +34,7 @@ Each run says which it uses, or that there is none, and the record keeps its pat
 have files that differ, the run names both. Without a file, and with an empty one, every key has the value below, which is the handbook's:
 then there is no catalogue, and no host is protected, and each run says so. `INCIDENT_REQUIRE_CONFIG=true` (`require_config` in ansible.cfg)
 refuses to act then. One that is called `incident-response.yaml` is not read, and the run says so.
-A mistake is named with its line before anything is touched; `INCIDENT_CONFIG=/dev/null` acts without the file.
+A mistake is named with its line before anything is touched.
 
 The file can name commands. One that was found is refused if somebody else could have written it: it or its folder belongs to somebody
 other than you and root, or can be written by everybody, or by a group with others in it. Mend that with `chmod go-w`, or name the file

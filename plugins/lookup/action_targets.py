@@ -70,6 +70,10 @@ _WHOLE = {"rollback", "scale_up"}
 """They take one host after the other and stop at the first that fails: so the whole service, on purpose."""
 
 
+_MEANT = "Did you mean {}?"
+_LOOK = "Look with: ansible-inventory --graph"
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What was asked for. `hosts` is None where no host was named; `most` is how many may be named by hand, 0 for what the configuration says."""
@@ -216,10 +220,10 @@ def _no_match(pattern: str, hosts: list[str]) -> str:
     if not hosts:
         return f"host={pattern[:100]!r} can't be found: the inventory has no hosts. Nothing was touched. Name it with -i"
     near = difflib.get_close_matches(pattern, hosts, n=3)
+    problem = f"host={pattern[:100]!r} matches no host of the inventory."
     if near:
-        return f"host={pattern[:100]!r} matches no host of the inventory. Did you mean {' or '.join(near)}? Nothing was touched."
-    hint = "Name the inventory with -i, or look with: ansible-inventory --graph"
-    return f"host={pattern[:100]!r} matches no host of the inventory. Nothing was touched. {hint}"
+        return f"{problem} {_MEANT.format(' or '.join(near))} Nothing was touched."
+    return f"{problem} Nothing was touched. Name the inventory with -i, or look: {_LOOK}"
 
 
 def _some(names: list[str]) -> str:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import sqlite3
@@ -271,8 +270,7 @@ def _refuse_service(name: str, options: Mapping[str, Any], *, new: bool) -> None
     except (OSError, sqlite3.Error, ValueError):
         return
     if name not in there:
-        near = difflib.get_close_matches(name, there, n=2)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(sorted(there)[:20])}."
+        hint = _catalogue.nearest(name, there)
         raise AnsibleError(f"service={name[:60]} is not in the service catalogue. {hint} {_NOTHING} To take it all the same: -e force=true")
 
 

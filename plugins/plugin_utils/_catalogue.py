@@ -10,16 +10,18 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible import template
+from ansible import constants, template
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from ansible.utils.display import Display
 from ansible_collections.incident.response.plugins.module_utils._core import argument
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _config_template, _options
 from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE
@@ -29,6 +31,8 @@ CONTROLLER = "localhost"
 _known: dict[str, dict[str, Any]] = {}
 _trusted = getattr(template, "trust_as_template", str)
 """From ansible-core 2.19 on only what is marked so is filled in."""
+_PLAIN = re.compile(r"[\w.*?-]+")
+"""A pattern that is one name, be it with wildcards."""
 _SERVICE = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@_.:-]{0,127}")
 
 
@@ -86,7 +90,7 @@ def _loaded(explicit: str) -> dict[str, Any]:
     except _config.ConfigError as error:
         problems = "\n".join(f"  {problem}" for problem in error.problems)
         raise AnsibleError(
-            f"The configuration has mistakes. Nothing was touched.\n{problems}\nCorrect them, or act without it: INCIDENT_CONFIG=/dev/null"
+            f"The configuration has mistakes. Nothing was touched.\n{problems}\nCorrect them, and run it again."
         ) from None
 
 
@@ -156,12 +160,14 @@ def service_settings(config: dict[str, Any], name: str) -> dict[str, Any]:
         raise AnsibleError(f"service={name[:60]!r} is not the name of a service (letters, digits, @ _ . : -). Nothing was touched.")
     known, settings = config["services"], _config.service(config, name)
     if known and settings["name"] not in known:
-        near = difflib.get_close_matches(name, known, n=2)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(sorted(known)[:20])}."
-        raise AnsibleError(
-            f"service={name} is not in the service catalogue. {hint} Nothing was touched. To act without the catalogue: INCIDENT_CONFIG=/dev/null"
-        )
+        raise AnsibleError(f"service={name} is not in the service catalogue. {nearest(name, names(config))} Nothing was touched.")
     return settings
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """What may be meant by a name that isn't there; else what is."""
+    near = difflib.get_close_matches(name, known, n=2) or [each for each in [argument.mistyped(name, known)] if each]
+    return f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(sorted(known)[:20])}. If it is right, add services.{name[:60]}."
 
 
 def inventory(groups: Mapping[str, list[str]]) -> InventoryManager:
@@ -176,12 +182,19 @@ def inventory(groups: Mapping[str, list[str]]) -> InventoryManager:
 
 
 def matching(found: InventoryManager, pattern: str) -> list[str]:
-    """The names of the hosts that a pattern means."""
+    """The names of the hosts that a pattern means. Of one that means none Ansible would warn in its own words, and not say whose it is."""
+    if _PLAIN.fullmatch(pattern) and not any(fnmatchcase(name, pattern) for name in (*found.hosts, *found.groups, *constants.LOCALHOST)):
+        return []
     return [host.name for host in found.list_hosts(pattern)]
 
 
 def refuse_protected(config: Mapping[str, Any], found: InventoryManager, hosts: Collection[str]) -> None:
     """Raises AnsibleError where any of the hosts is one that no action touches."""
+    for each in config["safety"]["protected_hosts"]:
+        if found.hosts and not matching(found, each):
+            near = difflib.get_close_matches(each, [*found.hosts, *found.groups], n=1, cutoff=0.8)
+            hint = f": did you mean {near[0]}?" if near else ""
+            Display().warning(f"incident.response: safety.protected_hosts names {each}, which is no host and no group of this inventory{hint}")
     kept = [name for each in config["safety"]["protected_hosts"] for name in matching(found, each) if name in hosts]
     if kept:
         shown = ", ".join(kept[:5]) + (" …" if len(kept) > 5 else "")

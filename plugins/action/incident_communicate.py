@@ -58,7 +58,7 @@ class ActionModule(TellingAction):
                 if not self.check:
                     told = self.tell(folder, journal, incident, calls=calls, require=params["require_delivery"], people=(), seen=seen)
         except publish.TemplateError as error:
-            raise Refused(f"{error}. Nothing was recorded.") from None
+            raise Refused(f"{str(error).rstrip('.')}. Nothing was recorded.") from None
         except (OSError, sqlite3.Error, ValueError) as error:
             raise Refused(str(error)) from None
         shown = {"incident": name, "draft": chosen.id}

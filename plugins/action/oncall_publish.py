@@ -66,12 +66,16 @@ class ActionModule(ControllerAction):
     def _publish(self, chat: RocketChat, channel: str, people: list[dict[str, Any]]) -> dict[str, Any]:
         room = chat.room(channel)
         if room is None or room.archived:
-            raise OncallError(f"#{channel} {'is archived' if room else 'is not there'}: make it, and invite the bot")
+            raise Refused(f"#{channel} can't say who is on call: it {'is archived' if room else 'is not there'}. Make it, and invite the bot.")
         names = [f"@{each['username']}" if each["username"] else chat_text.inert(each["name"]) for each in people]
         topic = chat_text.duty(room.topic, names)
         if topic != room.topic and not self.check:
-            self._say(chat, room, names, people[0])  # first: where it is refused, the next run says it
-            chat.set_topic(room.rid, topic)
+            try:
+                self._say(chat, room, names, people[0])  # first: where it is refused, the next run says it
+                chat.set_topic(room.rid, topic)
+            except (ChatRejected, ChatForbidden) as error:
+                needs = f"Make the bot a moderator of #{room.name}, or give it the permission edit-room, and let it write there"
+                raise Refused(f"#{room.name} can't say that {', '.join(names)} is on call: {str(error).rstrip('.')}. {needs}.") from None
         told = {"channel": room.name, "mentioned": [each["username"] for each in people if each["username"]], "delivered": not self.check}
         return {"changed": topic != room.topic, "topic": topic, "told": told, "diff": {"before": f"{room.topic}\n", "after": f"{topic}\n"}}
 
@@ -92,7 +96,7 @@ class ActionModule(ControllerAction):
                 left = [name for name in left if self._leaves(chat, team, name, members[name])]
         except (ChatRejected, ChatForbidden) as error:
             needs = "there must be a team of this name, and the bot needs the permissions view-all-teams and edit-team-member"
-            raise OncallError(f"the team {team} can't be changed: {error} ({needs}; with team='' it is left alone)") from None
+            raise Refused(f"the team {team} can't be changed: {error} ({needs}; with team='' it is left alone)") from None
         return joined, left
 
     def _leaves(self, chat: RocketChat, team: str, name: str, person: str) -> bool:

@@ -223,7 +223,7 @@ def _no_match(pattern: str, hosts: list[str]) -> str:
     problem = f"host={pattern[:100]!r} matches no host of the inventory."
     if near:
         return f"{problem} {_MEANT.format(' or '.join(near))} Nothing was touched."
-    return f"{problem} Nothing was touched. Name the inventory with -i, or look: {_LOOK}"
+    return f"{problem} Nothing was touched. Name the inventory with -i, or {_LOOK[0].lower()}{_LOOK[1:]}"
 
 
 def _some(names: list[str]) -> str:

@@ -211,8 +211,9 @@ def _value(name: str, known: Variable, value: Any) -> Any:
         return argument.value(known, value)
     except Wrong as wrong:
         what = f"{name} {wrong}" if str(wrong) == "is empty" else f"{name}={str(value)[:40]!r} {wrong}"
+        what = what if what.endswith("?") else f"{what}."
         hint = f" Write it as in -e {name}={known.example}" if known.example else ""
-        raise AnsibleError(f"{what}. {_NOTHING}{hint}") from None
+        raise AnsibleError(f"{what} {_NOTHING}{hint}") from None
 
 
 def _refuse_nothing(playbook: str, found: Mapping[str, Any]) -> None:

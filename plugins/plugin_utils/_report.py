@@ -36,8 +36,8 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
         told.append(f"  {answer['url']}")
     if answer.get("pending"):
         held = f" ({answer['chat_problem']})" if answer.get("chat_problem") else ""
-        told.append(f"  {answer['pending']} entries are not in chat yet{held}: the courier goes on; else the next run, or")
-        told.append("  ansible-playbook incident.response.deliver, brings them there")
+        told.append(f"  {answer['pending']} entries are not in chat yet{held}: the courier goes on; else the next run brings them there, or:")
+        told.append("  ansible-playbook incident.response.deliver")
     return told
 
 

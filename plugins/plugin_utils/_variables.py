@@ -121,7 +121,7 @@ PLAYBOOKS: Mapping[str, Variables] = {
     "tick": {
         "watch": Variable("Look again each so many seconds.", "seconds"), "duration": Variable("End after so many seconds.", "seconds"),
     },
-    "deliver": {"timeout": Variable("How long to wait.", "seconds")},
+    "deliver": {"wait": Variable("How long to wait.", "seconds", ("timeout",))},
 }  # fmt: skip
 """By the last part of the name that a playbook is called by, `incident.response.NAME`."""
 ROLES: Variables = {

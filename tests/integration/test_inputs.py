@@ -119,7 +119,7 @@ def test_a_mistyped_name_is_refused_with_the_one_that_is_meant(site: Site, playb
         ("playbooks/status_page.yml", "state=scheduled starts=soon", "starts='soon' is no time such as 2026-12-01T22:00:00Z"),
         ("playbooks/status_page.yml", "state=scheduld", "state='scheduld' must be one of"),
         ("playbooks/tick.yml", "watch=often", "watch='often' must be a number of seconds, 0 or more"),
-        ("playbooks/deliver.yml", "timeout=-3", "timeout='-3' must be a number of seconds, 0 or more"),
+        ("playbooks/deliver.yml", "timeout=-3", "wait='-3' must be a number of seconds, 0 or more"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_was_expected(site: Site, playbook: str, typed: str, said: str) -> None:

@@ -218,6 +218,26 @@ def test_the_topic_names_nobody_whose_hours_are_over(site: Site, chat: RocketCha
     assert "nobody is on call in the layer daytime backup" in " ".join(output.split())
 
 
+def test_a_bot_that_may_not_edit_the_channel_is_told_which_and_what_it_needs(site: Site, chat: RocketChat, tmp_path: Path) -> None:
+    path = tmp_path / "duty.yml"
+    site.environment |= {**chat.environment(), "INCIDENT_CONFIG": str(path)}
+    path.write_text(ONCALL)
+    assert Client(chat.url, "bot-id", "bot-token").create_room("duty", {})
+    chat.control(forbid=["channels.setTopic"])
+    code, output = site.run("-e", "channel=duty team=", playbook="playbooks/oncall_publish.yml")
+    words = " ".join(output.split())
+    assert code != 0
+    assert "#duty can't say that @" in words
+    assert "Make the bot a moderator of #duty, or give it the permission edit-room" in words
+    assert "It can't be said who is on call" not in words
+    code, output = site.run("-e", "channel=nowhere team=", playbook="playbooks/oncall_publish.yml")
+    assert "#nowhere can't say who is on call: it is not there. Make it, and invite the bot." in " ".join(output.split())
+    chat.control(forbid=[])
+    code, output = site.run("-e", "channel=duty team=", playbook="playbooks/oncall_publish.yml")
+    assert code == 0, output
+    assert "incident.response: #duty says who is on call: @" in output
+
+
 TEAM = """oncall:
   people: {alice: {}, robert: {username: bob}, carol: {}, stranger: {}}
   schedule:

@@ -105,3 +105,8 @@ def test_a_name_is_taken_as_chat_writes_it() -> None:
     assert value(Variable("", "person"), " @bob ") == "bob"
     with pytest.raises(Wrong, match="is empty"):
         value(Variable("", "person"), " ")
+
+
+def test_a_question_is_a_sentence_of_its_own() -> None:
+    with pytest.raises(AnsibleError, match="did you mean customers[?] Nothing was touched"):
+        _arguments._value("audience", Variable("", "choice", choices=("customers", "internal")), "custmers")

@@ -54,4 +54,4 @@ def words(told: Mapping[str, Any]) -> str:
     what = "not all of it was told in chat" if told["mentioned"] or told["delivered"] else "NOBODY WAS TOLD in chat"
     call = f" Call {told['call']}." if told["call"] else ""
     later = " It is told when chat takes it: ansible-playbook incident.response.deliver" if told["chat"] else ""
-    return f"{told['incident']} is recorded, and {what}: {told['why']}.{call}{later}"
+    return f"{told['incident']} is recorded, and {what}: {told['why'].rstrip('.')}.{call}{later}"

@@ -104,19 +104,18 @@ def _communicate(journal: SqliteJournal, step: Step) -> None:
 
 
 def _show(journal: SqliteJournal, step: Step) -> None:
+    components = step.given.get("components") or {}
+    if not isinstance(components, Mapping):  # text, of which the step makes a mapping
+        return
     alone = not any(step.given.get(name) for name in ("state", "service", "incident"))
+    named = str(step.given.get("incident") or "").strip() or ("" if alone or step.service else step.incident)
     words: dict[str, Any] = {name: str(step.given.get(name) or "").strip() for name in ("state", "title", "impact", "starts", "ends")}
-    listed = _publishing.publishing(step.config, Path()).listed
     wanted = status_page.Wanted(
-        **words, text=str(step.given.get("message") or "").strip(), incident="" if alone or step.service else step.incident,
-        service=step.service if not step.incident or not step.given.get("incident") else "", components=_components(step.given.get("components")),
+        **words, text=str(step.given.get("message") or "").strip(), incident=named, service="" if named else step.service,
+        components={str(name): str(state) for name, state in components.items()},
     )  # fmt: skip
+    listed = _publishing.publishing(step.config, Path()).listed
     status_page.plan(journal, wanted, listed or status_page.known(journal), at=utc(time.time()), actor="")
-
-
-def _components(given: Any) -> dict[str, str]:
-    """A mapping; what was written as text is left to the step."""
-    return {str(name): str(state) for name, state in given.items()} if isinstance(given, Mapping) else {}
 
 
 def _about(step: Step) -> lifecycle.Wanted:

@@ -13,7 +13,7 @@ from ansible_collections.incident.response.plugins.lookup import incident_servic
 from ansible_collections.incident.response.plugins.plugin_utils._location import Location
 
 HERE = Location(Path("/etc/incident-response/incident-response.yml"), "of this machine")
-NO_CHECKS = {"hosts": "db-01", "checks": dict.fromkeys(("unit", "command", "http", "tcp"), "")}
+NO_CHECKS: dict[str, Any] = {"hosts": "db-01", "checks": dict.fromkeys(("unit", "command", "http", "tcp"), "")}
 
 
 @pytest.mark.parametrize(

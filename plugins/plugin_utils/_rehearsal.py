@@ -55,7 +55,8 @@ def refuse(playbook: str, given: Mapping[str, Any], options: Mapping[str, Any]) 
             rehearse(journal, _step(playbook, given, options, config))
     except (lifecycle.Refused, publish.Refused, tick.Refused) as refused:
         said = _OWN_END.sub("", str(refused)).rstrip(" .")
-        raise AnsibleError(f"{playbook}: {said}. Nothing was recorded.") from None
+        look = " Look with: ansible-playbook incident.response.incident_list" if "Open now: " in said else ""
+        raise AnsibleError(f"{playbook}: {said}. Nothing was recorded.{look}") from None
     except (_config.ConfigError, publish.TemplateError, OSError, sqlite3.Error, ValueError):
         return
 

@@ -24,7 +24,7 @@ _MESSAGE = Variable("What there is to say.", same=(*_WORDS, "reason"))
 _REASON = Variable("Why.", "reason", ("message", *_WORDS), required=True, example='"no progress"')
 _SEVERITY = Variable("How bad it is.", "severity", example="P1")
 _INCIDENT = Variable("The incident, by its name or id. Else the open one of the service.", "incident")
-_FORCE = Variable("Do it all the same: a service that nobody knows, an incident whose service is not healthy.", "switch")
+_FORCE = Variable("Do it all the same: a service that nobody knows, an incident whose service is not healthy, or can't be looked at.", "switch")
 _ABOUT = {
     "incident": _INCIDENT,
     "service": _SERVICE,

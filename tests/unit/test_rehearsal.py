@@ -66,6 +66,7 @@ def test_what_a_step_would_be_refused_for_is_found_before(options: dict[str, Any
     assert text.startswith(f"{playbook}: {said}")
     assert text.count("Nothing was") == 1
     assert ".." not in text
+    assert text.endswith(" Look with: ansible-playbook incident.response.incident_list") is ("Open now: " in text)
 
 
 @pytest.mark.parametrize(

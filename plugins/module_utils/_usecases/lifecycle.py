@@ -62,7 +62,7 @@ def locate(journal: Journal, wanted: Wanted) -> str | None:
     if wanted.incident:
         found = journal.find(wanted.incident)
         if found is None:
-            raise Refused(f"no incident is called {wanted.incident}. {_open_now(journal)}; all: ansible-playbook incident.response.incident_list")
+            raise Refused(f"no incident is called {wanted.incident}. {_open_now(journal)}")
         return found
     if wanted.service:
         found = journal.open_for(wanted.service)

@@ -190,7 +190,8 @@ def test_an_incident_is_not_resolved_between_two_crashes(web: Web) -> None:
     web.environment["INCIDENT_CONFIG"] = str(config)
     assert web.run("-e", "service=api title=down", playbook="playbooks/incident/open.yml")[0] == 0
     assert eventually(web.runs)
-    code, output = web.run("-e", '{"service": "api", "root_cause": "it crashed", "fix": "none"}', playbook="playbooks/incident/resolve.yml")
+    details = {"root_cause": "it crashed", "fix": "none", "monitoring": "none", "next": "look"}
+    code, output = web.run("-e", json.dumps({"service": "api", **details}), playbook="playbooks/incident/resolve.yml")
     web.does("stop")
     assert code != 0
     assert f"api is not healthy on {HOST}. Nothing was recorded" in " ".join(output.split())

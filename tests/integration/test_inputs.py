@@ -220,7 +220,7 @@ def test_on_one_command_line_each_playbook_has_its_own_service(site: Site) -> No
 @pytest.mark.parametrize("name", ["open", "acknowledge", "escalate", "list", "communicate", "update"])
 def test_a_service_that_the_catalogue_does_not_have_is_refused_with_the_nearest(site: Site, name: str) -> None:
     catalogue(site)
-    more = " reason=stuck" if name == "escalate" else ""
+    more = {"escalate": " reason=stuck", "update": " message=slow"}.get(name, "")
     said = refused(site, step(name), "-e", f"service=apii{more}")
     assert said.startswith("service=apii is not in the service catalogue. Did you mean api?")
     assert said.endswith("To take it all the same: -e force=true")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _config
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _config, _options
+from ansible_collections.incident.response.plugins.plugin_utils._location import Location
 
 GROUPS = {"all": ["prod-db-02", "prod-api-01"], "db": ["prod-db-02"], "ungrouped": []}
 
@@ -38,7 +39,8 @@ def test_a_service_that_is_not_there_is_refused_with_what_is_meant(tmp_path: Pat
     assert "/dev/null" not in str(refused.value)
 
 
-def test_a_configuration_with_mistakes_is_to_be_corrected(tmp_path: Path) -> None:
+def test_a_configuration_with_mistakes_is_to_be_corrected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_options, "settings", lambda: {"location": Location()})
     path = tmp_path / "config.yml"
     path.write_text("servcies: {}")
     with pytest.raises(AnsibleError) as refused:

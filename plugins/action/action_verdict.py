@@ -8,12 +8,12 @@ import time
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleConnectionFailure
-from ansible_collections.incident.response.plugins.module_utils import _gate
-from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
+from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import GOOD, Verdict, health, judge, replaced, unproved
 from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._remote import in_one_trip
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 
 _DRAIN = 2.0
 """Seconds to wait for the incident's name where nothing is configured."""
@@ -61,12 +61,12 @@ class ActionModule(ControllerAction):
             verdict = Verdict.NOTHING_TO_DO
         if not params["last"] and verdict not in GOOD:
             raise Refused(f"not good yet: {seen}", plan=params["plan"], after=after)
-        evidence = _gate.clean(after.get("evidence") or "", guess=True) if verdict not in GOOD else ""
+        evidence = redact(str(after.get("evidence") or ""), secret_values(variables)) if verdict not in GOOD else ""
         result = {"verdict": str(verdict), "evidence": evidence, "plan": params["plan"], "after": after}
         data = {"verdict": str(verdict), "healthy": bool(now.get("healthy"))} | ({"left": left} if left and not params["dry"] else {})
         good = verdict in GOOD
         was = "" if params["again"] else health(params["before"])
-        text, detail = f"verdict {verdict}: {seen}{f'; before: {was}' if was else ''}", {} if good else {"evidence": shown(evidence, 3000)}
+        text, detail = f"verdict {verdict}: {seen}{f'; before: {was}' if was else ''}", {} if good else {"evidence": cut(evidence, 3000)}
         if not (params["again"] and good):
             self._tell(text, variables)
         result = self.recorded(result, data | detail, variables, text=text, state="ok" if good else "failed")
@@ -87,7 +87,7 @@ class ActionModule(ControllerAction):
                     time.sleep(0.05)
                 if incident:
                     info = journal.info(incident)
-                    where = ", ".join(filter(None, (f"incident {info['name']}", info["url"])))
+                    where = f"incident {', '.join(filter(None, (info['name'], info['url'])))}"
         except (OSError, sqlite3.Error, ValueError) as error:
             where = f"the journal can't be read: {error}"
         self._display.display(f"incident.response: {about} on {variables.get('inventory_hostname')}: {text} ({where})", stderr=True)
@@ -140,7 +140,7 @@ class ActionModule(ControllerAction):
             raise AnsibleConnectionFailure(str(seen.get("msg", "")))
         if seen.get("failed"):
             raise Refused(f"the health can't be checked: {seen.get('msg', '')}")
-        evidence = _gate.clean(seen.get("evidence") or "", guess=True)
+        evidence = redact(str(seen.get("evidence") or ""), secret_values(variables))
         return {name: seen[name] for name in ("healthy", "exists", "unit", "alias", "instance", "listener", "detail")} | {"evidence": evidence}
 
 

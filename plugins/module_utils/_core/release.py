@@ -104,8 +104,10 @@ def is_older(name: str, current: str) -> bool:
 def listed(releases: Iterable[Release]) -> str:
     """The newest of them with when their folders were changed, oldest first, for a person who is to choose."""
     ordered = in_order(releases)
-    words = [f"{each.name} ({time.strftime('%Y-%m-%d %H:%M', time.gmtime(each.made))} UTC)" for each in ordered[-_SHOWN:]]
-    words[:1] = [each.replace("(", "(folder changed ", 1) for each in words[:1]]
+    words, what = [], "folder changed "
+    for each in ordered[-_SHOWN:]:
+        words.append(f"{each.name} ({what}{time.strftime('%Y-%m-%d %H:%M', time.gmtime(each.made))} UTC)")
+        what = ""  # said once
     more = f" and {len(ordered) - _SHOWN} older ones" if len(ordered) > _SHOWN else ""
     return f"There {'are' if len(words) != 1 else 'is'} {', '.join(words) or 'none'}{more}"
 

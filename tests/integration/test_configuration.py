@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -296,7 +297,7 @@ def test_a_severity_in_small_letters_is_understood_everywhere(away: Away, chat: 
     assert "P0, P1, P2, P3" in output
 
 
-def catalogue(away: Away, service: dict[str, object], **more: object) -> Path:
+def catalogue(away: Away, service: Mapping[str, object], **more: object) -> Path:
     commands = {word: [str(away.site.script), word] for word in ("start", "stop", "status")}
     away.site.without_variables()
     return away.write(json.dumps({"services": {"api": {"backend": "command", "commands": commands, **service}}, **more}, indent=1))

@@ -10,7 +10,6 @@ its older head is the one thing that only a witness outside (the hash in the cha
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +49,7 @@ class Report:
 
 def _mac(key: bytes, *parts: bytes) -> str:
     framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-    return hmac.new(key, framed, hashlib.sha256).hexdigest()
+    return hmac.digest(key, framed, "sha256").hex()
 
 
 def seal(key: bytes, incident: str, position: int, body: bytes, previous: str) -> str:

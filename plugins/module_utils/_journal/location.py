@@ -17,6 +17,9 @@ from .sqlite import SqliteJournal
 _BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside its file, and takes for its own."""
 
+_mended: dict[Path, list[tuple[int, ...]]] = {}
+"""How the files of a journal were when this process last looked at its rows: a task opens it several times, and nobody has written since."""
+
 
 def location(folder: Path, url: str = "") -> Path:
     """The journal's file, by `url` or INCIDENT_JOURNAL, else in the state folder. Raises ValueError for what isn't one.
@@ -41,12 +44,26 @@ def open_journal(folder: Path, *, url: str = "", key_file: str = "", timeout: fl
         )
     journal = SqliteJournal(path, key(folder, key_file), timeout=timeout)
     try:
-        with suppress(sqlite3.OperationalError):  # a disk that is full, or somebody who writes for long, keeps nobody from reading
-            journal.mend()
+        files = _files(path)
+        if _mended.get(path) != files:
+            with suppress(sqlite3.OperationalError):  # a disk that is full, or somebody who writes for long, keeps nobody from reading
+                journal.mend()
+                _mended[path] = files
     except BaseException:
         journal.close()
         raise
     return journal
+
+
+def _files(path: Path) -> list[tuple[int, ...]]:
+    """What changes where anybody writes into the journal."""
+    found: list[tuple[int, ...]] = []
+    for end in ("", "-wal"):
+        with suppress(OSError):
+            about = path.with_name(path.name + end).stat()
+            if about.st_size:  # one that is empty is made by whoever only reads
+                found.append((about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
+    return found
 
 
 def unverified_journal(folder: Path, *, url: str = "") -> SqliteJournal:

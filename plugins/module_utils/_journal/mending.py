@@ -82,7 +82,7 @@ class Mending:
         return [list(row) if row else None, [name for (name,) in names], [position for (position,) in published]]
 
     def _mend_index(self, incident: str) -> None:
-        entries, before = self._entries(incident), self._indexes().get(incident, [None, [], []])
+        entries, before = self._entries(incident), self.index_of(self._db, incident)
         if entries and not self._sound(incident):
             return  # what the entries say was changed as well: whoever asks of the incident hears of that
         row, published = row_of(incident, entries), [place for place, entry in enumerate(entries, start=1) if entry.kind == "published"]
@@ -109,12 +109,16 @@ class Mending:
         rows = self._db.execute("SELECT incident, rid, oncall, planned, edited FROM projections")
         return {incident: list(row) for incident, *row in rows}
 
+    def _projection(self, incident: str) -> Row | None:
+        row = self._db.execute("SELECT rid, oncall, planned, edited FROM projections WHERE incident = ?", (incident,)).fetchone()
+        return list(row) if row else None
+
     def _wrong_projections(self) -> list[str]:
         kept, found = self._marks.all_kept(PROJECTION), self._projections()
         return [incident for incident in {**found, **kept} if found.get(incident) != kept.get(incident)]
 
     def _mend_projection(self, incident: str) -> None:
-        row, kept = self._projections().get(incident), self._marks.kept(PROJECTION, incident)
+        row, kept = self._projection(incident), self._marks.kept(PROJECTION, incident)
         if not self._entries(incident):  # nobody's
             self._db.execute("DELETE FROM projections WHERE incident = ?", (incident,))
             self._marks.drop(PROJECTION, incident)
@@ -178,7 +182,7 @@ class Mending:
 
     def _plan_again(self, incident: str, first: int) -> None:
         good = [kept for kept in self._marks.all_kept(OUTBOX).values() if kept[0] == incident and kept[-1] != "dropped"]
-        row = self._projections().get(incident)
+        row = self._projection(incident)
         if row and isinstance(row[2], int):
             planned = max(0, min(row[2], max([first - 1, *(int(kept[3]) for kept in good)])))
             right = [row[0], row[1], planned, min(row[3], planned) if isinstance(row[3], int) else 0]

@@ -165,7 +165,7 @@ def to_lock(path: Path) -> Iterator[int]:
         os.close(file)
 
 
-def replace(path: Path, words: str) -> None:
+def write_text(path: Path, words: str) -> None:
     """Let the file say this, and never half of it. Raises OSError, NotOurs."""
     with folder(path.parent, link=True) as parent:
         draft = _draft(parent, path, words.encode())

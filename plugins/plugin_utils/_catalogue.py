@@ -21,11 +21,11 @@ from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
-from ansible.utils.display import Display
 from ansible_collections.incident.response.plugins.module_utils._core import argument
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _config_template, _options
 from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE
 from ansible_collections.incident.response.plugins.plugin_utils._config_text import Where, dotted
+from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 
 CONTROLLER = "localhost"
 _known: dict[str, dict[str, Any]] = {}
@@ -194,7 +194,7 @@ def refuse_protected(config: Mapping[str, Any], found: InventoryManager, hosts: 
         if found.hosts and not matching(found, each):
             near = difflib.get_close_matches(each, [*found.hosts, *found.groups], n=1, cutoff=0.8)
             hint = f": did you mean {near[0]}?" if near else ""
-            Display().warning(f"incident.response: safety.protected_hosts names {each}, which is no host and no group of this inventory{hint}")
+            Terminal().warning(f"incident.response: safety.protected_hosts names {each}, which is no host and no group of this inventory{hint}")
     kept = [name for each in config["safety"]["protected_hosts"] for name in matching(found, each) if name in hosts]
     if kept:
         shown = ", ".join(kept[:5]) + (" …" if len(kept) > 5 else "")

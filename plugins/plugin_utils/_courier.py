@@ -583,7 +583,7 @@ class Courier:
     @staticmethod
     def _write(file: Path, answer: dict[str, Any]) -> None:
         try:
-            _owned.replace(file, json.dumps(_gate.clean_data(answer)))
+            _owned.write_text(file, json.dumps(_gate.clean_data(answer)))
         except OSError as error:
             log(str(error))
 

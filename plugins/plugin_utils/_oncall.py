@@ -59,7 +59,7 @@ class LastAnswer:
     def keep(self, answer: list[dict[str, Any]]) -> None:
         """In one step. A full disk is no reason to tell nobody whom to call."""
         with suppress(OSError):
-            _owned.replace(self._path, json.dumps({"key": self._key, "at": utc(time.time()), "oncall": _gate.clean_data(answer)}))
+            _owned.write_text(self._path, json.dumps({"key": self._key, "at": utc(time.time()), "oncall": _gate.clean_data(answer)}))
 
 
 def sources(section: Mapping[str, Any], options: Mapping[str, Any]) -> list[OncallSource]:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.utils.display import Display
 from ansible_collections.incident.response.plugins.module_utils import _owned
 from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
@@ -19,6 +18,7 @@ from ansible_collections.incident.response.plugins.module_utils._journal.locatio
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
 from ansible_collections.incident.response.plugins.plugin_utils import _journal, _options, _run
+from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 
 _NOTHING = "Nothing was touched."
 _FORCE = 'Name the exact version to go to instead; or to believe it all the same: -e force_unverified="reason".'
@@ -45,7 +45,7 @@ def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
     if doubt and not reason:
         raise AnsibleError(f"{doubt}, so it says nothing to go by. {_NOTHING} {_FORCE} That would take from it: {_taken(found)}")
     if doubt:
-        Display().warning(f"incident.response: {doubt}. It is believed all the same ({redact(reason)}): {_taken(found)}")
+        Terminal().warning(f"incident.response: {doubt}. It is believed all the same ({redact(reason)}): {_taken(found)}")
     return found | {"drill": bool(info["drill"]), "unverified": reason if doubt else ""}
 
 

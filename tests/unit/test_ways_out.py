@@ -27,9 +27,9 @@ SHOWS = {"display", "warning", "error", "deprecated", "v", "vv", "vvv", "vvvv", 
 LIBRARIES = {"requests", "smtplib", "socket", "socketio", "http.client", "urllib.request", "sqlite3", "logging", "syslog", "ftplib", "telnetlib"}
 
 THROUGH_THE_GATE = {
-    "plugin_utils/_spool.py": {"Spool.append_encoded: write", "append_shared: write"},
+    "plugin_utils/_spool.py": {"Spool._write: write", "append_shared: write"},
     "plugin_utils/_courier.py": {"log: write", "Courier._write: write_text"},
-    "plugin_utils/_oncall.py": {"LastAnswer.keep: dump"},
+    "plugin_utils/_oncall.py": {"LastAnswer.keep: write_text"},
     "plugin_utils/_paging.py": {"Command.page: write", "Command.page: Popen"},
     "plugin_utils/_publishing.py": {"_render: write"},
     "plugin_utils/_terminal.py": {"Terminal.display: display", "Terminal.warning: warning", "Terminal.error: error"},
@@ -38,15 +38,20 @@ THROUGH_THE_GATE = {
     "module_utils/_rocketchat/client.py": {"RocketChat._answer: ask"},
     "module_utils/_statuspage/uptime_kuma.py": {"UptimeKuma._session: call"},
     "module_utils/_journal/sqlite.py": {
-        "SqliteJournal.append: execute", "SqliteJournal.plan: executemany", "SqliteJournal.refuse: execute", "SqliteJournal.drop: execute",
-        "SqliteJournal.show: execute",
+        "SqliteJournal.append: execute", "SqliteJournal.plan: execute", "SqliteJournal._became: execute", "SqliteJournal.show: execute",
     },
 }  # fmt: skip
 """By file: what takes a text out, and asks the gate. The lines of `Spool.append_encoded` are made by `encoded`."""
 
 _STATES = "rows of names, numbers and states, which are derived from entries"
 WITHOUT_TEXT = {
-    "module_utils/_state.py": {"key: write": "a key, made at random"},
+    "module_utils/_owned.py": {"_draft: write": "keys, and what those who call `write_text` have cleaned"},
+    "module_utils/_journal/marks.py": {"Marks.keep: execute": "copies of rows, which are cleaned where they are written"},
+    "module_utils/_journal/mending.py": {
+        f"Mending.{what}": _STATES for what in (
+            "_mend_index: execute", "_mend_index: executemany", "_mend_projection: execute", "_mend_messages: execute", "_plan_again: execute",
+        )
+    },
     "module_utils/_statuspage/static_folder.py": {
         "_create: write": "files of the page, of what _publishing._render has cleaned", "_as_link: symlink_to": "a folder's name",
     },
@@ -57,7 +62,7 @@ WITHOUT_TEXT = {
     "module_utils/_journal/sqlite.py": {
         f"SqliteJournal.{what}": _STATES for what in (
             "_index: execute", "_index: executemany", "project: execute", "sight: executemany", "take: execute", "want_chat: execute",
-            "done: execute", "requeue: execute", "sight: execute",
+            "sight: execute",
         )
     } | {"SqliteJournal.__init__: executescript": "the tables"},
     "module_utils/_exchange.py": {"Exchange._asked: request": "what Api and RocketChat have cleaned"},

@@ -392,11 +392,11 @@ class SqliteJournal:
 
     def refuse(self, row: int, problem: str) -> None:
         """The message was refused: it stays, with the reason. (The state has this name since the first version, which gave it up.)"""
-        self._became(row, "failed", _gate.clean(problem))
+        self._became(row, "failed", problem)
 
     def drop(self, row: int, reason: str) -> None:
         """The message is not to be sent any more."""
-        self._became(row, "dropped", _gate.clean(reason))
+        self._became(row, "dropped", reason)
 
     def requeue(self, incident: str) -> None:
         """What was refused waits again, in its place."""
@@ -404,7 +404,7 @@ class SqliteJournal:
             self._became(row, "waiting", problem)
 
     def _became(self, row: int, state: str, problem: str = "") -> None:
-        self._db.execute("UPDATE outbox SET state = ?, problem = ? WHERE id = ?", (state, problem, row))
+        self._db.execute("UPDATE outbox SET state = ?, problem = ? WHERE id = ?", (state, _gate.clean(problem), row))
         kept = self._marks.kept(OUTBOX, row)
         if kept:
             self._marks.keep(OUTBOX, row, [*kept[:-1], state])

@@ -92,4 +92,7 @@ def of_levels(found: Sequence[Duty], level: int | None) -> list[Duty]:
 
 
 def _stamp(when: datetime | None) -> str:
-    return utc(when.timestamp()) if when else ""
+    try:
+        return utc(when.timestamp()) if when else ""
+    except (OverflowError, ValueError):  # so far away that it is no bound
+        return ""

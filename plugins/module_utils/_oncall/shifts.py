@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .._core import shape
@@ -65,10 +65,13 @@ def covered(found: list[Duty], when: datetime) -> list[Duty]:
 
 
 def instant(text: str | None) -> datetime | None:
-    """A time of an answer; None where it says none. Raises ValueError for one without a zone."""
+    """A time of an answer in UTC; None where it says none, or one so far away that it is no bound. Raises ValueError for one without a zone."""
     if not text:
         return None
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError(f"{text} has no time zone")
-    return found
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:
+        return None

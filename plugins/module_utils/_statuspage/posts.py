@@ -51,9 +51,9 @@ def moment(stamp: str) -> datetime:
     """A time as JSON has it, in UTC without saying so. Raises StatusPageError."""
     try:
         when = datetime.fromisoformat(stamp)
-    except ValueError:
+        return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
+    except (ValueError, OverflowError):
         raise lasting(f"the provider answered with a time that is none: {stamp[:40]}") from None
-    return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
 
 
 def shown(ref: str, state: str, body: str, post: Post, theirs: Mapping[str, str]) -> Shown:

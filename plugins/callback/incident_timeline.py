@@ -114,7 +114,7 @@ from ansible_collections.incident.response.plugins.plugin_utils import _hostvars
 from ansible_collections.incident.response.plugins.plugin_utils._origin import origin
 from ansible_collections.incident.response.plugins.plugin_utils._recording import Ended, Recording
 from ansible_collections.incident.response.plugins.plugin_utils._result import will_be_rescued
-from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values, secrets_of_hosts, unseen
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import in_vaults, secret_values, secrets_of_hosts, unseen
 from ansible_collections.incident.response.plugins.plugin_utils._spool import start_courier, status_file, wait
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 
@@ -302,7 +302,7 @@ class CallbackModule(CallbackBase):
     def _known_secrets(self, play: Any, templar: Templar, variables: dict[str, Any]) -> set[str]:
         """What the run's first line must not say. All is found out where it has free text; else what the variables hold as they stand is enough."""
         free = bool(_FREE.intersection(variables))
-        known = secret_values(variables, templar.template if free else None, unseen(play))
+        known = secret_values(variables, templar.template if free else None, unseen(play)) | in_vaults(play.get_loader())
         if free:
             known |= secrets_of_hosts(variables.get("hostvars"), lambda _host, theirs: Templar(loader=play.get_loader(), variables=theirs).template)
         _gate.learn(known)

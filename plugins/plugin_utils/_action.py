@@ -22,7 +22,7 @@ from ansible_collections.incident.response.plugins.module_utils._rocketchat impo
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _needs, _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
-from ansible_collections.incident.response.plugins.plugin_utils._secrets import meet_configuration, secret_values, secrets_of_hosts, unseen
+from ansible_collections.incident.response.plugins.plugin_utils._secrets import in_vaults, meet_configuration, secret_values, secrets_of_hosts, unseen
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal, cleaned
 
 _DRAIN = 2.0
@@ -83,7 +83,7 @@ class ControllerAction(ActionBase):
         """What must not go out of this task: the secrets of its host and, since it can say them by `hostvars`, of all others."""
         _gate.learn((getattr(self._play_context, "password", None), getattr(self._play_context, "become_pass", None)))
         meet_configuration(self.options["config"])
-        own = secret_values(variables, self._templar.template, unseen(self._task.get_play()))
+        own = secret_values(variables, self._templar.template, unseen(self._task.get_play())) | in_vaults(self._loader)
         fill = self._templar.copy_with_new_env
         return own | secrets_of_hosts(variables.get("hostvars"), lambda _host, theirs: fill(available_variables=theirs).template)
 

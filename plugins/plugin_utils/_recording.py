@@ -25,6 +25,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._run import Run
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import (
     Fill,
     Kept,
+    in_vaults,
     meet_configuration,
     secret_values,
     secrets_of_hosts,
@@ -218,6 +219,7 @@ class Recording:
         variables = self._variables(host, task)
         _gate.learn(secret_values(variables, self._fill(host.name, variables), unseen(self._play) | self._unlogged))
         _gate.learn(secret_values({"facts": getattr(self._play.get_variable_manager(), "_nonpersistent_fact_cache", None) or {}}))
+        _gate.learn(in_vaults(self._play.get_loader()))
         if self._play._uuid not in self._met:
             self._met.add(self._play._uuid)
             meet_configuration(_options.settings()["config"])

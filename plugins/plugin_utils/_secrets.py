@@ -100,6 +100,12 @@ def secrets_of_hosts(hostvars: Any, fill: Callable[[str, Mapping[str, Any]], Fil
     return found
 
 
+def in_vaults(loader: Any) -> set[str]:
+    """All values of the files that Ansible has decrypted: before ansible-core 2.19 those of JSON don't say where they come from."""
+    files: dict[str, Any] = getattr(loader, "_FILE_CACHE", None) or {}
+    return set().union(*(_values(found, None, frozenset(), 0, known=True) for path, found in list(files.items()) if _is_vault_file(str(path))))
+
+
 def meet_configuration(path: str) -> None:
     """Let the gate know what the configuration names, where it has no mistakes."""
     with suppress(_config.ConfigError):

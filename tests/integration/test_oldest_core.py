@@ -20,7 +20,10 @@ from integration.test_alert_text import given as alert
 from integration.test_behind_nginx import FILE, MARK, ONE, TWO, behind, nginx, restart
 from integration.test_inputs import refused, step
 from integration.test_plan import Planned
+from integration.test_planted import PLANTS, Planted
+from integration.test_planted import test_none_of_two_hundred_plants_goes_out_of_a_run as none_goes_out
 from integration.test_secrets import PLAY, VAULTED
+from servers.mail import MailServer
 from servers.running import RocketChat
 from sites import RESTART, Site, eventually
 
@@ -169,3 +172,9 @@ def test_what_an_alert_says_never_becomes_code(programs: Path, tmp_path: Path) -
     assert "holds a template" in refused(site, RESTART, *alert(tmp_path, service="api", host=bomb(tmp_path)))
     assert site.run("-e", "service=api host=prod-api-01")[0] == 0
     assert not (tmp_path / "ran").exists()
+
+
+def test_no_plant_goes_out_of_a_run(programs: Path, chat: RocketChat, tmp_path: Path) -> None:
+    """There a vaulted file of JSON doesn't say where its values come from."""
+    with MailServer(tmp_path, security="starttls", user="ops", password=PLANTS[11]) as mail:
+        none_goes_out(Planted(Site(tmp_path, programs), mail, chat))

@@ -41,7 +41,7 @@ THROUGH_THE_GATE = {
         "SqliteJournal.append: execute", "SqliteJournal.plan: execute", "SqliteJournal._became: execute", "SqliteJournal.show: execute",
     },
 }  # fmt: skip
-"""By file: what takes a text out, and asks the gate. The lines of `Spool.append_encoded` are made by `encoded`."""
+"""By file: what takes a text out, and asks the gate. The lines of `Spool._write` are made by `encoded`."""
 
 _STATES = "rows of names, numbers and states, which are derived from entries"
 WITHOUT_TEXT = {
@@ -64,7 +64,14 @@ WITHOUT_TEXT = {
             "_index: execute", "_index: executemany", "project: execute", "sight: executemany", "take: execute", "want_chat: execute",
             "sight: execute",
         )
-    } | {"SqliteJournal.__init__: executescript": "the tables"},
+    } | {"SqliteJournal.__init__: executescript": "the tables", "SqliteJournal._became: execute": "what refuse and drop have cleaned"},
+    "module_utils/_journal/marks.py": {"Marks.keep: execute": "a copy of a row as it was written"},
+    "module_utils/_journal/mending.py": {
+        f"Mending.{what}": _STATES for what in (
+            "_mend_messages: execute", "_mend_projection: execute", "_mend_index: executemany", "_plan_again: execute", "_mend_index: execute",
+        )
+    },
+    "module_utils/_owned.py": {"_draft: write": "what it is given: who calls replace or create is found, too"},
     "module_utils/_exchange.py": {"Exchange._asked: request": "what Api and RocketChat have cleaned"},
     "module_utils/_command.py": {"told: run": "run, below", "run: Popen": "a command of the host that is acted on"},
     "module_utils/_web.py": {"_status: request": "asks an address of the configuration how it is, without a body"},
@@ -106,6 +113,8 @@ def _way(call: ast.Call, scope: ast.AST) -> str:
         receiver = receiver.func
     on = receiver.attr if isinstance(receiver, ast.Attribute) else getattr(receiver, "id", "")
     called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if on == "_owned" and called in {"replace", "create"}:
+        return called
     if on in OF_OURS or called not in WRITES | SHOWS:
         return ""
     if called == "ask" and on != "_exchange":

@@ -38,20 +38,14 @@ THROUGH_THE_GATE = {
     "module_utils/_rocketchat/client.py": {"RocketChat._answer: ask"},
     "module_utils/_statuspage/uptime_kuma.py": {"UptimeKuma._session: call"},
     "module_utils/_journal/sqlite.py": {
-        "SqliteJournal.append: execute", "SqliteJournal.plan: execute", "SqliteJournal._became: execute", "SqliteJournal.show: execute",
+        "SqliteJournal.append: execute", "SqliteJournal.plan: execute", "SqliteJournal.show: execute",
     },
 }  # fmt: skip
 """By file: what takes a text out, and asks the gate. The lines of `Spool._write` are made by `encoded`."""
 
 _STATES = "rows of names, numbers and states, which are derived from entries"
 WITHOUT_TEXT = {
-    "module_utils/_owned.py": {"_draft: write": "keys, and what those who call `write_text` have cleaned"},
-    "module_utils/_journal/marks.py": {"Marks.keep: execute": "copies of rows, which are cleaned where they are written"},
-    "module_utils/_journal/mending.py": {
-        f"Mending.{what}": _STATES for what in (
-            "_mend_index: execute", "_mend_index: executemany", "_mend_projection: execute", "_mend_messages: execute", "_plan_again: execute",
-        )
-    },
+    "module_utils/_state.py": {"sealing_key: create": "a key, made at random"},
     "module_utils/_statuspage/static_folder.py": {
         "_create: write": "files of the page, of what _publishing._render has cleaned", "_as_link: symlink_to": "a folder's name",
     },
@@ -71,7 +65,7 @@ WITHOUT_TEXT = {
             "_mend_messages: execute", "_mend_projection: execute", "_mend_index: executemany", "_plan_again: execute", "_mend_index: execute",
         )
     },
-    "module_utils/_owned.py": {"_draft: write": "what it is given: who calls replace or create is found, too"},
+    "module_utils/_owned.py": {"_draft: write": "what it is given: who calls write_text or create is found, too"},
     "module_utils/_exchange.py": {"Exchange._asked: request": "what Api and RocketChat have cleaned"},
     "module_utils/_command.py": {"told: run": "run, below", "run: Popen": "a command of the host that is acted on"},
     "module_utils/_web.py": {"_status: request": "asks an address of the configuration how it is, without a body"},

@@ -29,7 +29,8 @@ from ansible_collections.incident.response.plugins.module_utils._usecases import
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _balance, _catalogue, _config, _options, _person, _pins
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
-_LONGEST, _WIDE = 600, 140
+_LONGEST = 600
+_WRAPPED = textwrap.TextWrapper(140, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 """How long may be what is said of what is touched, and each line of it."""
 
 Looks = dict[str, dict[str, Any]]
@@ -127,7 +128,7 @@ class ActionModule(ControllerAction):
         words = {host: _pins.words(each, params["role"], params["backend"]) for host, each in pins.items()}
         lines = [*plan.touched(words), plan.addresses({host: _pins.address(host, each) for host, each in {**pins, **behind}.items()})]
         shown = (cut(_gate.clean(line, guess=True), _LONGEST) for line in lines)
-        return [part for line in shown for part in textwrap.wrap(line, _WIDE, subsequent_indent="  ")]
+        return [part for line in shown for part in _WRAPPED.wrap(line)]
 
     def _how(self, found: str, config: dict[str, Any], variables: dict[str, Any]) -> str:
         """How the plan that is only shown is carried out."""

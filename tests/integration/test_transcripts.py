@@ -154,7 +154,8 @@ class Project:
         return "\n".join(lines)
 
     def same(self, text: str) -> str:
-        """Without what differs from run to run."""
+        """Without what differs from run to run, as where a line ends that has the name of a folder in it."""
+        text = re.sub(r"^  touches.*(\n {4}\S.*)+", lambda found: re.sub(r"\n +", " ", found[0]), text, flags=re.MULTILINE)
         text = text.replace(str(self.folder), "PROJECT").replace(str(self.deployed.folder), "FOLDER").replace(socket.gethostname(), "laptop")
         for found, instead in SAME:
             text = re.sub(found, instead, text, flags=re.MULTILINE)

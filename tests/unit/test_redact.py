@@ -224,6 +224,7 @@ def test_without_a_guess_versions_and_digests_stay() -> None:
 @pytest.mark.parametrize(("name", "secret"), [
     ("db_password", True), ("api_token", True), ("ROCKETCHAT_TOKEN", True), ("session_token", True), ("admin_secret", True), ("root_pw", True),
     ("DATADOG_KEY", True), ("smtp_auth", True), ("oauth_client_secret_prod", True), ("signing_key", True), ("slack_webhook_url", True),
+    ("db_pin", True), ("pins", False),
     ("author", False), ("compass", False), ("spin", False), ("password_file", False), ("token_env", False), ("host_key_checking", False),
     ("primary_key", False), ("ansible_host", False), ("token_ttl", False),
 ])  # fmt: skip

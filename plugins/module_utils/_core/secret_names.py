@@ -9,7 +9,10 @@ from functools import lru_cache
 
 _LONG = "password|passwort|passwd|passphrase|passcode|secret|token|credential|bearer|hmac"
 """Words that make a name that of a secret, wherever they stand in it."""
-_SHORT = "pass|pwd|pw|pin|salt|otp|dsn|sig|signature|auth|authorization|cookie|session[_-]?id|conn(?:ection)?[_-]?str(?:ing)?|webhook(?:[_-]?url)?"
+_SHORT = (
+    "pass|pwd|pw|pin(?!s)|salt|otp|dsn|sig|signature|auth|authorization|cookie|session[_-]?id|conn(?:ection)?[_-]?str(?:ing)?"
+    "|webhook(?:[_-]?url)?"
+)
 """Words that do so where they stand alone: in `db_pin`, and not in `spin`."""
 _KEYS = (
     "(?:api|access|private|secret|encryption|signing|master|account|shared|storage|subscription|license|ssh|gpg|deploy|client|consumer|routing"

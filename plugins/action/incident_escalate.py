@@ -7,7 +7,6 @@ import sqlite3
 import time
 from typing import Any, ClassVar
 
-from ansible_collections.incident.response.plugins.module_utils._core import step_line
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._state import state_path
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, tick
@@ -43,29 +42,28 @@ class ActionModule(TellingAction):
                         journal, incident, policy, reason=params["reason"].strip(), target=params["level"], at=utc(time.time()),
                         actor=self.origin(variables).actor,
                     )  # fmt: skip
-                    if entry and not self.check:
+                    if not self.check:
                         journal.append(incident, [entry])
-                level = policy.levels[entry.data["level"] - 1] if entry else None
-                people = list(level.notify) if level else []
+                level = policy.levels[entry.data["level"] - 1]
+                people = list(level.notify)
                 told, require = None, params["require_delivery"]
                 if not self.check:
-                    must = bool(entry) or None
-                    told = self.tell(folder, journal, incident, calls=True, require=must if require is None else require, people=people, seen=seen)
+                    told = self.tell(folder, journal, incident, calls=True, require=True if require is None else require, people=people, seen=seen)
                 name = journal.info(incident)["name"]
         except (OSError, sqlite3.Error, ValueError) as error:
             raise Refused(f"Nobody could be called: {error}. Call {self._whom(policy)}") from None
-        for each in policy.levels[1 : entry.data["level"] - 1] if entry else ():
+        for each in policy.levels[1 : entry.data["level"] - 1]:
             if not each.notify:
                 self._display.warning(f"incident.response: nobody is named for {each.name}: its `notify` in escalation.levels is empty")
-        result = {"changed": bool(entry), "incident": name, "level": level.name if level else "", "notify": people, "told": told}
-        if require is not False and entry and (not people or (told and not told["chat"] and not self._pages())):
+        result = {"changed": True, "incident": name, "level": level.name, "notify": people, "told": told}
+        if require is not False and (not people or (told and not told["chat"] and not self._pages())):
             why = "no chat is configured here, and nothing that pages"
-            if level and not people:
+            if not people:
                 why = f"nobody is named for {level.name} (escalation.levels.*.notify of the configuration)"
             raise Refused(f"NOBODY WAS CALLED for {name}: {why}. Call {self._whom(policy)}. It is on the timeline.", **result)
         result = self.demand(result)
         if told:
-            self.say(told, f"escalated to {level.name}" if level else step_line.NOTHING_NEW, told["mentioned"] if level else ())
+            self.say(told, f"escalated to {level.name}", told["mentioned"])
         return result
 
     def _whom(self, policy: tick.Policy) -> str:

@@ -48,7 +48,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.module_utils._core import argument
-from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _journal, _options, _refusal
+from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _command_line, _journal, _options, _refusal
 from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE
 from ansible_collections.incident.response.plugins.plugin_utils._location import Location
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import careful
@@ -113,7 +113,7 @@ def _nobody_looks(service: str, settings: dict[str, Any], config: dict[str, Any]
 def _refuse_unlooked(about: dict[str, Any], given: dict[str, Any]) -> None:
     """Raises AnsibleError where a service that nobody looks at would be called well without a reason."""
     forced = argument.switch(given.get("force", False)) and str(given.get("message") or "").strip()
-    if about["unlooked"] and not forced:
+    if about["unlooked"] and not forced and not _command_line.only_lists():
         raise AnsibleError(
             f"Nobody can look whether {about['name']} is healthy: {about['why']}. Nothing was recorded. {about['remedy']}; "
             'or do it all the same, and say why: -e \'{"force": true, "message": "…"}\''

@@ -33,7 +33,7 @@ options:
 attributes:
   check_mode: {support: full, description: Says who would be called.}
   diff_mode: {support: none, description: Shows nothing.}
-  idempotent: {support: partial, description: With O(level) a level that was called already is not called again. Without it the next one is.}
+  idempotent: {support: none, description: Each time somebody is called. A O(level) that was called already is called again.}
 """
 EXAMPLES = r"""
 - name: Call for help

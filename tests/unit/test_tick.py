@@ -242,7 +242,11 @@ def test_each_call_by_hand_is_for_the_next_level_until_all_are_called(journal: S
     assert called == ["DevOps Lead", "CTO + Security Lead", "CEO"]
     with pytest.raises(tick.Refused, match="everybody is called already"):
         tick.escalate(journal, incident, POLICY, reason="stuck", target=None, at=utc(OPENED), actor="ada")
-    assert tick.escalate(journal, incident, POLICY, reason="stuck", target=2, at=utc(OPENED), actor="ada") is None
+    again = tick.escalate(journal, incident, POLICY, reason="still stuck", target=2, at=utc(OPENED), actor="ada")
+    assert (again.text, again.data["notify"]) == ("Escalated again to DevOps Lead: still stuck", list(POLICY.levels[1].notify))
+    with pytest.raises(tick.Refused, match="level=1 is who is on call, and was called when .* was opened"):
+        nobody = replace(POLICY, levels=(replace(DEFAULT.levels[0], notify=()), *POLICY.levels[1:]))
+        tick.escalate(journal, incident, nobody, reason="stuck", target=1, at=utc(OPENED), actor="ada")
     for level in (0, 5, -1):
         with pytest.raises(tick.Refused, match=f"level={level} is no level"):
             tick.escalate(journal, incident, POLICY, reason="stuck", target=level, at=utc(OPENED), actor="ada")

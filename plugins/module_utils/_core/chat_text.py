@@ -258,7 +258,8 @@ def late(entry: Entry, name: str, oncall: Sequence[str]) -> str:
         people = "".join(f"@{person} " for person in (oncall if entry.data.get("unnamed") else entry.data.get("notify", [])))
         if entry.data.get("unnamed"):
             return f"{people}⏫ *Escalation*: {quoted(unnamed(entry.data['name']))} · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
-        return f"{people}⏫ *Escalated to {quoted(entry.data['name'])}* · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
+        once_more = " again" if entry.data.get("again") else ""
+        return f"{people}⏫ *Escalated{once_more} to {quoted(entry.data['name'])}* · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
     return f"{''.join(f'@{person} ' for person in oncall)}⏰ {quoted(entry.text, 1000)}"
 
 

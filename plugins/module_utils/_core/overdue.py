@@ -96,12 +96,14 @@ def reminding(reminders: Sequence[Reminder], entries: Sequence[Entry], levels: S
     return Entry("reminded", at, text=text[:1].upper() + text[1:], data={"reminders": keys})
 
 
-def escalation(levels: Sequence[Level], target: int, reason: str, *, at: str, actor: str = "", reminders: Sequence[str] = ()) -> Entry:
-    """The entry that calls a level, or says that nobody is named for it."""
+def escalation(
+    levels: Sequence[Level], target: int, reason: str, *, at: str, actor: str = "", reminders: Sequence[str] = (), again: bool = False
+) -> Entry:  # fmt: skip
+    """The entry that calls a level, for the second time where it does so `again`, or says that nobody is named for it."""
     wanted = levels[target - 1]
     data = {"level": target, "name": wanted.name, "notify": list(wanted.notify), "reason": reason, "reminders": list(reminders)}
-    data["unnamed"] = not wanted.notify
-    text = f"Escalated to {wanted.name}" if wanted.notify else f"Escalation: {unnamed(wanted.name)}"
+    data |= {"unnamed": not wanted.notify, "again": again}
+    text = f"Escalated{' again' if again else ''} to {wanted.name}" if wanted.notify else f"Escalation: {unnamed(wanted.name)}"
     return Entry("escalated", at, actor=actor, text=f"{text}: {reason}", data=data)
 
 

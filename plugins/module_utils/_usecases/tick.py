@@ -54,8 +54,8 @@ def watched(journal: Journal, now: float) -> list[str]:
     return [*journal.open_incidents(), *journal.unreviewed(utc(now - _LOOK_BACK))]
 
 
-def escalate(journal: Journal, incident: str, policy: Policy, *, reason: str, target: int | None, at: str, actor: str) -> Entry | None:
-    """The entry that calls the next level that names somebody, or the `target`; None where that was called already. Where nobody is named, the
+def escalate(journal: Journal, incident: str, policy: Policy, *, reason: str, target: int | None, at: str, actor: str) -> Entry:
+    """The entry that calls the next level that names somebody, or the `target`, again where that was called already. Where nobody is named, the
     entry says that. Raises Refused. Inside a transaction."""
     entries = journal.entries(incident)
     state, now = derive(incident, entries), overdue.called(entries)
@@ -66,7 +66,10 @@ def escalate(journal: Journal, incident: str, policy: Policy, *, reason: str, ta
         names = ", ".join(f"{number} {each.name}" for number, each in enumerate(policy.levels, start=1))
         said = "everybody is called already" if target is None else f"level={target} is no level"
         raise Refused(f"{said}. The levels of escalation are: {names}")
-    return overdue.escalation(policy.levels, wanted, reason, at=at, actor=actor) if wanted > now else None
+    if wanted == 1 and not policy.levels[0].notify:
+        after = "call them yourself, or leave level out, which calls the next"
+        raise Refused(f"level=1 is who is on call, and was called when {state['name']} was opened: {after}")
+    return overdue.escalation(policy.levels, wanted, reason, at=at, actor=actor, again=wanted <= now)
 
 
 def _next(journal: Journal, policy: Policy, incident: str, now: float) -> Entry | None:

@@ -64,7 +64,8 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
         if each.required and name not in found and not _command_line.only_lists():
             raise AnsibleError(f"{playbook} needs {name}: -e {name}={each.example}. {_NOTHING}")
     _refuse_nothing(playbook, found)
-    _refuse_drill(playbook, template.template(variables.get("drill", variables.get("incident_drill", ""))))
+    if playbook in _NO_DRILL:
+        _refuse_drill(playbook, template.template(variables.get("drill", variables.get("incident_drill", ""))))
     if (playbook, str(found)) not in _asked:  # once: what changes while a run is under way must not end it
         _ask(known, found)
         if not _command_line.only_lists():
@@ -230,7 +231,7 @@ def _refuse_nothing(playbook: str, found: Mapping[str, Any]) -> None:
 def _refuse_drill(playbook: str, given: Any) -> None:
     """Raises AnsibleError for a drill of what reaches people."""
     try:
-        unfit = playbook in _NO_DRILL and bool(drill.parse(given))
+        unfit = bool(drill.parse(given))
     except ValueError as error:
         raise AnsibleError(f"{error}. {_NOTHING}") from None
     if unfit:

@@ -109,6 +109,7 @@ Accepted password for ada from 192.0.2.7 port 55010 ssh2
 Failed password for invalid user root from 192.0.2.7 port 22 ssh2
 pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root
 the password is required, and the token has expired
+https://status.example.com does not accept the token (401): ask for another
 author: Ada, spin: up, bypass: maybe, compass: north, design: new
 token_env: PAGER_TOKEN, password_file: /etc/api/password, key: value, primary_key: id
 https://status.example.com:8443/a@b is up

@@ -123,6 +123,7 @@ _ABOUT = ("incident_action", "incident_service", "incident", "drill", "incident_
 _FREE = {"title", "reason"}
 """Variables in which people write what they like: who does pays for it that all secrets are found out at the start."""
 _DRAIN = 2.0
+_NO_CHAT = "none is configured here, so nobody was told there"
 _DRAIN_IN_CONTAINER = 30.0
 
 
@@ -154,6 +155,8 @@ class CallbackModule(CallbackBase):
         """Runs of this playbook that are over, and that nobody was told about yet."""
         self._problems: list[str] = []
         self._settings: dict[str, Any] = {}
+        self._no_chat = ""
+        """Why nobody in chat hears of what this process does."""
         _run.listen(self._leave)
         atexit.register(self._interrupted, os.getpid())
 
@@ -342,7 +345,9 @@ class CallbackModule(CallbackBase):
             chat = bool(_options.connection(self._settings))
         except connect.Misconfigured as error:
             self._problems.append(str(error))
+            self._no_chat = str(error)
             return False
+        self._no_chat = "" if chat else _NO_CHAT
         if chat and missing("requests"):
             self._display.warning(f"incident.response: {complaint('chat', 'requests')}")
         return chat
@@ -391,8 +396,10 @@ class CallbackModule(CallbackBase):
     def _untold(self, folder: Path, answer: dict[str, Any], *, waited: bool) -> list[str]:
         """What chat would not do, and whom to call where it doesn't tell them. A plan that has no incident calls nobody."""
         troubles = [each for each in answer.get("troubles", []) if each != answer.get("chat_problem")]
-        lines = [f"  chat: {each}" for each in troubles]
-        if answer.get("incident") and (troubles or answer.get("chat_problem") or (waited and answer.get("pending"))):
+        lines = [f"  chat: {each}" for each in (*troubles, *filter(None, [self._no_chat if answer.get("incident") else ""]))]
+        stuck = bool(answer.get("problem")) and not answer.get("carried")  # the record takes nothing, so chat hears of nothing
+        wrong = troubles or answer.get("chat_problem") or self._no_chat not in {"", _NO_CHAT}
+        if stuck or (answer.get("incident") and (wrong or (waited and answer.get("pending")))):
             from ansible_collections.incident.response.plugins.plugin_utils import _phone  # rarely needed, and not cheap
 
             people = _phone.whom(self._settings, folder, answer.get("severity", ""), ask=False)

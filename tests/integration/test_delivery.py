@@ -422,3 +422,22 @@ def test_links_and_the_runbook_stand_in_the_opening_message_and_in_incident_info
     (shown,) = json.loads(output.partition("=> ")[2])["incidents"]
     assert shown["runbook"] == "https://wiki.example.com/runbooks/api"
     assert shown["links"] == {"Monitoring": "https://grafana.example.com/d/api?a=(1)", "Logs": "https://logs.example.com/"}
+
+
+def test_an_action_with_a_part_of_the_settings_of_chat_says_at_its_end_whom_to_call(site: Site) -> None:
+    """It said so at its begin alone, a few hundred lines above."""
+    del site.environment["ROCKETCHAT_TOKEN"]
+    code, output = site.run(*RESTART)
+    assert code == 0, output
+    ending = output[output.rindex("incident.response: incident incident-") :]
+    assert "chat: Rocket.Chat is configured in part: ROCKETCHAT_TOKEN missing" in ending
+    assert f"call Ada {PHONE}" in ending
+
+
+def test_an_action_without_any_chat_says_that_nobody_there_hears_of_it(site: Site) -> None:
+    for name in ("ROCKETCHAT_URL", "ROCKETCHAT_USER_ID", "ROCKETCHAT_TOKEN"):
+        del site.environment[name]
+    code, output = site.run(*RESTART)
+    assert code == 0, output
+    assert "chat: none is configured here, so nobody was told there" in output
+    assert "who has to know of it" not in output

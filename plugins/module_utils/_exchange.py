@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ._limit import LARGEST, Limit
 
 _CONNECT = 3.0
 _now = threading.local()
+_REASON = re.compile(r"\[Errno -?\d+\] ([^'\")\]]+)|(Remote end closed connection without response|certificate verify failed: [^(\n]*[^(\s])")
 
 
 class TooMuch(requests.RequestException):
@@ -40,6 +42,13 @@ class Answer:
     def json(self) -> Any:
         """Raises shape.Odd."""
         return shape.parsed(self.content, self.encoding)
+
+
+def reason(error: Exception) -> str:
+    """Why nothing came back, in the words of the system, without the names of classes that a library puts round them."""
+    found = _REASON.search(str(error))
+    words = next(filter(None, found.groups())) if found else ""
+    return words[:1].lower() + words[1:] if words else str(error)
 
 
 class Exchange:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 try:
     import requests
 
-    from ._exchange import Exchange, TooMuch
+    from ._exchange import Exchange, TooMuch, reason
 except ImportError:
     requests = None  # type: ignore[assignment]
 
@@ -78,7 +78,7 @@ class Api:
         except TooMuch as error:
             raise HttpError(f"{self._shown} {error}") from None
         except (requests.RequestException, ValueError) as error:
-            raise HttpError(f"{self._shown} can't be reached: {type(error).__name__ if self._quiet else self._safe(error)}") from None
+            raise HttpError(f"{self._shown} can't be reached: {type(error).__name__ if self._quiet else self._safe(reason(error))}") from None
         if 200 <= answer.status < 300:
             return answer
         why = "" if self._quiet else self._reason(answer.text())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 try:
     import requests
 
-    from .._exchange import Exchange, TooMuch
+    from .._exchange import Exchange, TooMuch, reason
 except ImportError:
     requests = None  # type: ignore[assignment]
 
@@ -89,7 +89,7 @@ class RocketChat:
         except TooMuch as error:
             raise ChatDown(f"{self.url} {error} ({route})") from None
         except (requests.RequestException, ValueError) as error:
-            raise ChatDown(f"{self.url} can't be reached ({route}): {self._safe(error)}") from None
+            raise ChatDown(f"{self.url} can't be reached ({route}): {self._safe(reason(error))}") from None
 
     def _read(self, route: str, content: Any, read: Callable[[Any], _Read]) -> _Read:
         """What is read of a route's answer. Raises ChatOdd."""

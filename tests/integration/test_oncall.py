@@ -177,7 +177,7 @@ def test_the_topic_and_a_message_say_who_is_on_call_and_what_is_open(ask: Any, s
     assert "still open: *P1* Slow (open) · #incident-" in message
     code, output = publish(channel="nowhere")
     assert code != 0
-    assert "#nowhere is not there: make it, and invite the bot" in output
+    assert "#nowhere can't say who is on call: it is not there. Make it, and invite the bot." in output
 
 
 BACKUP = """oncall:

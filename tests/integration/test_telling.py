@@ -219,3 +219,15 @@ def test_a_controller_that_joins_with_a_worse_severity_announces_it(site: Site, 
     assert other.incidents()[0]["channel"] == site.incidents()[0]["channel"]
     assert "@leadership @dora 🚨 *P0*" in texts(chat)[-1]
     assert chat.room(other.incidents()[0]["channel"])["topic"].startswith("P0")
+
+
+def test_an_incident_that_is_opened_again_as_a_milder_one_stays_as_bad_as_it_is(site: Site, chat: RocketChat) -> None:
+    """A second alert must not end the clocks and the calls of a P0."""
+    site.environment |= chat.environment() | {"INCIDENT_DRAIN_TIMEOUT": "8"}
+    for severity, title in (("P0", "Checkout is down"), ("P2", "The backup is slow")):
+        code, output = site.run("-e", json.dumps({"service": "api", "severity": severity, "title": title}), playbook="playbooks/incident/open.yml")
+        assert code == 0, output
+    (incident,) = site.incidents()
+    assert (incident["severity"], incident["title"]) == ("P0", "Checkout is down")
+    assert "Opened again as P2, and stays P0: The backup is slow" in [entry["text"] for entry in incident["entries"]]
+    assert "P0, " in output

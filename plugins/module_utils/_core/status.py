@@ -55,6 +55,8 @@ def steps(current: Status, wanted: Status) -> list[Status]:
     if there < here:
         back = "if it came back, take it back to investigating: the playbook incident.response.incident_investigate, or open it again, does"
         why = f"stages only go forward; {back if current is Status.MITIGATED else 'open a new incident if it came back'}"
+        if current is Status.INVESTIGATING:
+            why = "somebody is at it already; say that you are, too, with the playbook incident.response.incident_update"
         raise IllegalTransition(current, wanted, why)
     if wanted is Status.REVIEWED and current is not Status.CLOSED:
         raise IllegalTransition(current, wanted, "close it first; a review looks back on a closed incident")

@@ -87,6 +87,7 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
     if incident is None:
         return _opening(wanted, at=at, actor=actor)
     state = derive(incident, entries)
+    wanted = _opened_as_milder(state, wanted)
     planned = [*_details(state, wanted, at, actor), *_concerns(state, wanted, at, actor)]
     planned += _embargo(derive(incident, [*entries, *planned])["embargo"], wanted, at, actor)
     severity = Severity(wanted.severity or state["severity"])
@@ -96,6 +97,14 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
         planned.append(Entry("note", at, actor=actor, text=wanted.message))
     after = derive(incident, [*entries, *planned])
     return Change(incident, tuple(planned), _view(state), _view(after), len(entries))
+
+
+def _opened_as_milder(state: dict[str, Any], wanted: Wanted) -> Wanted:
+    """Who opens what is open, and thinks it milder, adds a note: a second alert must not end the clocks and the calls of a P0."""
+    if wanted.status is not Status.OPEN or not wanted.severity or str(wanted.severity) <= state["severity"]:
+        return wanted
+    said = ": ".join(filter(None, (f"Opened again as {wanted.severity}, and stays {state['severity']}", wanted.title, wanted.message)))
+    return replace(wanted, severity=None, title="", message=said)
 
 
 def apply(change: Change, journal: Journal, *, at: str, actor: str, chat: bool) -> str:

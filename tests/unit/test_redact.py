@@ -248,3 +248,8 @@ def test_no_rule_is_compiled_and_no_library_loaded_before_a_text_needs_it() -> N
 
 def test_a_cut_says_how_much_is_gone() -> None:
     assert cut("x" * 50, 30) == "x" * 12 + " … (50 characters)"
+
+
+def test_the_mark_that_ends_inline_code_in_chat_stays() -> None:
+    assert redact("`token = hunter2secret` (root)", (), guess=False) == "`token = [redacted]` (root)"
+    assert "hunter2" not in redact("token = hunter`2secret and more", (), guess=False)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible import context
 from ansible.errors import AnsibleError
 from ansible.playbook.task import Task
 from ansible.template import Templar
@@ -20,9 +21,12 @@ Pins = dict[str, Any]
 _ACTION = ("action_stateful", "action_health", "action_balancer", "action_nginx", "action_way_back", "action_undone")
 _ADDRESS = (
     "ansible_host", "ansible_ssh_host", "ansible_port", "ansible_ssh_port", "ansible_connection", "ansible_docker_host", "ansible_ssh_args",
-    "ansible_ssh_common_args", "ansible_ssh_extra_args",
+    "ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_user", "ansible_ssh_user", "ansible_become", "ansible_become_user",
+    "ansible_become_method", "ansible_become_exe", "ansible_become_flags", "ansible_python_interpreter",
 )  # fmt: skip
-"""What decides which machine a host's name stands for."""
+"""What decides which machine a host's name stands for, and as whom and by what it is acted on there."""
+_TYPED = ("remote_user", "become", "become_user", "become_method")
+"""The same on the command line."""
 _PART = re.compile(r"\{\{ (\w+)((?:\.\w+)+) \}\}")
 _RESTART = "service_restart"
 """The role whose backend the others take to run what they have changed."""
@@ -44,7 +48,7 @@ def of_hosts(task: Task, variables: Mapping[str, Any], hosts: list[str], role: s
         own = variables
         if host != variables.get("inventory_hostname"):
             own = there._variable_manager.get_vars(play=task.get_play(), host=there._inventory.get_host(host), task=task)
-        found[host] = _pins(dict(own), role.rpartition(".")[2], loader)
+        found[host] = _pins(dict(own), role.rpartition(".")[2], loader) | {"as": {name: context.CLIARGS.get(name) for name in _TYPED}}
     return found
 
 

@@ -67,6 +67,8 @@ CHANGES: dict[str, Change] = {
     "backend": lambda service, _host: service.update(backend="systemd", unit="other.service"),
     "address": lambda _service, host: host.update(ansible_host="127.0.0.2"),
     "port": lambda _service, host: host.update(ansible_port=2222),
+    "user": lambda _service, host: host.update(ansible_user="deploy"),
+    "become": lambda _service, host: host.update(ansible_become_user="deploy"),
     "variable": lambda _service, host: host.update(service_restart_commands={"start": ["true"], "stop": ["true"], "status": ["true"]}),
     "balancer": lambda service, _host: service.update(balancer={"hosts": "prod-db-01", "path": "/etc/nginx/api.conf"}),
 }
@@ -93,6 +95,12 @@ def test_what_decides_what_is_done_where_has_changed_since(planned: Planned, wha
     done, said = planned.carried_out(ticket)
     assert not done
     assert what == "backend" or "no longer the approved one" in said  # other.service is refused before
+
+
+def test_as_whom_it_is_done_is_typed_otherwise_than_for_the_plan(planned: Planned) -> None:
+    done, said = planned.carried_out(planned.plan(), "-u", "deploy")
+    assert not done
+    assert "no longer the approved one" in said
 
 
 def test_a_plan_shows_what_is_touched_and_where(planned: Planned) -> None:

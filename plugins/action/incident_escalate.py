@@ -51,7 +51,7 @@ class ActionModule(TellingAction):
                     told = self.tell(folder, journal, incident, calls=True, require=True if require is None else require, people=people, seen=seen)
                 name = journal.info(incident)["name"]
         except (OSError, sqlite3.Error, ValueError) as error:
-            raise Refused(f"Nobody could be called: {error}. Call {self._whom(policy)}") from None
+            raise Refused(f"Nobody could be called: {error}. Call {self._whom()}") from None
         for each in policy.levels[1 : entry.data["level"] - 1]:
             if not each.notify:
                 self._display.warning(f"incident.response: nobody is named for {each.name}: its `notify` in escalation.levels is empty")
@@ -60,15 +60,11 @@ class ActionModule(TellingAction):
             why = "no chat is configured here, and nothing that pages"
             if not people:
                 why = f"nobody is named for {level.name} (escalation.levels.*.notify of the configuration)"
-            raise Refused(f"NOBODY WAS CALLED for {name}: {why}. Call {self._whom(policy)}. It is on the timeline.", **result)
+            raise Refused(f"NOBODY WAS CALLED for {name}: {why}. Call {self._whom()}. It is on the timeline.", **result)
         result = self.demand(result)
         if told:
             self.say(told, f"escalated to {level.name}", told["mentioned"])
         return result
 
-    def _whom(self, policy: tick.Policy) -> str:
-        """The people of all levels; where none are named, all whose telephone number is known."""
-        people = [name for level in policy.levels[1:] for name in level.notify]
-        if not people:
-            people = [name for name, each in _catalogue.configuration(self.options["config"])["oncall"]["people"].items() if each.get("phone")]
-        return _phone.whom(self.options, state_path(self.options["state_dir"]), "", people)
+    def _whom(self) -> str:
+        return _phone.above(self.options, state_path(self.options["state_dir"]))

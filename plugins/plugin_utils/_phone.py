@@ -19,6 +19,18 @@ _MOST = 6
 _UNKNOWN = "whoever you know: the configuration knows nobody who is on call (oncall)"
 
 
+def above(options: Mapping[str, Any], folder: Path) -> str:
+    """Whom to call where an escalation calls nobody: the people of all levels; where none are named, all whose telephone number is known."""
+    try:
+        config = _config.load(_config.find(str(options.get("config") or "")))
+    except _config.ConfigError:
+        return whom(options, folder, "")  # which says what is wrong
+    people = [str(name) for level in config["escalation"]["levels"][1:] for name in level.get("notify", ())]
+    if not people:
+        people = [name for name, each in config["oncall"]["people"].items() if each.get("phone")]
+    return whom(options, folder, "", people)
+
+
 def whom(options: Mapping[str, Any], folder: Path, severity: str, names: Sequence[str] = (), *, ask: bool = True) -> str:
     """Whom to call, with telephone numbers: who is on call, the people `names`, and for a P0 those whom the configuration names above them.
 

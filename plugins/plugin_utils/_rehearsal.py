@@ -18,9 +18,9 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
-from ansible_collections.incident.response.plugins.module_utils._state import state_dir
+from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, publish, status_page, tick
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _policy, _publishing
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _phone, _policy, _publishing
 
 _STATES = {
     "incident_open": Status.OPEN, "incident_acknowledge": Status.ACKNOWLEDGED, "incident_investigate": Status.INVESTIGATING,
@@ -56,7 +56,8 @@ def refuse(playbook: str, given: Mapping[str, Any], options: Mapping[str, Any]) 
     except (lifecycle.Refused, publish.Refused, tick.Refused) as refused:
         said = _OWN_END.sub("", str(refused)).rstrip(" .")
         look = " Look with: ansible-playbook incident.response.incident_list" if "Open now: " in said else ""
-        raise AnsibleError(f"{playbook}: {said}. Nothing was recorded.{look}") from None
+        call = f" Call {_phone.above(options, state_path(options['state_dir']))}." if playbook == "incident_escalate" else ""
+        raise AnsibleError(f"{playbook}: {said}. Nothing was recorded.{call}{look}") from None
     except (_config.ConfigError, publish.TemplateError, OSError, sqlite3.Error, ValueError):
         return
 

@@ -137,7 +137,7 @@ def test_a_host_that_does_not_come_back_is_told_as_out_with_what_puts_it_back(si
     (site.folder / "cannot-start").touch()
     code, output, order = restart(site)
     assert (code != 0, order) == (True, [ONE])
-    assert f"{ONE} is still out of nginx on {FRONT}, and gets no requests. Once it is up, a restart puts it back:" in output
+    assert f"{ONE} is still out of nginx on {FRONT}, and gets no requests. Once it is up, a restart with the same inventory puts it back:" in output
     assert f"{ONE} is still out of nginx on {FRONT}" in site.ending()["text"]
     (heal,) = re.findall(r"ansible-playbook incident\.response\.restart_service -e 'service=api ([^']+)'", output)
     (site.folder / "cannot-start").unlink()

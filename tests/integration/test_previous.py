@@ -81,7 +81,7 @@ def test_doubt_refuses_and_lists_what_there_is(tmp_path: Path, full: bool, says:
     code, output = folders.rollback()
     assert code != 0
     assert says in output
-    assert f"Nothing was touched. Name the exact version: -e version=… There are {INSTANTS[0]} (1970-01-01 00:00 UTC)" in output
+    assert f"Nothing was touched. Name the exact version: -e version=… There are {INSTANTS[0]} (folder changed 1970-01-01 00:00 UTC)" in output
     assert folders.current() == INSTANTS[2]
 
 

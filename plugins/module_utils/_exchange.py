@@ -8,12 +8,17 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
+try:
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+except ImportError:  # whoever asks says first that requests is missing, and asks nothing
+    requests = SimpleNamespace(RequestException=Exception)  # type: ignore[assignment]
+    HTTPAdapter = HTTPConnectionPool = HTTPSConnectionPool = PoolManager = ProxyManager = HTTPConnection = HTTPSConnection = object  # type: ignore[assignment,misc]
 
 from ._core import shape
 from ._limit import LARGEST, Limit

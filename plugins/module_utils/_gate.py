@@ -15,7 +15,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from ._core.redact import MASK, redact
+from ._core.redact import redact
+from ._core.secret_formats import MASK
 from ._core.secret_names import is_secret_name
 
 _SHORTEST = 4

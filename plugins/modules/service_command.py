@@ -22,7 +22,7 @@ options:
     type: float
     default: 120
 attributes:
-  check_mode: {support: partial, description: It is not run.}
+  check_mode: {support: partial, description: It is not run., details: What it would do is not known.}
   diff_mode: {support: none, description: It can't know what a command changes.}
 """
 EXAMPLES = r"""

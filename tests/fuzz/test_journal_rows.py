@@ -45,7 +45,7 @@ def forgeries(draw: st.DrawFn) -> tuple[str, tuple[Any, ...]]:
 
 
 def forge(folder: Path, forgery: tuple[str, tuple[Any, ...]]) -> None:
-    with closing(sqlite3.connect(folder / "journal.db")) as database, database, suppress(sqlite3.IntegrityError):
+    with suppress(sqlite3.IntegrityError), closing(sqlite3.connect(folder / "journal.db", isolation_level=None)) as database:
         database.execute(*forgery)
 
 

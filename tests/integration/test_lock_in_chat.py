@@ -23,7 +23,6 @@ class Laptop(Protocol):
     def __call__(self, name: str, within: str = ..., more: str = ...) -> Site: ...
 
 
-
 @pytest.fixture
 def laptop(tmp_path: Path, chat: RocketChat) -> Laptop:
     """It waits for chat as long as a busy machine takes, where a test doesn't say otherwise."""
@@ -79,7 +78,7 @@ def test_the_next_run_of_the_same_laptop_does_not_wait_for_what_chat_has_not_hea
     chat.control(forbid=[])
     code, output = lin.run(*ARGUMENTS)
     assert code == 0, output
-    for _ in range(2):
+    for _time in range(2):
         code, output = lin.run(*ARGUMENTS)
         assert (code, "KEPT OUT" in output) == (0, False), output
 

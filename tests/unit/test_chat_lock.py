@@ -240,12 +240,12 @@ def test_of_many_that_want_it_at_once_one_gets_it_in_each_of_twenty_races(tmp_pa
         for race in range(20):
             found: list[Held | Holder] = []
 
-            def run(number: int, race: int = race, found: list[Held | Holder] = found) -> None:
+            def run(number: int, race: int, found: list[Held | Holder]) -> None:
                 chat = Client(server.url, "bot-id", "bot-token", timeout=240)
                 found.append(take(chat, Wish(f"api{race}", f"run-{number}", f"{number:012x}", "restart", 900), ROOM))
                 chat.close()
 
-            racers = [threading.Thread(target=run, args=(number,)) for number in range(6)]
+            racers = [threading.Thread(target=run, args=(number, race, found)) for number in range(6)]
             for each in racers:
                 each.start()
             for each in racers:

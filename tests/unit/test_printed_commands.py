@@ -29,4 +29,3 @@ def test_a_printed_command_ends_its_line(path: Path) -> None:
     for command in printed(path):
         assert not re.search(r"[.,;:]( |$)", command), command
         assert not re.search(r" [A-Z][a-z]+ [a-z]+", command), command
-

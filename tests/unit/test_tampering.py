@@ -77,7 +77,7 @@ def delivered(folder: Path, chat: Chat) -> list[str]:
 
 
 def forge(folder: Path, statement: str, *values: object) -> None:
-    with closing(sqlite3.connect(folder / "journal.db")) as database, database:
+    with closing(sqlite3.connect(folder / "journal.db", isolation_level=None)) as database:
         assert database.execute(statement, values).rowcount
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from .secret_formats import MASK as MASK
-from .secret_formats import masked
+from .secret_formats import MASK, masked
 
 
 def redact(text: str, secrets: Collection[str] = (), *, guess: bool = True) -> str:

@@ -62,7 +62,7 @@ def take(chat: LockChat, wish: Wish, channel: str) -> Held | Holder:
     """Take the service, or say who holds it. Raises ChatError."""
     rid = _room(chat, channel)
     forced: Holder | None = None
-    for _ in range(_TRIES):
+    for _try in range(_TRIES):
         before, now = _chains(chat, wish.service)
         for chain in (now, before):
             if chain.holder and chain.holder.run == wish.run:

@@ -18,7 +18,8 @@ try:
     from urllib3.connection import HTTPConnection, HTTPSConnection
 except ImportError:  # whoever asks says first that requests is missing, and asks nothing
     requests = SimpleNamespace(RequestException=Exception)  # type: ignore[assignment]
-    HTTPAdapter = HTTPConnectionPool = HTTPSConnectionPool = PoolManager = ProxyManager = HTTPConnection = HTTPSConnection = object  # type: ignore[assignment,misc]
+    HTTPAdapter = HTTPConnectionPool = HTTPSConnectionPool = PoolManager = object  # type: ignore[assignment,misc]
+    ProxyManager = HTTPConnection = HTTPSConnection = object  # type: ignore[assignment,misc]
 
 from ._core import shape
 from ._limit import LARGEST, Limit

@@ -25,10 +25,8 @@ def above(options: Mapping[str, Any], folder: Path) -> str:
         config = _config.load(_config.find(str(options.get("config") or "")))
     except _config.ConfigError:
         return whom(options, folder, "")  # which says what is wrong
-    people = [str(name) for level in config["escalation"]["levels"][1:] for name in level.get("notify", ())]
-    if not people:
-        people = [name for name, each in config["oncall"]["people"].items() if each.get("phone")]
-    return whom(options, folder, "", people)
+    known_by_phone = [name for name, each in config["oncall"]["people"].items() if each.get("phone")]
+    return whom(options, folder, "", [*_of_levels(config)] or known_by_phone)
 
 
 def whom(options: Mapping[str, Any], folder: Path, severity: str, names: Sequence[str] = (), *, ask: bool = True) -> str:
@@ -65,8 +63,13 @@ def _above(config: Mapping[str, Any], severity: str) -> Iterator[str]:
     if severity:
         yield from config["severities"][severity]["notify"]
     if severity == Severity.P0:
-        for level in config["escalation"]["levels"][1:]:
-            yield from level.get("notify", [])
+        yield from _of_levels(config)
+
+
+def _of_levels(config: Mapping[str, Any]) -> Iterator[str]:
+    """Whom the levels of escalation name, above who is on call."""
+    for level in config["escalation"]["levels"][1:]:
+        yield from level.get("notify", [])
 
 
 def _line(person: Named) -> str:

@@ -72,9 +72,7 @@ def test_nobody_approves_what_he_asked_for_and_a_word_in_the_thread_counts(guard
     chat.person(REQUESTER, message=request["_id"], emoji="white_check_mark")
     chat.person(REQUESTER, room=guarded.incidents()[0]["channel"], text=f"!approve {plan}")
     chat.person("bob", room=guarded.incidents()[0]["channel"], text="!approve 000000000000")
-    before = len(chat.calls("channels.history"))
-    assert eventually(lambda: len(chat.calls("channels.history")) > before + 1)
-    assert process.poll() is None
+    waits_on(process, chat)
     chat.person("bob", room=guarded.incidents()[0]["channel"], text=f"!approve {plan}", tmid=request["tmid"])
     code, output = ended(process)
     assert code == 0, output
@@ -258,6 +256,13 @@ def test_of_a_team_only_those_count_whom_chat_shows_to_be_no_guests(guarded: Sit
     assert "view-full-other-user-info" in output
 
 
+def waits_on(process: subprocess.Popen[str], chat: RocketChat) -> None:
+    """It has looked at what was said, and goes on waiting."""
+    before = len(chat.calls("channels.history"))
+    assert eventually(lambda: len(chat.calls("channels.history")) > before + 1)
+    assert process.poll() is None
+
+
 def test_two_approvals_are_of_two_people(guarded: Site, chat: RocketChat) -> None:
     policy(guarded, approvals=2)
     process, request = asked(guarded, chat)
@@ -266,9 +271,7 @@ def test_two_approvals_are_of_two_people(guarded: Site, chat: RocketChat) -> Non
     chat.person("alice", message=request["_id"], emoji="white_check_mark")
     chat.person("alice", room=room, text=f"!approve {plan}")
     chat.person(REQUESTER, room=room, text=f"!approve {plan}")
-    before = len(chat.calls("channels.history"))
-    assert eventually(lambda: len(chat.calls("channels.history")) > before + 1)
-    assert process.poll() is None
+    waits_on(process, chat)
     chat.person("bob", room=room, text=f"!approve {plan}")
     code, output = ended(process)
     assert code == 0, output
@@ -306,9 +309,7 @@ def test_who_says_to_be_awx_or_a_rulebook_stays_who_he_is(guarded: Site, chat: R
     process, request = asked(guarded, chat, *RESTART, "-e", json.dumps(claims))
     room, plan = guarded.incidents()[0]["channel"], plan_in(request)
     chat.person(REQUESTER, room=room, text=f"!approve {plan}")
-    before = len(chat.calls("channels.history"))
-    assert eventually(lambda: len(chat.calls("channels.history")) > before + 1)
-    assert process.poll() is None
+    waits_on(process, chat)
     chat.person("bob", room=room, text=f"!approve {plan}")
     code, output = ended(process)
     assert code == 0, output

@@ -27,6 +27,14 @@ class Status(StrEnum):
 _ORDER = list(Status)
 
 
+_INSTEAD = {
+    Status.INVESTIGATING: "somebody is at it already; say that you are, too, with the playbook incident.response.incident_update",
+    Status.MITIGATED: "stages only go forward; if it came back, take it back to investigating: the playbook incident.response.incident_investigate, "
+    "or open it again, does",
+}
+"""What to do where a step would go back, by the stage that an incident has."""
+
+
 class IllegalTransition(ValueError):
     """A step that the life of an incident does not have."""
 
@@ -53,11 +61,7 @@ def steps(current: Status, wanted: Status) -> list[Status]:
     if is_back(current, wanted):
         return [wanted]
     if there < here:
-        back = "if it came back, take it back to investigating: the playbook incident.response.incident_investigate, or open it again, does"
-        why = f"stages only go forward; {back if current is Status.MITIGATED else 'open a new incident if it came back'}"
-        if current is Status.INVESTIGATING:
-            why = "somebody is at it already; say that you are, too, with the playbook incident.response.incident_update"
-        raise IllegalTransition(current, wanted, why)
+        raise IllegalTransition(current, wanted, _INSTEAD.get(current, "stages only go forward; open a new incident if it came back"))
     if wanted is Status.REVIEWED and current is not Status.CLOSED:
         raise IllegalTransition(current, wanted, "close it first; a review looks back on a closed incident")
     return _ORDER[here + 1 : there + 1]

@@ -34,8 +34,9 @@ def told(
     reached = bool(mentioned or journal.shown(incident, "told")) if people is None else bool({*people} & {*mentioned})
     uncalled = any(journal.shown(incident, key) for key in (f"trouble {CALL}", *(f"trouble {CALL} {name}" for name in people or ())))
     nobody = calls and uncalled and not reached and not pages
-    now = (held or "" if troubles else held or "chat has not answered yet; it goes on in the background") if pending else ""
-    why = "; ".join(dict.fromkeys(filter(None, (now, *troubles))))  # what holds it up now is said first: a trouble may be an old one
+    reasons = [held, *troubles] if pending else troubles  # what holds it up now is said first: a trouble may be an old one
+    unknown = "chat has not answered yet; it goes on in the background" if pending else ""
+    why = "; ".join(dict.fromkeys(filter(None, reasons))) or unknown
     return {
         "incident": state["name"], "channel": state["channel"], "url": state["url"], "mentioned": mentioned, "pending": pending, "chat": chat,
         "required": False, "delivered": chat and not pending and not nobody, "why": why if chat else "no chat is configured here", "call": "",

@@ -154,6 +154,10 @@ def _notes(run: str, seen: Carried) -> list[Entry]:
     return [Entry("note", at, text=note, run=run, run_seq=VANISHED + place) for place, note in seen.notes().items()]
 
 
+class _JournalRefused(OSError):
+    """The journal, or its key, is not what may be written to: no fault of the spool, which waits until it is."""
+
+
 class Carrier:
     """Spools into the journal."""
 
@@ -246,7 +250,11 @@ class Carrier:
         return False
 
     def _commit(self, path: Path, now: Carried, lines: list[dict[str, Any]]) -> None:
-        with open_journal(self._folder) as journal:
+        try:
+            opened = open_journal(self._folder)
+        except _owned.NotOurs as error:
+            raise _JournalRefused(str(error)) from error
+        with opened as journal:
             for each in journal.mended:
                 log(each)
             incident = now.incident

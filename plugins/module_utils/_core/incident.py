@@ -135,28 +135,30 @@ def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
 def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) -> None:
     match entry.kind:
         case "opened":
-            state.update({key: entry.data[key] for key in ("title", "service", "severity", "drill") if key in entry.data})
+            state.update(_texts(entry, "title", "service", "severity"))
+            state["drill"] = bool(entry.data.get("drill"))
             state["opened_at"] = entry.at
         case "named":
-            state["name"] = entry.data["name"]
-            state["names"] += [name for name in (entry.data["name"], entry.data.get("channel")) if name and name not in state["names"]]
-            state.update({key: entry.data[key] for key in ("channel", "url") if key in entry.data})
+            named = _texts(entry, "name", "channel", "url")
+            state.update(named)
+            state["names"] += [name for key, name in named.items() if key != "url" and name and name not in state["names"]]
         case "changed":
-            state.update({key: entry.data[key] for key in ("title", "service", "severity") if key in entry.data})
+            state.update(_texts(entry, "title", "service", "severity"))
             state["resolution"] |= {key: entry.data[key] for key in RESOLUTION if key in entry.data}
-            state["roles"] |= {key: entry.data[key] for key in ROLES if key in entry.data}
+            state["roles"] |= _texts(entry, *ROLES)
             new = [each for each in entry.data.get("concerns", []) if each in CONCERNS and each not in state["concerns"]]
             state["concerns"] += new
             state["embargo"] = bool(entry.data.get("embargo", state["embargo"] or "security" in new))
         case "status":
-            state["status"] = entry.data["to"]
-            block = entry.data.get("block", {})
-            state["resolution"] |= {key: block[key] for key in RESOLUTION if key in block}
-            state["healthy"] = entry.data.get("healthy", state["healthy"])
-            stamp = _STAMPS.get(Status(entry.data["to"]))
+            status = Status(entry.data["to"])
+            state["status"] = str(status)
+            state["healthy"] = bool(entry.data.get("healthy", state["healthy"]))
+            stamp = _STAMPS.get(status)
             if stamp and not entry.data.get("inferred"):
                 state[stamp] = entry.at
-            if entry.data["to"] == Status.INVESTIGATING:
+            block = entry.data.get("block", {})
+            state["resolution"] |= {key: block[key] for key in RESOLUTION if key in block}
+            if status == Status.INVESTIGATING:
                 state["mitigated_at"] = None  # it counts from the last time that it was verified
         case "run_started":
             runs[entry.run] = {
@@ -166,6 +168,11 @@ def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) 
         case "run_ended" | "run_vanished":
             run = runs.setdefault(entry.run, {"run": entry.run})
             run.update(ended_at=entry.at, verdict=entry.state, duration_ms=entry.duration_ms)
+
+
+def _texts(entry: Entry, *keys: str) -> dict[str, str]:
+    """Those of an entry's facts that are there, and are text."""
+    return {key: entry.data[key] for key in keys if isinstance(entry.data.get(key), str)}
 
 
 def timeline(entries: Sequence[Entry]) -> list[str]:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible_collections.incident.response.plugins.module_utils._core import moment
+from ansible_collections.incident.response.plugins.module_utils._core import moment, step_line
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError
@@ -84,7 +84,7 @@ class ActionModule(ControllerAction):
                 told = telling.told(journal, incident, chat=True, held=self._held)
                 if told["why"]:
                     found.append({"incident": told["incident"], "pending": told["pending"], "why": told["why"]})
-                    missing = f"{told['pending']} entries are not in chat" if told["pending"] else "is in chat, but"
+                    missing = f"{step_line.entries(told['pending'])} not in chat" if told["pending"] else "is in chat, but"
                     self._display.warning(f"incident.response: {told['incident']}: {missing}: {told['why']}")
         return found
 

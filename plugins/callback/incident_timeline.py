@@ -290,7 +290,7 @@ class CallbackModule(CallbackBase):
         first = _run.start(
             run, came, variables, action=action, service=service, known=known, recorder="callback", check=check,
             chat=self._chat_is_configured(), incident=self._settings["incident"], drill=str(kind),
-            **self._settings["location"].facts,
+            waits=play.get_vars().get("action_play") == "prepare", **self._settings["location"].facts,
         )  # fmt: skip
         recording.spool.append("run_started", sync=True, **first)
         self._run = recording

@@ -53,6 +53,8 @@ from ansible_collections.incident.response.plugins.plugin_utils._config_file imp
 from ansible_collections.incident.response.plugins.plugin_utils._location import Location
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import careful
 
+_ENDS = {"incident_resolve", "incident_close"}
+"""Steps after which nobody looks any more."""
 _CHECKS = ("unit", "command", "http", "tcp")
 
 
@@ -69,7 +71,8 @@ class LookupModule(LookupBase):
         try:
             given = _arguments.given(playbook, variables, self)
             about = self._looked_up(str(given.get("incident", "")), str(given.get("service", "")), variables)
-            _refuse_unlooked(about, given)
+            if playbook in _ENDS:
+                _refuse_unlooked(about, given)
             return [about]
         except AnsibleError as error:
             _refusal.end(error)

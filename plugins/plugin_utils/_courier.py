@@ -55,6 +55,8 @@ COMMIT_EVERY = 1.0  # the end of a run and the loss of a controller are carried 
 GIVE_UP = 600.0
 TURN = 2.0
 """Seconds that a courier which gets nothing to chat has until one with other settings has its turn. They go on in turns."""
+HOLD = 15.0
+"""Seconds for which an action waits for its plan before it opens an incident: what is refused before that opens none. A host may hang longer."""
 EMPTY_FOR = 60.0
 ASIDE_WITHIN = 300.0
 PUBLISH_AFTER = 10.0  # while a run goes on: what it takes, 0.2 s of a processor, is then 2 % of the run at most. At its end it is done at once
@@ -87,6 +89,11 @@ class Carried:
     begun: tuple[dict[str, Any], ...] = ()
     incident: str = ""
     lock: dict[str, Any] | None = None
+    waits: bool = False
+    """Whether it has no plan yet, and may still be refused."""
+    refused: bool = False
+    first: float = field(default_factory=time.monotonic)
+    """When it was met."""
 
     def notes(self) -> dict[int, str]:
         """What people must know of how it was carried, each with its place among them."""
@@ -115,13 +122,17 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
     if line["kind"] == "run_started":
         seen = replace(seen, pid=int(data.get("pid", 0)), since=str(data.get("since", "")), recorder=str(data.get("recorder", "")))
         hosts = data.get("hosts")
-        seen = replace(seen, check=bool(data.get("check")), planned=tuple(map(str, hosts)) if isinstance(hosts, list) else ())
+        seen = replace(seen, check=bool(data.get("check")), waits=bool(data.get("waits")), planned=tuple(map(str, hosts)) if isinstance(hosts, list) else ())
     if line["kind"] == "begun" or (line["kind"] == "task" and line.get("state") != "retry"):
         host = data.get("for") or line.get("host")  # a task that is done on another host begins on the one that it is for
         others = tuple(each for each in seen.begun if each.get("host") != host)
         seen = replace(seen, begun=(*others, line) if line["kind"] == "begun" else others)
     if isinstance(data.get("lock"), dict):
         seen = replace(seen, lock=data["lock"])
+    if line["kind"] == "run_ended":
+        seen = replace(seen, refused=bool(data.get("refused")))
+    if "health" in data:  # the plan of an action of ours
+        seen = replace(seen, waits=False)
     if data.get("only"):  # a plan, and no more
         seen = replace(seen, check=True)
     if data.get("verdict") in set(Verdict):
@@ -233,6 +244,9 @@ class Carrier:
                 lines += [line | {"kind": "task", "state": "interrupted"} for line in now.begun]
                 lines.append(_last_words(path.stem, now))
             now = replace(now, ended=True)
+        if now.waits and not now.ended and time.monotonic() - seen.first < HOLD:
+            self._committed = time.monotonic()  # it is looked at as often as what is carried
+            return False
         self._commit(path, now, [line for line in lines if line["kind"] != "begun"])
         return True
 
@@ -264,11 +278,13 @@ class Carrier:
                 return
             if lines and not (now.check and self._committed_some(path) and not incident):  # a run in check mode may belong to none
                 try:
-                    incident = ingest(journal, lines) or ""
+                    incident = ingest(journal, lines, opens=not now.refused) or ""
                 except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
                     log(f"{path.name}: it can't be recorded ({type(error).__name__}: {error}); it is kept as {set_aside(path)}")
                     self._seen.pop(path, None)
                     return
+            if now.refused and not incident:
+                log(f"{path.stem} was refused before it had a plan, and its service has no open incident: none is opened")
             self._committed = time.monotonic()
             self._seen[path] = now = replace(now, incident=incident)
             if not now.ended:

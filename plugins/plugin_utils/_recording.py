@@ -39,6 +39,8 @@ _TELLING = {BALANCER, "incident.response.action_approve", "incident.response.act
 _OURS = {"action_play", "action_undone"}
 """Variables of the plays of our emergency playbooks: what these do is always judged."""
 _BAD = {"failed", "unreachable", "ignored", "rescued"}
+_REFUSAL = "Nothing was touched"
+"""What each refusal of ours says, on the controller and on hosts."""
 _HIDDEN = "a task that is not logged (no_log)"
 _TEXT = 500
 _EVIDENCE = 3000
@@ -64,6 +66,8 @@ class Ended:
     """The hosts that get no requests any more, each with the balancers that were told so."""
     service: str
     """Theirs."""
+    refused: bool
+    """Whether it was refused before anything was planned: alone that opens no incident."""
 
 
 class Recording:
@@ -83,6 +87,7 @@ class Recording:
         self._changed = False
         self._seen = Seen(check=check)
         self._planned = False
+        self._refusals = 0
         self._evidence: list[str] = []
         self._out, self._service = LeftOut(), ""
         self._fields: dict[str, str] = {}
@@ -171,6 +176,7 @@ class Recording:
         begun = self._started.get(key) if state == "retry" else self._started.pop(key, None)
         self._changed |= changed
         self._seen.failures += state in {"failed", "unreachable"}
+        self._refusals += state == "failed" and _refuses(result._result)
         took = round((time.monotonic() - begun[0]) * 1000) if begun else None
         for part in parts(host, result._result, changed=changed, bad=bad, delegated=lambda item: self._delegate(result, item, state)):
             told = state if part.bad or not bad else "changed" if part.changed else "ok"
@@ -275,19 +281,19 @@ class Recording:
         ended = outcome_of(self._seen)
         now = versions(acted[-1]) if acted and (ended.failed or ended.verdict is Verdict.NOTHING_TO_DO) else ""
         where = f", failed at {'; '.join(self._seen.failed[:3])}" if self._seen.failed else ""
-        out = self._out.hosts()
+        out, refused = self._out.hosts(), 0 < self._refusals == self._seen.failures and not self._seen.planned and not self._changed
         where += "".join(f"; {words(*each)}" for each in out.items())
         self.spool.append(
             "run_ended", sync=True, at=utc(time.time()), state=str(ended.verdict), duration_ms=round(duration * 1000),
             text=f"{ended.mark} Ended after {duration:.1f} s: {'; '.join(filter(None, (ended.words, now)))}{where}",
-            data={"check": self._seen.check, "failed": ended.failed, "evidence": cut("\n".join(self._evidence), _EVIDENCE)},
+            data={"check": self._seen.check, "failed": ended.failed, "refused": refused, "evidence": cut("\n".join(self._evidence), _EVIDENCE)},
         )  # fmt: skip
         self.spool.close()
         spool, undoable = self.spool, any(change.undoable() for dummy, change in left)
         recorded = spool.seq - self._announced
         return Ended(
             self.run, self.about, ended.words, duration, spool.seq, recorded, self._seen.lost, undoable, spool.problem, spool.lost(),
-            now, out, self._service,
+            now, out, self._service, refused,
         )  # fmt: skip
 
     def _actions(self) -> list[Action]:
@@ -296,6 +302,12 @@ class Recording:
             return []
         lines = (line for line in self.spool.lines() if line["kind"] != "begun")
         return actions(Entry(**{key: value for key, value in line.items() if key in Entry.__slots__}) for line in lines)
+
+
+def _refuses(details: Mapping[str, Any]) -> bool:
+    """Whether a failure says that nothing was touched; of a loop, each that failed does."""
+    failed = [item for item in details.get("results") or [] if isinstance(item, Mapping) and item.get("failed")] or [details]
+    return all(_REFUSAL in str(item.get("msg", "")) for item in failed)
 
 
 def _balanced(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils._core.left_out import words
+from ansible_collections.incident.response.plugins.module_utils._core.step_line import entries
 from ansible_collections.incident.response.plugins.plugin_utils._recording import Ended, Recording
 
 
@@ -18,10 +19,10 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
     elif not answer.get("carried"):
         name = "is not known yet: the courier is still carrying this run's entries to the journal"
     elif not answer.get("incident"):
-        name = "none: a plan opens none"
+        name = f"none: {'what is refused before it has a plan' if ended.refused else 'a plan'} opens none"
     else:
         name = f"{answer['incident']} ({answer.get('status')})"
-    told = [f"incident.response: incident {name}", f"  {ended.about}: {ended.outcome}, {ended.seconds:.1f} s, {ended.recorded} entries recorded"]
+    told = [f"incident.response: incident {name}", f"  {ended.about}: {ended.outcome}, {ended.seconds:.1f} s, {entries(ended.recorded)} recorded"]
     if ended.lost:
         told.append(f"  lost: {', '.join(ended.lost)} could not be reached any more")
     if ended.versions:
@@ -36,7 +37,8 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
         told.append(f"  {answer['url']}")
     if answer.get("pending"):
         held = f" ({answer['chat_problem']})" if answer.get("chat_problem") else ""
-        told.append(f"  {answer['pending']} entries are not in chat yet{held}: the courier goes on; else the next run brings them there, or:")
+        are = "is" if answer["pending"] == 1 else "are"
+        told.append(f"  {entries(answer['pending'])} {are} not in chat yet{held}: the courier goes on; else the next run brings them there, or:")
         told.append("  ansible-playbook incident.response.deliver")
     return told
 

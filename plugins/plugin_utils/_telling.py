@@ -50,11 +50,11 @@ class TellingAction(ControllerAction):
         self._display.display(f"incident.response: {step_line.line(told, what, mentioned)}")
 
     @staticmethod
-    def demand(result: dict[str, Any]) -> dict[str, Any]:
-        """The `result`, where all is delivered that has to be. Raises Refused where it isn't: it is recorded all the same."""
+    def demand(result: dict[str, Any], then: str = "") -> dict[str, Any]:
+        """The `result`, where all is delivered that has to be. Raises Refused where it isn't, and says what `then`: it is recorded all the same."""
         told = result["told"]
         if told and told["required"] and told["chat"] and not told["delivered"]:
-            raise Refused(telling.words(told), **result)
+            raise Refused(telling.words(told) + then, **result)
         return result
 
     def _chat(self, given: Mapping[str, str] | None) -> bool:

@@ -92,7 +92,7 @@ PLAYBOOKS: Mapping[str, Variables] = {
         "message": replace(_MESSAGE, kind="name", required=True, example='"my shift ends"'),
     },
     "incident_escalate": {**_DELIVERY, **_ABOUT, "reason": _REASON, "level": Variable("Which level is called. Else the next.", "level")},
-    "incident_mitigate": {**_DELIVERY, **_ABOUT, "message": _MESSAGE},
+    "incident_mitigate": {**_DELIVERY, **_ABOUT, "force": _FORCE, "message": _MESSAGE},
     "incident_resolve": _ENDING,
     "incident_close": _ENDING,
     "incident_review": {**_DELIVERY, **_ABOUT, "message": _MESSAGE},

@@ -190,7 +190,7 @@ def test_each_playbook_takes_the_incident_a_step_on(site: Site, flat: bool) -> N
         ("update", {"message": "Pool exhausted"}, "Pool exhausted"),
         ("severity", {"severity": "P1", "reason": "All customers see it"}, "Severity is now P1 (was P2)"),
         ("handoff", {"to": "grace", "message": "My shift ends"}, "Commander is now grace (was ada)"),
-        ("mitigate", {}, "Mitigated"),
+        ("mitigate", {}, "Mitigated: nobody looked at api: there is no configuration"),
         ("resolve", {**resolution, "force": True, "message": "I looked"}, "Resolved: I looked (nobody looked at api: there is no configuration"),
         ("close", {"force": True, "message": "Done"}, "Closed: Done"),
         ("review", {}, "Reviewed"),
@@ -250,6 +250,9 @@ def test_what_is_not_healthy_is_closed_by_force_and_with_a_reason_only(site: Sit
     site.environment["INCIDENT_CONFIG"] = str(config)
     told(site, "state=open service=api title='API slow' severity=P2")
     name = site.incidents()[0]["name"]
+    code, output = said(site, "mitigate", flat=False, service="api")
+    assert code != 0
+    assert "api is not healthy on prod-api-01, prod-api-02. Nothing was recorded." in " ".join(output.split())
     for variables in ({"service": "api"}, {"incident": name, "message": "x"}, {"service": "api", "force": True}, {"service": "api", "message": "x"}):
         code, output = said(site, "close", flat=False, **variables)
         assert code != 0

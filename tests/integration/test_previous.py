@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from deployments import HOSTS, MIDDLE, NEW, OLD, ROLLBACK, Deployed
+from servers.running import RocketChat
 from sites import Site
 
 INSTANTS = ("20261101100000", "20261110100000", "20261120100000")
@@ -100,3 +101,22 @@ def test_a_second_previous_in_one_incident_is_refused_since_it_goes_two_back(dep
     code, output = deployed.rollback("-e", f"host={HOSTS[0]}")
     assert code == 0, output
     assert deployed.current() == [f"releases/{MIDDLE}", f"releases/{OLD}"]
+
+
+def test_what_is_refused_before_it_has_a_plan_opens_no_incident_and_calls_nobody(tmp_path: Path, chat: RocketChat) -> None:
+    """A version that isn't there is a mistake, and no news; where an incident is open, it is told there."""
+    folders = Folders(tmp_path, "99", "98")
+    folders.environment |= chat.environment()
+    code, output = folders.rollback("97")
+    assert code != 0
+    assert "There is no release 97." in output
+    assert "incident none: what is refused before it has a plan opens none" in output
+    assert "Call " not in output
+    assert not folders.incidents()
+    assert not chat.messages("incidents")
+    assert folders.ad_hoc("rocketchat_incident", "state=open service=api title='API slow'")[0] == 0
+    code, output = folders.rollback("97")
+    assert code != 0
+    (incident,) = folders.incidents()
+    assert any("There is no release 97." in entry["text"] for entry in incident["entries"])
+    assert f"incident {incident['name']} (" in output

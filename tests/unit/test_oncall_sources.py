@@ -293,6 +293,7 @@ def test_events_of_all_kinds_say_who(tmp_path: Path, events: str, names: list[st
         (event("DTSTART:20261124T020000Z\nDTEND:20261124T040000Z"), "nobody is on call"),
         (event("DTSTART:20261125T020000Z\nDTEND:20261125T040000Z\nSTATUS:CANCELLED"), "nobody is on call"),
         ("nonsense\n", "not as documented"),
+        (event("DTSTART;TZID=Mars/Phobos:20261123T080000\nDTEND;TZID=Mars/Phobos:20261130T080000"), "1 events can't be read: grace .*Mars/Phobos"),
     ],
 )
 def test_a_calendar_that_says_nothing_now_is_told(tmp_path: Path, events: str, said: str) -> None:

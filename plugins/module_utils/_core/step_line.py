@@ -10,6 +10,11 @@ from typing import Any
 NOTHING_NEW = "nothing new, it was so already"
 
 
+def entries(count: int) -> str:
+    """So many entries, in words."""
+    return f"{count} entr{'y' if count == 1 else 'ies'}"
+
+
 def line(told: Mapping[str, Any], what: str, mentioned: Iterable[str] = ()) -> str:
     """`told` is that of the result: what chat does not have is no place, and nobody is mentioned there."""
     people = ", ".join(f"@{name}" for name in dict.fromkeys(mentioned))
@@ -23,5 +28,5 @@ def delivered(before: Mapping[str, str], after: Mapping[str, str], counts: Mappi
     lines = []
     for incident, name in after.items():
         renamed = f"{before[incident]} is now {name}" if before.get(incident, name) != name else name
-        lines.append(f"{renamed} · {counts.get(incident, 0)} entries brought to chat")
+        lines.append(f"{renamed} · {entries(counts.get(incident, 0))} brought to chat")
     return [*lines, *([f"{runs} run{'s' if runs > 1 else ''} brought to the journal"] if runs else [])] or ["nothing was pending"]

@@ -139,7 +139,11 @@ def _series(calendar: Any) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _between(calendar: Any, events: list[Any], when: datetime) -> list[Any]:
-    """The occurrences of a series from `when` on, for as long as is asked for."""
+    """The occurrences of a series from `when` on, for as long as is asked for. Raises ValueError for a time zone that nobody knows."""
+    for time in (event[name] for event in events for name in ("DTSTART", "DTEND") if name in event):
+        zone = str(time.params.get("TZID", ""))
+        if zone and isinstance(time.dt, datetime) and time.dt.tzinfo is None:  # it may be hours from ours
+            raise ValueError(f"its time zone {zone} isn't known")
     alone = icalendar.Calendar(calendar)
     alone.subcomponents = [*calendar.walk("VTIMEZONE"), *events]
     found: list[Any] = recurring_ical_events.of(alone).between(when, when + AHEAD)

@@ -21,11 +21,11 @@ VANISHED = 1_000_000_000
 """The place in a run of the entry that says its controller vanished: after every line of its own."""
 
 
-def ingest(journal: Journal, lines: Sequence[dict[str, Any]]) -> str | None:
+def ingest(journal: Journal, lines: Sequence[dict[str, Any]], *, opens: bool = True) -> str | None:
     """Put a run's lines, in order, into the journal, each once however often it is offered.
 
-    Returns the incident's id; None for a run in check mode on a service that has no open incident: it changes
-    nothing, so it opens nothing. A run that knew of a chat has its incident shown, and numbered, there.
+    Returns the incident's id; None for a run in check mode, or one that `opens` none, on a service that has no open incident: it
+    changes nothing, so it opens nothing. A run that knew of a chat has its incident shown, and numbered, there.
     """
     if not lines:
         return None
@@ -34,7 +34,7 @@ def ingest(journal: Journal, lines: Sequence[dict[str, Any]]) -> str | None:
         for line in lines:
             entry = Entry(**{key: value for key, value in line.items() if key in Entry.__slots__})
             if incident is None:
-                incident = _attach(journal, entry, chat=bool(entry.data.get("chat")))
+                incident = _attach(journal, entry, chat=bool(entry.data.get("chat")), opens=opens)
                 if incident is None:
                     return None
             if entry.kind == "run_vanished" and any(each.run == entry.run and each.kind == "run_ended" for each in journal.entries(incident)):
@@ -52,7 +52,7 @@ def ingest(journal: Journal, lines: Sequence[dict[str, Any]]) -> str | None:
         return incident
 
 
-def _attach(journal: Journal, start: Entry, *, chat: bool) -> str | None:
+def _attach(journal: Journal, start: Entry, *, chat: bool, opens: bool) -> str | None:
     asked, service = start.data.get("incident", ""), start.data.get("service", "")
     drill = bool(start.data.get("drill"))
     found = journal.find(asked) if asked else None
@@ -61,7 +61,7 @@ def _attach(journal: Journal, start: Entry, *, chat: bool) -> str | None:
     found = found or (journal.open_for(service, drill=drill) if service else None)
     if found:
         return found
-    if start.data.get("check"):
+    if start.data.get("check") or not opens:
         return None
     try:
         severity = Severity.parse(start.data.get("severity") or DEFAULT_SEVERITY)
@@ -107,7 +107,8 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     what = f"{start.action} of {start.data.get('service') or 'a service'}" if start else "a run"
     verdict = "made it worse" if worse else f"failed (verdict {end.state.replace('_', ' ')})"
     acted = [each for each in action.actions(entries) if each.run == end.run]
-    left = action.versions(acted[-1]) if acted else ""
+    ill = sorted({each.host for each in entries if each.run == end.run and each.data.get("verdict") == Verdict.MADE_WORSE})
+    left = action.versions(acted[-1]) if acted else f"{', '.join(ill)} {'is' if len(ill) == 1 else 'are'} down" if ill else ""
     text = f"The {what} {verdict}{', so it is being investigated again' if back else ''}{f'; {left}' if left else ''} (run {end.run})"
     alone = not (start and start.data.get("person"))  # nobody sits in front of it
     step = transition(current, Status.INVESTIGATING, at=end.at, actor=end.actor, run=end.run) if back else []

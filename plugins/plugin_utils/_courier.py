@@ -122,7 +122,8 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
     if line["kind"] == "run_started":
         seen = replace(seen, pid=int(data.get("pid", 0)), since=str(data.get("since", "")), recorder=str(data.get("recorder", "")))
         hosts = data.get("hosts")
-        seen = replace(seen, check=bool(data.get("check")), waits=bool(data.get("waits")), planned=tuple(map(str, hosts)) if isinstance(hosts, list) else ())
+        seen = replace(seen, check=bool(data.get("check")), planned=tuple(map(str, hosts)) if isinstance(hosts, list) else ())
+        seen = replace(seen, waits=bool(data.get("waits")))
     if line["kind"] == "begun" or (line["kind"] == "task" and line.get("state") != "retry"):
         host = data.get("for") or line.get("host")  # a task that is done on another host begins on the one that it is for
         others = tuple(each for each in seen.begun if each.get("host") != host)

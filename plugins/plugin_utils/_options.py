@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -73,10 +74,13 @@ def drain(options: Mapping[str, Any], default: float) -> float:
     """Seconds to wait for delivery. What isn't a number is told, and is no reason to stop an action."""
     given = str(options["drain_timeout"] or "").strip()
     try:
-        return max(0.0, float(given)) if given else default
+        seconds = float(given) if given else default
     except ValueError:
-        Terminal().warning(f"incident.response: INCIDENT_DRAIN_TIMEOUT must be a number of seconds, not {given[:40]!r}: {default:.0f} is used")
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        Terminal().warning(f"incident.response: INCIDENT_DRAIN_TIMEOUT must be a number of seconds, 0 or more, not {given[:40]!r}: {default:.0f} is used")
         return default
+    return seconds
 
 
 def connection(options: Mapping[str, Any]) -> dict[str, Any]:

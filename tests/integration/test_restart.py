@@ -98,7 +98,7 @@ def test_a_wrong_setting_of_the_recorder_is_named_and_stops_nothing(site: Site) 
     code, output = site.run("-e", "service=api host=prod-api-01")
     assert code == 0, output
     words = " ".join(output.split())
-    assert "INCIDENT_DRAIN_TIMEOUT must be a number of seconds, not 'soon'" in words
+    assert "INCIDENT_DRAIN_TIMEOUT must be a number of seconds, 0 or more, not 'soon'" in words
     assert "INCIDENT_JOURNAL must be sqlite:///path; this version keeps no journal in 'mysql'" in words
     assert "run_ended" in next((site.state / "spool").glob("*.jsonl")).read_text()
     site.end_couriers()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+import quopri
 import subprocess
 import sys
 from collections.abc import Callable
@@ -158,6 +159,10 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "base64 behind a user": lambda secret: base64.b64encode(f"ada:{secret}".encode()).decode(),
     "base64 within a document": lambda secret: base64.b64encode(f"x: {secret}\ny: 1".encode()).decode(),
     "hex": lambda secret: secret.encode().hex(),
+    "hex as a key's mark": lambda secret: secret.encode().hex(":"),
+    "octal": lambda secret: "".join(f"\\{byte:03o}" for byte in secret.encode()),
+    "a mail": lambda secret: quopri.encodestring(secret.encode()).decode(),
+    "colours": lambda secret: f"{secret[:2]}\x1b[1;31m{secret[2:]}\x1b[0m",
 }
 
 

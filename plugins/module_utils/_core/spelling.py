@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Find known secrets in a text in whatever spelling they stand there.
 
-The text is read as a program would read it: escapes of JSON, URLs and HTML are undone, round after round, upper case is lower case, and for
-all but short secrets blanks and quotes are left out. Base64 and hex are looked for as they would look. What is found is masked in the text as it
-stands.
+The text is read as a program would read it: escapes of JSON, URLs, HTML, mails and terminals are undone, round after round, upper case is
+lower case, and for all but short secrets blanks and quotes are left out. Base64 and hex are looked for as they would look. What is found is
+masked in the text as it stands.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _PART = 6
 _ROUNDS = 4
 _ESCAPE = re.compile(
     r"(?:%[0-9A-Fa-f]{2})+|&(?:#x[0-9A-Fa-f]{1,6}|#\d{1,7}|[A-Za-z]{2,8});|(?:\\u[0-9A-Fa-f]{4})+|(?:\\x[0-9A-Fa-f]{2})+|\\[nrtbf\"'/\\]"
+    r"|(?:\\[0-3][0-7]{2})+|(?:=[0-9A-F]{2})+|=\r?\n|\x1b\[[0-9;:?]*[@-~]"
 )
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _LEFT_OUT = dict.fromkeys([*map(ord, " \t\n\r\v\f\b\"'\\`\u00a0\u00ad\u200b\u200c\u200d\u2028\u2029\u2060\ufeff"), *range(0x1C, 0x20)])
@@ -140,8 +141,10 @@ def _characters(escape: str, places: list[tuple[int, int]]) -> _Chars:
     """What an escape, or a run of them, stands for. Where each has a place of its own in the text, it keeps it."""
     if escape[0] == "&":
         text = html.unescape(escape)
-    elif escape[0] == "%" or escape[:2] == "\\x":
-        data = bytes.fromhex(escape.replace("%", "").replace("\\x", ""))
+    elif escape[0] == "\x1b" or escape in {"=\n", "=\r\n"}:  # a terminal's colours; a line that a mail breaks
+        text = ""
+    elif escape[0] in "%=" or escape[:2] == "\\x" or escape[1].isdigit():
+        data = _bytes(escape)
         text = data.decode("utf-8", "replace" if len(data) > 1 else "surrogateescape")
         text = text if "\ufffd" not in text and text.isprintable() else data.decode("latin-1")
     elif escape[:2] == "\\u":
@@ -152,6 +155,13 @@ def _characters(escape: str, places: list[tuple[int, int]]) -> _Chars:
     if not rest and size:
         return [(char, places[at * size][0], places[(at + 1) * size - 1][1]) for at, char in enumerate(text)]
     return [(char, places[0][0], places[-1][1]) for char in text]
+
+
+def _bytes(escape: str) -> bytes:
+    """Those that a run of escapes stands for: \\ooo in octal, else in hex."""
+    if escape[0] == "\\" and escape[1].isdigit():
+        return bytes(int(each, 8) for each in escape.split("\\")[1:])
+    return bytes.fromhex(re.sub(r"%|=|\\x", "", escape))
 
 
 @lru_cache(maxsize=8192)
@@ -175,6 +185,7 @@ def _spellings(secret: str) -> Iterator[str]:
     if len(data) < 4:
         return
     yield binascii.hexlify(data).decode()
+    yield binascii.hexlify(data, ":").decode()
     for encoded in (data, secret.encode("utf-16-le", "surrogatepass")):
         for offset in range(3):
             whole = base64.b64encode(b"\0" * offset + encoded).decode()

@@ -78,7 +78,8 @@ def drain(options: Mapping[str, Any], default: float) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        Terminal().warning(f"incident.response: INCIDENT_DRAIN_TIMEOUT must be a number of seconds, 0 or more, not {given[:40]!r}: {default:.0f} is used")
+        wrong = f"INCIDENT_DRAIN_TIMEOUT must be a number of seconds, 0 or more, not {given[:40]!r}: {default:.0f} is used"
+        Terminal().warning(f"incident.response: {wrong}")
         return default
     return seconds
 

@@ -53,6 +53,7 @@ def asked(*said: Said, **changes: Any) -> Tally:
     [
         (by("ada", "!approve 1a2b3c"), ["ada"], ""),
         (by("Bob", " `!APPROVE 1A2B3C` "), ["bob"], ""),
+        (by("ada", "!approve 1a2b3c\u200b"), ["ada"], ""),
         (by("ada", "!deny 1a2b3c"), [], "ada"),
         (by("ada", "!deny 1a2b3c, the disk is full"), [], "ada"),
         (by("ada", "!deny 1a2b3c the disk is full", edited=True), [], "ada"),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -123,7 +124,7 @@ def tally(said: Iterable[Said], ballot: Ballot, who: Callable[[str, str], Person
 def _answers(said: Iterable[Said], ballot: Ballot) -> Iterator[Answer]:
     """Each word about this plan, with what is wrong with the message that it stands in."""
     for each in said:
-        words = each.text.replace("`", " ").lower().split()
+        words = "".join(" " if char == "`" else char for char in each.text if unicodedata.category(char) != "Cf").lower().split()
         plan = ballot.plan.lower()
         if words[:1] in (["!approve"], ["!deny"]) and "".join(words[1:2]).strip(",.;:!?") == plan:
             yes = words[0] == "!approve"

@@ -91,7 +91,7 @@ def obtain(
 
 
 def _so_far(request: Request, count: approval.Tally) -> str:
-    within = f"within {request.within / 60:g} minutes"
+    within = f"within {request.within / 60:g} minutes" if request.within >= 60 else f"within {request.within:g} seconds"
     yes = ", ".join(each.user for each in count.yes.values())
     start = f"of the {request.needs} who are needed {yes} alone has approved it {within}" if yes else f"nobody has answered {within}"
     return start + "".join(f"; {_void(each)}" for each in list(count.void)[-3:])

@@ -32,7 +32,7 @@ def test_a_failed_action_on_a_mitigated_incident_takes_it_back_in_chat_and_on_th
     assert eventually(lambda: chat.room(incident["channel"])["topic"].startswith("P0 · investigating"))
     (call,) = [message["msg"] for message in chat.messages(incident["name"]) if "⏰" in message["msg"]]
     assert call.startswith("@")
-    assert "The restart of api made it worse, so it is being investigated again (run " in call
+    assert "The restart of api made it worse, so it is being investigated again; prod-api-01 is down (run " in call
     assert eventually(lambda: states(site)[-1:] == ["Status page: api is major outage"]), site.courier_log()
     (site.folder / "cannot-start").unlink()
     assert site.run(*RESTART)[0] == 0

@@ -24,7 +24,6 @@ from ansible_collections.incident.response.plugins.module_utils._core.severity i
 from ansible_collections.incident.response.plugins.module_utils._core.turns import Turns
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatRejected, Message
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
-from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import approve, chat_messages
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _balance, _catalogue, _config, _options, _person, _pins
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
@@ -185,6 +184,8 @@ class ActionModule(ControllerAction):
             connection = _options.connection(self.options)
             if not connection:
                 return
+            from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat  # not cheap
+
             chat = RocketChat.of(connection, timeout=5)
             try:
                 room = chat.room(channel)

@@ -16,7 +16,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.incident.response.plugins.module_utils._core import argument, drill
 from ansible_collections.incident.response.plugins.module_utils._core.argument import Variable, Wrong
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _command_line, _journal, _options, _rehearsal
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _command_line, _journal, _options
 from ansible_collections.incident.response.plugins.plugin_utils._command_line import CommandLine
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 from ansible_collections.incident.response.plugins.plugin_utils._variables import ONE_OF, PLAYBOOKS, ROLES, Variables
@@ -68,7 +68,9 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
         _refuse_drill(playbook, template.template(variables.get("drill", variables.get("incident_drill", ""))))
     if (playbook, str(found)) not in _asked:  # once: what changes while a run is under way must not end it
         _ask(known, found)
-        if not _command_line.only_lists():
+        if playbook not in _ACTIONS and not _command_line.only_lists():
+            from ansible_collections.incident.response.plugins.plugin_utils import _rehearsal  # what an action would wait for: not cheap
+
             _rehearsal.refuse(playbook, found, _options.settings())
         _asked.add((playbook, str(found)))
     return found

@@ -3,7 +3,7 @@ VENV := .venv
 # Debian's sbin, too: what makes hosts and containers is there, and not on everybody's PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: demo test lint fuzz bench chaos docs lock transcripts
+.PHONY: demo test lint fuzz bench chaos docs lock transcripts picture
 $(VENV)/.run: requirements/run.lock
 	tests/venv.sh run
 
@@ -24,8 +24,9 @@ test:
 lint: $(VENV)/.dev
 	ruff check plugins tests
 	mypy -p ansible_collections.incident.response.plugins
-	mypy tests/servers tests/conftest.py tests/left_out.py tests/sites.py tests/environments.py tests/pages.py tests/deployments.py tests/kubernetes_core.py tests/unit tests/fuzz tests/integration tests/e2e tests/bench tests/docs.py
+	mypy tests/servers tests/conftest.py tests/left_out.py tests/sites.py tests/environments.py tests/pages.py tests/deployments.py tests/kubernetes_core.py tests/unit tests/fuzz tests/integration tests/e2e tests/bench tests/docs.py tests/picture.py
 	python tests/docs.py --check
+	python tests/picture.py --check
 	antsibull-changelog lint
 	ansible-lint playbooks roles extensions meta galaxy.yml
 	tests/sanity.sh
@@ -35,6 +36,10 @@ docs: $(VENV)/.dev
 
 lock: $(VENV)/.dev
 	requirements/lock.sh
+
+# The picture of README.md, docs/timeline.svg, from what the demo records.
+picture: demo
+	python tests/picture.py
 
 # What people read in tests/integration/transcripts, written anew: look at the difference before you keep it.
 transcripts: $(VENV)/.dev

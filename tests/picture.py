@@ -1,0 +1,74 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Draw docs/timeline.svg, the picture of README.md: the timeline that the demo has just recorded. `make picture` runs both.
+
+The same timeline always makes the same picture. `--check` draws the lines of the picture that is there anew, and only compares.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from html import escape, unescape
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PICTURE = ROOT / "docs" / "timeline.svg"
+COMMAND = '$ ansible-playbook playbooks/emergency/restart-service.yml -e "service=api host=prod-api-01"'
+WIDTH, LINE, CHARACTER, EDGE, TOP = 104, 21, 8.1, 22, 62
+DETAIL = re.compile(r": skipped$| - (?:Validating arguments|Begin the|Named |Remember whether|Change |See that|Draft for)| \(inferred\)$")
+"""What the record keeps and nobody would tell."""
+ACCOUNT = re.compile(r"(started by) \S+ from \S+")
+"""Whose machine has drawn the picture is nobody's business."""
+COLOURS = [(r"\$ ", "#7ee787"), (r"incident-", "#ffffff"), (r"\S+ - (?:✅|Mitigated)", "#7ee787"), (r".*(?:now down|Opened)", "#ffa198")]
+FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="The timeline of an incident">
+<rect x="1" y="1" width="{inner}" height="{low}" rx="10" fill="#161b22" stroke="#6e7681"/>
+<circle cx="24" cy="22" r="6" fill="#ff7b72"/><circle cx="44" cy="22" r="6" fill="#e3b341"/><circle cx="64" cy="22" r="6" fill="#56d364"/>
+<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="13.5" xml:space="preserve">
+{rows}
+</g>
+</svg>
+"""
+ROW = re.compile(r"<text [^>]*>(.*)</text>")
+
+
+def told(timeline: str) -> list[str]:
+    """The lines of a timeline that are drawn: the command, the head, and what somebody would tell."""
+    head, *entries = timeline.splitlines()
+    return [COMMAND, "", head, *(ACCOUNT.sub(r"\1 ada from laptop", each) for each in entries if not DETAIL.search(each))]
+
+
+def drawn(lines: Sequence[str]) -> str:
+    """The picture of some lines. A long one goes on in the next row."""
+    rows = [row for line in lines for row in (textwrap.wrap(line, WIDTH, subsequent_indent=" " * 8) if len(line) > WIDTH else [line])]
+    width, height = round(2 * EDGE + WIDTH * CHARACTER), TOP + LINE * len(rows)
+    return FRAME.format(width=width, height=height, inner=width - 2, low=height - 2, rows="\n".join(_rows(rows)))
+
+
+def texts(picture: str) -> list[str]:
+    """The rows of a picture."""
+    return [unescape(each) for each in ROW.findall(picture)]
+
+
+def _rows(rows: Sequence[str]) -> Iterator[str]:
+    for place, row in enumerate(rows):
+        colour = next((colour for start, colour in COLOURS if re.match(start, row)), "#c9d1d9")
+        yield f'<text x="{EDGE}" y="{TOP + LINE * place}" fill="{colour}">{escape(row, quote=False)}</text>'
+
+
+def main() -> None:
+    if "--check" in sys.argv:
+        if drawn(texts(PICTURE.read_text())) != PICTURE.read_text():
+            sys.exit("docs/timeline.svg is not what tests/picture.py draws: run make picture")
+        return
+    environment = {**os.environ, "INCIDENT_STATE_DIR": str(ROOT / ".cache" / "demo-state")}
+    command = [sys.executable, str(ROOT / "tests" / "timeline.py")]
+    PICTURE.write_text(drawn(told(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)))
+
+
+if __name__ == "__main__":
+    main()

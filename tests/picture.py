@@ -24,11 +24,14 @@ DETAIL = re.compile(r": skipped$| - (?:Validating arguments|Begin the|Named |Rem
 """What the record keeps and nobody would tell."""
 ACCOUNT = re.compile(r"(started by) \S+ from \S+")
 """Whose machine has drawn the picture is nobody's business."""
+FURTHER = "\u00a0" * 8
+"""What a row begins with that goes on with the one above: blanks that a browser keeps."""
+PLAIN = "#c9d1d9"
 COLOURS = [(r"\$ ", "#7ee787"), (r"incident-", "#ffffff"), (r"\S+ - (?:✅|Mitigated)", "#7ee787"), (r".*(?:now down|Opened)", "#ffa198")]
 FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="The timeline of an incident">
 <rect x="1" y="1" width="{inner}" height="{low}" rx="10" fill="#161b22" stroke="#6e7681"/>
 <circle cx="24" cy="22" r="6" fill="#ff7b72"/><circle cx="44" cy="22" r="6" fill="#e3b341"/><circle cx="64" cy="22" r="6" fill="#56d364"/>
-<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="13.5" xml:space="preserve">
+<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="13.5">
 {rows}
 </g>
 </svg>
@@ -44,7 +47,7 @@ def told(timeline: str) -> list[str]:
 
 def drawn(lines: Sequence[str]) -> str:
     """The picture of some lines. A long one goes on in the next row."""
-    rows = [row for line in lines for row in (textwrap.wrap(line, WIDTH, subsequent_indent=" " * 8) if len(line) > WIDTH else [line])]
+    rows = [row for line in lines for row in (textwrap.wrap(line, WIDTH, subsequent_indent=FURTHER) if len(line) > WIDTH else [line])]
     width, height = round(2 * EDGE + WIDTH * CHARACTER), TOP + LINE * len(rows)
     return FRAME.format(width=width, height=height, inner=width - 2, low=height - 2, rows="\n".join(_rows(rows)))
 
@@ -55,8 +58,10 @@ def texts(picture: str) -> list[str]:
 
 
 def _rows(rows: Sequence[str]) -> Iterator[str]:
+    colour = PLAIN
     for place, row in enumerate(rows):
-        colour = next((colour for start, colour in COLOURS if re.match(start, row)), "#c9d1d9")
+        if not row.startswith(FURTHER):
+            colour = next((colour for start, colour in COLOURS if re.match(start, row)), PLAIN)
         yield f'<text x="{EDGE}" y="{TOP + LINE * place}" fill="{colour}">{escape(row, quote=False)}</text>'
 
 

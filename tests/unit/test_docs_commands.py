@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import picture
 import pytest
 import yaml
 from ansible.parsing.splitter import parse_kv
@@ -256,6 +257,25 @@ def test_each_message_in_capitals_is_in_the_table_of_troubles() -> None:
     assert len(told) > 5
     listed = " ".join(messages((DOCS / "operate.md").read_text()))
     assert [each for each in told if each not in listed] == []
+
+
+def test_the_picture_of_a_timeline_is_one_that_its_program_draws() -> None:
+    drawn = picture.PICTURE.read_text()
+    assert picture.drawn(picture.texts(drawn)) == drawn
+    assert picture.COMMAND in picture.texts(drawn)
+
+
+def test_a_picture_that_was_changed_by_hand_is_found() -> None:
+    changed = picture.PICTURE.read_text().replace("<svg ", "<svg id='mine' ")
+    assert picture.drawn(picture.texts(changed)) != changed
+
+
+def test_a_picture_shows_no_account_and_no_detail_and_breaks_long_lines() -> None:
+    lines = picture.told("incident-1\n10:05 - Restart of api started by root from vm\n10:05 - Look at api: skipped\n10:06 - " + "long <words> " * 20)
+    assert lines[2:4] == ["incident-1", "10:05 - Restart of api started by ada from laptop"]
+    rows = picture.texts(picture.drawn(lines))
+    assert max(map(len, rows)) <= picture.WIDTH
+    assert " ".join(row.strip() for row in rows[4:]) == lines[4].strip()
 
 
 def test_there_is_something_to_check() -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = json.loads((ROOT / "meta" / "incident-response.schema.json").read_text())
+SEVERITIES = {"P0", "P1", "P2", "P3"}
 HEAD = """# The configuration file
 
 `incident-response.yml` is looked for once in a run, in this order; the first wins:
@@ -53,7 +54,7 @@ for, and it is refused with its line: have one file beside each inventory instea
 
 This version does not act on `owner` of a service yet, and only checks it.
 
-This page is made by `make docs` from `meta/incident-response.schema.json`.
+This page is made by `make docs` from `meta/incident-response.schema.json`. `NAME` stands for a name of yours, and `[]` for each entry of a list.
 
 | key | meaning | value | default |
 |---|---|---|---|
@@ -82,16 +83,41 @@ def rows(rules: dict[str, Any], where: str, default: Any = None) -> Iterator[str
     for key, below in rules.get("properties", {}).items():
         below = resolved(below)
         path, value = f"{where}{key}", (default or {}).get(key, below.get("default"))
-        if "properties" in below or isinstance(below.get("additionalProperties"), dict):
+        free, items = below.get("additionalProperties"), resolved(below.get("items", {}))
+        items = next((each for each in items.get("anyOf", []) if "properties" in each), items)
+        if set(below.get("properties", {})) >= SEVERITIES:
+            yield from by_severity(below, path)
+        elif "properties" in below or isinstance(free, dict) and "properties" in resolved(free):
             yield from rows(below, f"{path}.", value)
-            if isinstance(below.get("additionalProperties"), dict):
-                yield from rows(resolved(below["additionalProperties"]), f"{path}.NAME.")
-            continue
-        kind = below.get("$comment") or (f"one of {', '.join(below['enum'])}" if "enum" in below else below.get("type", ""))
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            value = [each["name"] for each in value]
-        shown = "" if value in (None, "", [], {}) else f"`{json.dumps(value, ensure_ascii=False)}`"
-        yield f"| `{path}` | {below.get('description', '')} | {kind} | {shown} |"
+            if isinstance(free, dict):
+                yield from rows(resolved(free), f"{path}.NAME.")
+        else:
+            yield row(f"{path}.NAME" if isinstance(free, dict) else path, below, [shown(value)])
+            required = items.get("required", [])
+            yield from (each.replace("` |", "` (required) |", 1) if each.split("`")[1].rpartition(".")[2] in required else each
+                        for each in rows(items, f"{path}[]."))  # fmt: skip
+
+
+def by_severity(rules: dict[str, Any], path: str) -> Iterator[str]:
+    """A row for what differs from severity to severity, with the default of each."""
+    defaults = {name: resolved(below).get("default") for name, below in rules["properties"].items()}
+    inner = resolved(rules["properties"]["P0"])
+    for key, below in inner.get("properties", {"": inner | {"description": rules["description"]}}).items():
+        of_each = {name: shown((default or {}).get(key) if key else default) for name, default in defaults.items()}
+        values = [f"{name} {value}" for name, value in of_each.items() if value]
+        yield row(f"{path}.P0 to P3{f'.{key}' if key else ''}", resolved(below), values)
+
+
+def row(path: str, rules: dict[str, Any], defaults: list[str]) -> str:
+    kind = rules.get("$comment") or (f"one of {', '.join(rules['enum'])}" if "enum" in rules else rules.get("type", ""))
+    return f"| `{path}` | {rules.get('description', '')} | {kind} | {', '.join(defaults)} |"
+
+
+def shown(value: Any) -> str:
+    """A default, as it is written; a list of mappings by their names."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        value = [each["name"] for each in value]
+    return "" if value in (None, "", [], {}) else f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def plugins() -> Iterator[str]:

@@ -173,7 +173,7 @@ def _check_limit(inventory: InventoryManager, found: list[str], pattern: str, li
 
 
 def _in_turns(found: list[str], variables: dict[str, Any]) -> list[str]:
-    """In the order that the plan of this run has, where it has one for exactly these hosts."""
+    """Sort the hosts as the plan of this run does, where it has one for exactly these hosts."""
     facts: Any = variables.get("hostvars")
     for host in found if facts is not None else []:
         order = ((facts.raw_get(host) or {}).get("_action_plan") or {}).get("order") or []

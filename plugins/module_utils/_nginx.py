@@ -242,7 +242,7 @@ def _added(text: str, upstream: Upstream, wanted: str) -> tuple[int, int, str]:
 
 
 def _removed(text: str, server: Server) -> tuple[int, int]:
-    """With the blanks before it, and its line where it is the first there."""
+    """Return the place of a server in the text, with the blanks before it, and with its line where it is the first there."""
     start = _blanks_before(text, server.start)
     start -= text[:start].endswith("\n") + text[:start].endswith("\r\n")
     return start, server.end + 1

@@ -148,7 +148,7 @@ class Project:
         return self.docker.must(*self._compose, *arguments, folder=str(self.folder), **environment)
 
     def containers(self) -> list[dict[str, Any]]:
-        """In the order of their numbers; without those of `compose run`."""
+        """List the containers of the service in the order of their numbers, without those of `compose run`."""
         found = self.docker.inspect("container", self.compose("ps", "--all", "--quiet", self.service).split())
         return sorted((each for each in found if _label(each, "oneoff") != "True"), key=lambda each: int(_label(each, "container-number") or 0))
 

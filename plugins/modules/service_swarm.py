@@ -312,7 +312,7 @@ def count_of(service: dict[str, Any], everywhere: int) -> int:
 
 
 def image_of(spec: dict[str, Any]) -> str:
-    """Of a service's spec, or of a task's."""
+    """Return the image in the spec of a service, or of a task."""
     return str(spec.get("TaskTemplate", spec)["ContainerSpec"]["Image"])
 
 
@@ -327,7 +327,7 @@ def tag_of(image: str) -> str:
 
 
 def order_of(spec: dict[str, Any]) -> str:
-    """In which order an update replaces a task. Docker's own is to stop the old one first."""
+    """Return the order in which an update replaces a task. Docker's own is to stop the old one first."""
     return str((spec.get("UpdateConfig") or {}).get("Order") or "stop-first")
 
 

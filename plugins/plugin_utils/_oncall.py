@@ -43,7 +43,7 @@ class Unusable:
 
 
 class LastAnswer:
-    """In a file of the state folder, for as long as the sources are the same."""
+    """Keep the last answer of the sources in a file of the state folder. It counts as long as the sources are the same."""
 
     def __init__(self, folder: Path, sources: list[dict[str, Any]]) -> None:
         self._path = folder / "oncall.json"
@@ -57,7 +57,7 @@ class LastAnswer:
         return None
 
     def keep(self, answer: list[dict[str, Any]]) -> None:
-        """In one step. A full disk is no reason to tell nobody whom to call."""
+        """Write the answer in one step. A full disk is no reason to tell nobody whom to call, so an error is ignored."""
         with suppress(OSError):
             _owned.write_text(self._path, json.dumps({"key": self._key, "at": utc(time.time()), "oncall": _gate.clean_data(answer)}))
 
@@ -68,7 +68,7 @@ def sources(section: Mapping[str, Any], options: Mapping[str, Any]) -> list[Onca
 
 
 def memory(section: Mapping[str, Any], folder: Path) -> LastAnswer | None:
-    """Of the last answer; None where the configuration alone answers."""
+    """Build what keeps the last answer; None where the configuration alone answers."""
     named = section["sources"] or EMBEDDED
     return LastAnswer(folder, named) if named != EMBEDDED else None
 

@@ -68,7 +68,7 @@ class Command:
 
 
 def plan(config: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) -> Plan | None:
-    """Of a complete configuration; None where it names no notifier. `options` are the collection's settings."""
+    """Build the plan of paging from a validated configuration; None where it names no notifier. `options` are the collection's settings."""
     section, duty = config["paging"], config["oncall"]
     if not section["notifiers"]:
         return None

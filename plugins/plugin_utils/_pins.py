@@ -40,8 +40,8 @@ _BACKENDS = {
 
 
 def of_hosts(task: Task, variables: Mapping[str, Any], hosts: list[str], role: str, loader: Any) -> dict[str, Pins]:
-    """For each host, by the name of the variable. A task that runs once for all knows the variables of its own host alone; so Ansible's
-    manager of variables is asked for each host's, as it is for a task there."""
+    """Return the pins of each host, by the name of the variable. A task that runs once for all knows the variables of its own host alone;
+    so Ansible's manager of variables is asked for each host's, as it is for a task there."""
     there: Any = variables["hostvars"]
     found = {}
     for host in hosts:
@@ -108,7 +108,7 @@ def _is_result(value: Any) -> bool:
 
 
 def address(host: str, pins: Pins) -> str:
-    """Where the host is."""
+    """Return the address of the host, with its port where that is not 22."""
     port = pins.get("ansible_port")
     return f"{pins.get('ansible_host') or host}{f':{port}' if port and str(port) != '22' else ''}"
 

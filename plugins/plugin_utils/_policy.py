@@ -13,7 +13,7 @@ from ansible_collections.incident.response.plugins.plugin_utils import _config
 
 
 def policy(config: Mapping[str, Any]) -> Policy:
-    """Of a complete configuration."""
+    """Build the clocks and levels from a validated configuration."""
     outage = _seconds(config["escalation"]["outage_after"])
 
     def clocks(severity: str) -> Clocks:

@@ -49,12 +49,12 @@ class Publishing:
     listed: tuple[str, ...]
     """The components that may be named, empty where any may."""
     where: str
-    """Where the page is, for people."""
+    """The page's address, as people open it."""
     show: Callable[[Journal, bool], tuple[list[tuple[str, Entry]], list[str]]]
 
 
 def publishing(config: Mapping[str, Any], folder: Path) -> Publishing:
-    """Of a complete configuration. What can't be used says so when it is needed."""
+    """Build what publishes from a validated configuration. What can't be used says so when it is needed."""
     section, words = config["status_page"], config["communication"]
     listed = _listed(section["components"])
     services = {name: str(entry.get("component", name)) for name, entry in config["services"].items()}
@@ -139,7 +139,7 @@ def _take(lock: int) -> None:
 
 
 def _bring(section: Mapping[str, Any], journal: Journal, again: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
-    """Where somebody waits for it, and somebody else is at it, it waits for that one."""
+    """Publish what is due. Where another process publishes right now, and somebody waits for the result (`again`), wait for it."""
     name, until = str(section["provider"]), time.monotonic() + _PATIENCE
     try:
         there = Guarded(provider(section))

@@ -227,6 +227,25 @@ def test_the_example_of_a_whole_configuration_is_valid(tmp_path: Path) -> None:
     assert mistakes((DOCS / "incident-response.example.yml").read_text(), tmp_path) == []
 
 
+def keys(schema: object) -> set[str]:
+    """All keys that a configuration may have somewhere."""
+    found: set[str] = set()
+    for name, below in schema.items() if isinstance(schema, dict) else enumerate(schema) if isinstance(schema, list) else ():
+        found |= keys(below)
+        if name == "properties" and isinstance(below, dict) and "$comment" not in below:
+            found |= {key for key, rules in below.items() if isinstance(rules, dict) and "const" not in rules}
+    return found
+
+
+def test_each_key_of_the_configuration_is_in_its_table() -> None:
+    paths = re.findall(r"^\| `([^`]+)`", (DOCS / "configuration.md").read_text(), re.MULTILINE)
+    shown = {part.removesuffix("[]") for path in paths for part in path.replace(" to ", ".").split(".")} | {"P1", "P2"}
+    every = keys(_config.schema())
+    assert len(every) > 100
+    assert every - shown == set()
+    assert len(paths) == len(set(paths))
+
+
 def test_the_first_page_stays_short_and_leads_to_every_guide() -> None:
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) <= 120

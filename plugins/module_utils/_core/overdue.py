@@ -113,7 +113,8 @@ def unnamed(level: str) -> str:
 
 
 def _stages(state: Mapping[str, Any], clocks: Clocks, since: float, again: int) -> Iterator[Reminder]:
-    """By the stage. What was told before the incident was found not to be mitigated, `again` times, is told anew: customers wait since it opened."""
+    """Find what is late for the stage that the incident has. What was told before the incident was found not to be mitigated, `again` times, is
+    told anew: customers wait since it opened."""
     status = Status(state["status"])
     if status is Status.OPEN and clocks.ack:
         yield from _late(since, clocks.ack, Reminder("ack", "ack", f"nobody has acknowledged for {length(clocks.ack)}"))

@@ -27,7 +27,7 @@ HINTS = (
     "pass", "secret", "token", "credential", "bearer", "hmac", "key", "pwd", "pw", "pin", "salt", "otp", "dsn", "sig", "auth", "cookie", "session",
     "str", "webhook",
 )  # fmt: skip
-"""Of which a text with such a name has at least one, in lower case."""
+"""The parts of names: each name of a secret has at least one of them, in lower case."""
 HARMLESS = r"(?:file|path|dir|folder|env|type|length|len|count|ttl|age|policy|expir\w{0,10}|lifetime|max\w{0,10}|min\w{0,10})"
 """What `_…` behind such a word makes of it: the name of something that is none."""
 _NAME = rf"(?i)(?:^|[_\-.\s])(?:\w{{0,100}}?){WORDS}s?(?:[_\-.\d](?!{HARMLESS}$)\w*)?$|(?-i:^[A-Z][A-Z0-9_]*_KEYS?$)"

@@ -58,7 +58,7 @@ class Mending:
     # The index, which the entries say
 
     def _indexes(self) -> dict[str, Row]:
-        """Of each incident: its row, its names, and the places of what was published."""
+        """Read of each incident its row, its names, and the places of what was published."""
         found: dict[str, Row] = {row[0]: [list(row[1:]) if row[1] is not None else None, [], []] for row in self._db.execute(
             "SELECT h.incident, i.name, i.service, i.status, i.opened_at FROM heads h LEFT JOIN incidents i ON i.id = h.incident"
         )}  # fmt: skip

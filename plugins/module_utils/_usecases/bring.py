@@ -29,9 +29,10 @@ class Busy(StatusPageError):
 def bring(
     journal: Journal, there: StatusPage, outlet: str, *, clock: Callable[[], float], again: bool = False
 ) -> tuple[list[tuple[str, Entry]], list[StatusPageError]]:
-    """What came of it, by the record's name, and what was not taken. `outlet` names the page: how far each has got is kept for it.
+    """Publish what is due. Returns what came of it, by the record's name, and what was not taken. `outlet` names the page: how far each has got is
+    kept for it.
 
-    `again`: somebody waits for it, so what was refused for good is tried again now, and it is a problem where somebody else is at it.
+    `again`: somebody waits for the result. So what was refused for good is tried again now, and it is a problem where another process publishes.
     """
     run = _Run(journal, there, outlet, clock, again)
     if again or clock() >= float(run.known(PAGE, "later") or 0):

@@ -128,7 +128,7 @@ def broken(page: Path, text: str) -> list[str]:
     """The links within this repository that lead nowhere."""
     found = []
     for link in LINK.findall(text):
-        path, _, part = link.partition("#")
+        path, dummy, part = link.partition("#")
         target = (page.parent / path).resolve() if path else page
         if "://" in link:
             continue
@@ -145,7 +145,7 @@ def headings(page: Path) -> set[str]:
 
 def configurations(text: str) -> list[str]:
     """The examples of `incident-response.yml` in a page: mappings that are no inventory and no play."""
-    found = [block for _, block in HERE.findall(text)]
+    found = [block for dummy, block in HERE.findall(text)]
     for language, block in blocks(text):
         if language not in {"yaml", ""}:
             continue

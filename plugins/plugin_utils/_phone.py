@@ -16,7 +16,7 @@ from ansible_collections.incident.response.plugins.module_utils._usecases import
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _oncall
 
 _MOST = 6
-_UNKNOWN = "whoever you know: the configuration knows nobody who is on call (oncall)"
+UNKNOWN = "whoever you know: the configuration knows nobody who is on call (oncall)"
 
 
 def above(options: Mapping[str, Any], folder: Path) -> str:
@@ -48,7 +48,7 @@ def whom(options: Mapping[str, Any], folder: Path, severity: str, names: Sequenc
     people = config["oncall"]["people"]
     asked, above = ([known(people, Named(username=name)) for name in dict.fromkeys(given)] for given in (names, _above(config, severity)))
     shown = [_line(each) for each in dict.fromkeys([*duty, *asked, *(each for each in above if each.phone)])]
-    return f"{', '.join(shown[:_MOST])}{since}" if shown else _UNKNOWN
+    return f"{', '.join(shown[:_MOST])}{since}" if shown else UNKNOWN
 
 
 def _answer(section: Mapping[str, Any], options: Mapping[str, Any], folder: Path, *, ask: bool) -> oncall.Answer:

@@ -19,7 +19,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.severity i
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
-from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, publish, status_page, tick
+from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, publish, show, status_page, tick
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _phone, _policy, _publishing
 
 _STATES = {
@@ -53,6 +53,8 @@ def refuse(playbook: str, given: Mapping[str, Any], options: Mapping[str, Any]) 
         config = _config.load(_config.find(str(options["config"])))
         with _journal.opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
             rehearse(journal, _step(playbook, given, options, config))
+    except show.NotFound as problem:
+        raise AnsibleError(str(problem)) from None
     except (lifecycle.Refused, publish.Refused, tick.Refused) as refused:
         said = _OWN_END.sub("", str(refused)).rstrip(" .")
         look = " Look with: ansible-playbook incident.response.incident_list" if "Open now: " in said else ""
@@ -63,7 +65,7 @@ def refuse(playbook: str, given: Mapping[str, Any], options: Mapping[str, Any]) 
 
 
 def _rehearsal(playbook: str) -> Callable[[SqliteJournal, Step], None] | None:
-    others = {"incident_escalate": _escalate, "incident_communicate": _communicate, "status_page": _show}
+    others = {"incident_escalate": _escalate, "incident_communicate": _communicate, "status_page": _show, "incident_show": _read}
     return _move if playbook in _STATES else others.get(playbook)
 
 
@@ -118,6 +120,10 @@ def _show(journal: SqliteJournal, step: Step) -> None:
     )  # fmt: skip
     listed = _publishing.publishing(step.config, Path()).listed
     status_page.plan(journal, wanted, listed or status_page.known(journal), at=utc(time.time()), actor="")
+
+
+def _read(journal: SqliteJournal, step: Step) -> None:
+    show.located(journal, "" if step.service and not step.given.get("incident") else step.incident, step.service)
 
 
 def _about(step: Step) -> lifecycle.Wanted:

@@ -100,6 +100,12 @@ PLAYBOOKS: Mapping[str, Variables] = {
         "service": _SERVICE, "status": Variable("Only those at this stage.", "choice", choices=tuple(map(str, Status))),
         "since": Variable("Only those opened since.", "since", example="7d"), "force": _ABOUT["force"],
     },
+    "incident_show": {
+        "incident": replace(_INCIDENT, about="The incident, by its name or id. Else the open one of the service, or the only one that is open."),
+        "service": _SERVICE, "detail": Variable("Show the whole timeline, with argument checks and skipped tasks.", "switch"),
+        "follow": Variable("Go on, and print what is new.", "switch"),
+        "duration": Variable("With `follow`, end after so many seconds.", "seconds"), "force": _ABOUT["force"],
+    },
     "incident_communicate": {
         **_DELIVERY, **_ABOUT, "message": _MESSAGE, "audience": Variable("Who is told.", "choice", choices=AUDIENCES),
         "occasion": Variable("What for.", "choice", choices=OCCASIONS),

@@ -8,14 +8,29 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from .._core import listing, showing
+from .._core.incident import derive
+from .._core.overdue import Clocks, Waiting
+from .._core.status import Status
 from .._ports import Journal
 
 _AGO = re.compile(r"^(\d+)([smhd])$")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
+_LIST = "Look with: ansible-playbook incident.response.incident_list"
+_WAITING = {
+    "incident_close": ({Status.RESOLVED}, "open, or resolved and not closed"), "incident_review": ({Status.CLOSED}, "closed and not reviewed"),
+}  # fmt: skip
+"""By the playbook: the stages in which an incident that is over still waits for this step, and how these incidents are called."""
+
+
 class NotFound(LookupError):
     """No incident has that name."""
+
+
+class Several(NotFound):
+    """More than one incident may be meant."""
 
 
 def instant(text: str, *, now: float) -> float:
@@ -51,3 +66,42 @@ def _opened(info: dict[str, Any]) -> float:
         return datetime.fromisoformat(info["opened_at"]).timestamp()
     except (TypeError, ValueError):
         return 0.0
+
+
+def meant(journal: Journal, step: str = "") -> str | None:
+    """The one incident that is meant where nobody names any: the one that is open, or that waits for the `step`, a playbook. None where there is
+    none. Raises Several, which lists them."""
+    stages, called = _WAITING.get(step, (set[Status](), "open"))
+    found = [] if step == "incident_review" else journal.open_incidents()
+    found += [each for each in journal.ids() if journal.info(each)["status"] in stages] if stages else []
+    states = [derive(each, journal.entries(each)) for each in found]
+    real = [state for state in states if not state["drill"]] or states
+    if len(real) > 1:
+        raise Several(listing.choice(real, called))
+    return str(real[0]["id"]) if real else None
+
+
+def located(journal: Journal, incident: str, service: str) -> str:
+    """The incident that is to be shown: by its name, else the open one of the service, or its newest, else the only open one. Raises NotFound."""
+    if incident:
+        found = journal.find(incident)
+        if found is None:
+            raise NotFound(f"no incident is called {incident}. {_LIST}")
+        return found
+    if service:
+        found = journal.open_for(service) or journal.newest_of(service) or journal.newest_of(service, drill=True)
+        if found is None:
+            raise NotFound(f"there is no incident of {service}. {_LIST}")
+        return found
+    found = meant(journal)
+    if found is None:
+        newest = next(iter(journal.ids()), None)
+        last = f"The last one: -e incident={journal.info(newest)['name']}" if newest else "There never was one."
+        raise NotFound(f"no incident is open. {last}")
+    return found
+
+
+def shown(journal: Journal, incident: str, *, clocks: Waiting | None = None, now: float, **more: Any) -> showing.Shown:
+    """The incident with all that is shown of it. Its entries stand at the time of this machine's clock."""
+    info = journal.info(incident)
+    return showing.Shown(info, journal.reckoned(incident), clocks(info["severity"]) if clocks else Clocks(), now, **more)

@@ -1,0 +1,109 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What people read of an incident, and of all of them, on the terminal."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from sites import Site, eventually
+
+SHOW = "incident.response.incident_show"
+ACT = ("-e", "service=api host=prod-api-01")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def opened(site: Site, service: str, **more: str) -> str:
+    code, output = site.run("-e", json.dumps({"service": service, "severity": "P2", **more}), playbook="incident.response.incident_open")
+    assert code == 0, output
+    return str(site.incidents()[0]["name"])
+
+
+def test_the_incident_that_is_open_is_shown_whole(site: Site) -> None:
+    (site.folder / "config.json").write_text(json.dumps({"services": {"api": {"runbook": "https://wiki.example.com/api"}}}))
+    site.environment["INCIDENT_CONFIG"] = str(site.folder / "config.json")
+    assert site.run(*ACT)[0] == 0
+    before = site.entries()
+    code, output = site.run("--check", playbook=SHOW)
+    assert code == 0, output
+    (incident,) = site.incidents()
+    assert f"{incident['name']} · P1 · mitigated · api" in output
+    for title in ("Clocks", "Timeline", "Runs", "Links"):
+        assert f"\n{title}\n" in output
+    assert "target 30 min" in output
+    assert "Runbook: https://wiki.example.com/api" in output
+    assert ": worked, " in output and f"(run {incident['runs'][0]['run']})" in output
+    assert "Validating arguments" not in output
+    assert "skipped\n" not in output
+    assert output.index("Investigating (inferred)") < output.index("Stop api") < output.index("- Mitigated")
+    code, detailed = site.run("-e", "service=api detail=true", playbook="playbooks/incident/show.yml")
+    assert code == 0, detailed
+    assert "Validating arguments" in detailed
+    assert ": skipped\n" in detailed
+    assert site.entries() == before, "it only reads"
+
+
+def test_a_module_call_shows_it_and_returns_it(site: Site) -> None:
+    opened(site, "api", title="API is slow")
+    code, output = site.ad_hoc("incident_show", "service=api")
+    assert code == 0, output
+    result = json.loads(output[output.index("=> ") + 3 :])
+    assert "API is slow" in result["lines"]
+    assert [clock["stage"] for clock in result["clocks"]] == ["acknowledged", "mitigated", "resolved"]
+    assert (result["incident"]["service"], result["runs"], result["overdue"]) == ("api", [], [])
+    assert output.startswith(result["lines"][0])
+
+
+def test_which_of_several_is_asked_with_the_words_to_add(site: Site) -> None:
+    first, second = opened(site, "api"), opened(site, "db")
+    code, output = site.run(playbook=SHOW)
+    assert code == 5, output
+    assert "2 incidents are open, so say which one is meant. Add one of these to the command:" in output
+    assert f"\n  -e incident={first} " in output and f"\n  -e incident={second} " in output
+    code, output = site.run("-e", f"incident={first}", playbook=SHOW)
+    assert code == 0, output
+    assert f"{first} · P2 · open · api" in output
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"), [("detail=false", "no incident is open"), ("incident=x", "no incident is called x"), ("service=x", "no incident of x")]
+)
+def test_what_is_not_there_is_an_error(site: Site, typed: str, said: str) -> None:
+    code, output = site.run("-e", typed, playbook=SHOW)
+    assert code == 5, output
+    assert said in output
+
+
+def test_follow_prints_what_is_new_until_it_is_interrupted(site: Site) -> None:
+    name = opened(site, "api")
+    process = site.start("-e", f"follow=true incident={name}", playbook=SHOW)
+    stream, printed = process.stdout, list[str]()
+    assert stream
+    reader = threading.Thread(target=lambda: printed.extend(iter(stream.readline, "")), daemon=True)
+    reader.start()
+    try:
+        assert eventually(lambda: any("Timeline" in line for line in printed)), printed
+        assert site.run("-e", json.dumps({"incident": name, "message": "The pool is full"}), playbook="incident.response.incident_update")[0] == 0
+        assert eventually(lambda: any("The pool is full" in line for line in printed)), printed
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+    finally:
+        process.kill()
+        reader.join()
+    assert "Traceback" not in "".join(printed)
+    assert process.returncode == 99, printed
+
+
+def test_follow_ends_after_the_time_that_it_is_given(site: Site) -> None:
+    opened(site, "api")
+    code, output = site.run("-e", "follow=true duration=1.5", playbook=SHOW)
+    assert code == 0, output
+    assert "failed=0" in output

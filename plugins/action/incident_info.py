@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import Any, ClassVar
 
+from ansible_collections.incident.response.plugins.module_utils import _gate
+from ansible_collections.incident.response.plugins.module_utils._core import listing
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import witness
+from ansible_collections.incident.response.plugins.module_utils._usecases.show import compact
 from ansible_collections.incident.response.plugins.modules import incident_info as module
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _options
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _options, _policy
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._process import alive, machine
 
 _WITHIN = 3.0
 """Seconds that chat has for its answer."""
@@ -29,9 +35,12 @@ class ActionModule(ControllerAction):
             with self.journal(self.folder(params["state_dir"])) as journal:
                 found = module.shown(params, journal)
                 self._ask_chat(journal, found["incidents"])
+                self._help(found["incidents"])
+                found["lines"] = self._lines(journal, found["incidents"])
         except module.TROUBLE as error:
             raise Refused(f"the incidents can't be shown: {error}") from None
-        self._help(found["incidents"])
+        for line in found["lines"] if params["print"] else ():
+            self._display.display(line)
         return found
 
     def _ask_chat(self, journal: SqliteJournal, incidents: list[dict[str, Any]]) -> None:
@@ -53,6 +62,22 @@ class ActionModule(ControllerAction):
             return
         if wrong:
             incidents[0] |= {"verified": False, "first_bad": wrong[0], "reason": wrong[1]}
+
+    def _lines(self, journal: SqliteJournal, incidents: list[dict[str, Any]]) -> list[str]:
+        """As people read them; a configuration with mistakes names no target, so that nothing is overdue."""
+        now, clocks = time.time(), None
+        with suppress(_config.ConfigError):
+            clocks = _policy.policy(_config.load(_config.find(self.options["config"]))).clocks
+        held = {each["service"]: self._holder(journal, each["service"], now) for each in incidents if each["service"]}
+        lines = listing.lines([compact(journal, each, clocks=clocks, now=now) for each in incidents], held)
+        return [_gate.clean(line) for line in lines]
+
+    def _holder(self, journal: SqliteJournal, service: str, now: float) -> str:
+        """Which run holds the service now, of which the journal may have nothing yet; empty where none does."""
+        lease = journal.lease(service)
+        if lease is None or not lease.sealed or not (alive(lease.pid, lease.started) if lease.machine == machine() else lease.expires > now):
+            return ""
+        return f"process {lease.pid} on {lease.machine.partition(' ')[0]} acts on {service}, since {lease.since[11:16]}Z (run {lease.holder})"
 
     def _help(self, incidents: list[dict[str, Any]]) -> None:
         """What the configuration says that helps. One with mistakes keeps nothing from being shown."""

@@ -25,6 +25,13 @@ options:
   since:
     description: Only incidents opened since then, as V(2025-11-10), V(2025-11-10T10:00:00Z), or V(7d) for seven days ago.
     type: str
+  print:
+    version_added: 0.2.0
+    description:
+      - Also print them as people read them, a line each. Open and over apart, with what is overdue and who is acting now.
+      - Without the action plugin of the same name it prints nothing.
+    type: bool
+    default: false
   state_dir:
     description: Folder of the journal. Defaults to E(INCIDENT_STATE_DIR), else C($XDG_STATE_HOME/incident-response).
     type: path
@@ -93,6 +100,12 @@ incidents:
     first_bad: {description: The C(seq) of the first entry that isn't; null where all are., type: int, returned: success}
     reason: {description: What is wrong with it., type: str, returned: success}
     head: {description: "Short hash of the newest entry's seal, as chat has it.", type: str, returned: success}
+lines:
+  description: What O(print) prints.
+  type: list
+  elements: str
+  returned: success
+  version_added: 0.2.0
 config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
 """
 
@@ -103,17 +116,19 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._core import listing
 from ..module_utils._core.status import Status
 from ..module_utils._journal.location import open_journal
 from ..module_utils._ports import Journal
 from ..module_utils._state import state_dir
-from ..module_utils._usecases.show import NotFound, instant, select
+from ..module_utils._usecases.show import NotFound, compact, instant, select
 
 SPEC: dict[str, dict[str, Any]] = {
     "incident": {"type": "str"},
     "service": {"type": "str"},
     "status": {"type": "str", "choices": list(map(str, Status))},
     "since": {"type": "str"},
+    "print": {"type": "bool", "default": False},
     "state_dir": {"type": "path"},
 }
 TROUBLE = (OSError, sqlite3.Error, ValueError, NotFound)
@@ -131,7 +146,9 @@ def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     try:
         with open_journal(state_dir(module.params["state_dir"] or "")) as journal:
-            module.exit_json(**shown(module.params, journal))
+            found = shown(module.params, journal)
+            lines = listing.lines([compact(journal, each, now=time.time()) for each in found["incidents"]])
+            module.exit_json(**found, lines=lines)
     except TROUBLE as error:
         module.fail_json(msg=f"the incidents can't be shown: {error}")
 

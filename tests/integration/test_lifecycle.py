@@ -206,7 +206,7 @@ def test_each_playbook_takes_the_incident_a_step_on(site: Site, flat: bool) -> N
     assert {"All customers see it", "My shift ends"} <= {entry["text"] for entry in incident["entries"]}
     code, output = said(site, "list", flat=flat)
     assert code == 0, output
-    assert f"{incident['name']} · P1 · reviewed · api · API slow" in output
+    assert f"\nOver: 1\n  {incident['name']}  P1  reviewed  api  API slow\n" in output
     code, output = said(site, "list", flat=flat, service="db")
     assert code == 0, output
     assert "There is none." in output

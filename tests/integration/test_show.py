@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import threading
 from pathlib import Path
 
 import pytest
+from ansible_collections.incident.response.plugins.module_utils import _state
+from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._ports import Lease
 from sites import Site, eventually
 
 SHOW = "incident.response.incident_show"
@@ -107,3 +111,46 @@ def test_follow_ends_after_the_time_that_it_is_given(site: Site) -> None:
     code, output = site.run("-e", "follow=true duration=1.5", playbook=SHOW)
     assert code == 0, output
     assert "failed=0" in output
+
+
+LIST = "incident.response.incident_list"
+
+
+def test_a_list_says_who_is_acting_what_is_overdue_and_what_is_over(site: Site) -> None:
+    process = site.start_slowly(*ACT)
+    try:
+        site.off(3600)
+        name = opened(site, "db", title="A title that is much longer than a terminal is wide, which nobody could read beside the others of the list")
+        code, output = site.run("-e", json.dumps({"service": "db", "force": True, "message": "done"}), playbook="incident.response.incident_close")
+        assert code == 0, output
+        code, output = site.run(playbook=LIST)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=120)
+    assert code == 0, output
+    acted = next(each for each in site.incidents() if each["service"] == "api")["name"]
+    lines = output.splitlines()
+    start = lines.index("Open: 1")
+    assert lines[start + 1] == f"  {acted}  P1  acknowledged  api  Restart of api"
+    assert re.search(rf"\n  {acted}  not mitigated: OVERDUE for \d+ min, target 30 min\n", output)
+    assert any(line.startswith(f"  {acted}  ") and "Restart of api started by" in line for line in lines[lines.index("Acting now") :])
+    over = lines[lines.index("Over: 1") + 1]
+    assert over.startswith(f"  {name}  P2  closed  db  A title that is")
+    assert len(over) <= 80
+    assert over.endswith("…")
+
+
+def test_a_service_that_is_held_is_acted_on_though_no_run_of_it_is_in_the_journal(site: Site) -> None:
+    opened(site, "api")
+    with SqliteJournal(site.state / "journal.db", _state.key(site.state)) as journal, journal.transaction():
+        journal.take(Lease("api", "20270101T000000-00000000", "bastion 1", 1, "", "2027-01-01T00:00:00Z", 4e9))
+    code, output = site.run(playbook=LIST)
+    assert code == 0, output
+    assert "process 1 on bastion acts on api, since 00:00Z" in output
+
+
+def test_a_module_call_returns_the_lines_and_prints_them_where_it_is_asked_to(site: Site) -> None:
+    name = opened(site, "api")
+    printed = [site.ad_hoc("incident_info", arguments)[1].startswith("Open: 1\n") for arguments in ("service=api", "service=api print=true")]
+    assert printed == [False, True]
+    assert f"  {name}  P2  open  api  " in site.ad_hoc("incident_info", "")[1]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -103,5 +104,9 @@ def located(journal: Journal, incident: str, service: str) -> str:
 
 def shown(journal: Journal, incident: str, *, clocks: Waiting | None = None, now: float, **more: Any) -> showing.Shown:
     """The incident with all that is shown of it. Its entries stand at the time of this machine's clock."""
-    info = journal.info(incident)
-    return showing.Shown(info, journal.reckoned(incident), clocks(info["severity"]) if clocks else Clocks(), now, **more)
+    return compact(journal, journal.info(incident), clocks=clocks, now=now, **more)
+
+
+def compact(journal: Journal, info: Mapping[str, Any], *, clocks: Waiting | None = None, now: float, **more: Any) -> showing.Shown:
+    """The same, of an incident whose `info` is there already."""
+    return showing.Shown(info, journal.reckoned(info["id"]), clocks(info["severity"]) if clocks else Clocks(), now, **more)

@@ -16,7 +16,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.incident.response.plugins.module_utils._core import argument, drill
 from ansible_collections.incident.response.plugins.module_utils._core.argument import Variable, Wrong
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _command_line, _journal, _options
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _command_line, _journal, _options, _words
 from ansible_collections.incident.response.plugins.plugin_utils._command_line import CommandLine
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 from ansible_collections.incident.response.plugins.plugin_utils._variables import ONE_OF, PLAYBOOKS, ROLES, Variables
@@ -48,6 +48,8 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
     template: Any = lookup._templar
     known, typed, line = PLAYBOOKS[playbook], load_extra_vars(loader), _command_line.read()
     own = _OWN.get(playbook, set())
+    if line.alone:
+        _take_sentence(known, typed, variables)
     _defuse(known, typed, variables, alone=line.alone)
     seen = {name: variables[name] for name in known if name in variables and (name in typed or name not in own)}
     _refuse_loose_words(typed, known)
@@ -59,6 +61,8 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
         _take(known, typed, seen, {name for other in line.ours if other != playbook for name in PLAYBOOKS[other]})
     _command_line.refuse_parts(line, playbook, acts=playbook in _ACTIONS)
     found = _values(known, typed, seen, template.template)
+    if list(line.ours) == [playbook] and line.alone and not _command_line.only_lists():
+        _choose(playbook, known, typed, found)
     variables.update({name: typed[name] for name in known if name in typed})
     for name, each in known.items():
         if each.required and name not in found and not _command_line.only_lists():
@@ -136,6 +140,36 @@ def refuse_severity(variables: Mapping[str, Any], template: Callable[[Any], Any]
     """Raises AnsibleError for a severity that is none, in a play of somebody's own, too: the incident would open with another one, in silence."""
     if variables.get("severity"):
         _value("severity", Variable("", "severity", example="P1"), template(variables["severity"]))
+
+
+def _take_sentence(known: Variables, typed: Given, variables: Given) -> None:
+    """Give the words that follow a text to that text, where it is clear that they are its own."""
+    found = _words.sentence(_words.typed(), known) if typed.get(_LOOSE) else None
+    if found:
+        name, text = found
+        typed[name] = variables[name] = text
+        del typed[_LOOSE]
+        variables.pop(_LOOSE, None)
+
+
+def _choose(playbook: str, known: Variables, typed: Given, found: dict[str, Any]) -> None:
+    """Where nobody says which incident a step is about, it is the only one that is open. Raises AnsibleError, which lists them, where several are.
+
+    A journal that can't be read is complained of by the step.
+    """
+    about, options = known.get("incident"), _options.settings()
+    if playbook == "undo" or about is None or about.kind != "incident" or found.get("incident") or found.get("service") or options["incident"]:
+        return
+    from ansible_collections.incident.response.plugins.module_utils._usecases import show  # only steps need it
+
+    try:
+        name = _journal.meant(playbook, options)
+    except show.Several as several:
+        raise AnsibleError(f"{playbook}: {_NOTHING} {several}") from None
+    except (OSError, sqlite3.Error, ValueError):
+        return
+    if name:
+        _set("incident", name, typed, found)
 
 
 def _refuse_loose_words(typed: Mapping[str, Any], known: Variables) -> None:

@@ -31,6 +31,16 @@ def service_of(incident: str, options: Mapping[str, Any]) -> str:
         raise AnsibleError(f"The journal can't be read: {error}. Nothing was touched.") from error
 
 
+def meant(step: str, options: Mapping[str, Any]) -> str:
+    """The name of the incident that a step, a playbook, is about where nobody names one; empty where there is none. Raises OSError, sqlite3.Error,
+    ValueError, and show.Several."""
+    from ansible_collections.incident.response.plugins.module_utils._usecases import show  # only steps need it
+
+    with opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
+        found = show.meant(journal, step)
+        return str(journal.info(found)["name"]) if found else ""
+
+
 def services(options: Mapping[str, Any], *, still_open: bool) -> set[str]:
     """The services that incidents are of, all or only those that are open. Raises OSError, sqlite3.Error, ValueError."""
     with opened(options, state_dir(options["state_dir"]), timeout=2) as journal:

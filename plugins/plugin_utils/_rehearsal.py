@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible import constants as C
+from ansible import context
 from ansible.errors import AnsibleError
 from ansible_collections.incident.response.plugins.module_utils._core import argument, publication
 from ansible_collections.incident.response.plugins.module_utils._core.incident import RESOLUTION, ROLES, utc
@@ -59,9 +63,20 @@ def refuse(playbook: str, given: Mapping[str, Any], options: Mapping[str, Any]) 
         said = _OWN_END.sub("", str(refused)).rstrip(" .")
         look = " Look with: ansible-playbook incident.response.incident_list" if "Open now: " in said else ""
         call = f" Call {_phone.above(options, state_path(options['state_dir']))}." if playbook == "incident_escalate" else ""
-        raise AnsibleError(f"{playbook}: {said}. Nothing was recorded.{call}{look}") from None
+        fill = _to_fill_in(playbook, given, getattr(refused, "missing", ()))
+        raise AnsibleError(f"{playbook}: {said}. Nothing was recorded.{call}{look}{fill}") from None
     except (_config.ConfigError, publish.TemplateError, OSError, sqlite3.Error, ValueError):
         return
+
+
+def _to_fill_in(playbook: str, given: Mapping[str, Any], missing: Sequence[str]) -> str:
+    """The same command with a place for each text that it lacks, to be pasted and filled in; empty where it lacks none."""
+    if not missing:
+        return ""
+    named = [each for each in context.CLIARGS.get("inventory") or () if each not in (C.DEFAULT_HOST_LIST or ())]
+    options = "".join(f" -i {shlex.quote(str(each))}" for each in named)
+    texts = json.dumps({**{name: value for name, value in given.items() if name not in missing}, **dict.fromkeys(missing, "…")}, ensure_ascii=False)
+    return f" Fill in and run:\nansible-playbook{options} incident.response.{playbook} -e {shlex.quote(texts)}"
 
 
 def _rehearsal(playbook: str) -> Callable[[SqliteJournal, Step], None] | None:

@@ -135,5 +135,7 @@ ROLES: Variables = {
     if name in {"plan", "drill", "approved_plan", "break_glass", "force_migrations", "allow_scale_down"}
 }  # fmt: skip
 """What the roles read wherever they are used, also in a play of somebody's own."""
+SENTENCES = frozenset({"message", "reason", "title", "break_glass", "force_unverified", *_RESOLUTION})
+"""What people write in several words, also without quotes where nothing follows."""
 ONE_OF = {"incident_update": ("message", "concerns", "embargo"), "incident_assign": ("commander", "communications", "scribe")}
 """What a step must be given at least one of, and not empty."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import threading
 from pathlib import Path
@@ -26,7 +27,8 @@ def site(tmp_path: Path) -> Site:
 
 
 def opened(site: Site, service: str, **more: str) -> str:
-    code, output = site.run("-e", json.dumps({"service": service, "severity": "P2", **more}), playbook="incident.response.incident_open")
+    about = {"severity": "P2", **({"service": service} if service else {}), **more}
+    code, output = site.run("-e", json.dumps(about), playbook="incident.response.incident_open")
     assert code == 0, output
     return str(site.incidents()[0]["name"])
 
@@ -154,3 +156,50 @@ def test_a_module_call_returns_the_lines_and_prints_them_where_it_is_asked_to(si
     printed = [site.ad_hoc("incident_info", arguments)[1].startswith("Open: 1\n") for arguments in ("service=api", "service=api print=true")]
     assert printed == [False, True]
     assert f"  {name}  P2  open  api  " in site.ad_hoc("incident_info", "")[1]
+
+
+def test_words_without_quotes_are_the_text_and_the_open_incident_is_meant(site: Site) -> None:
+    name = opened(site, "api")
+    typed = "message=we're on it,  and that's that: 50 % \"done\""
+    code, output = site.run("-e", typed, playbook="incident.response.incident_update")
+    assert code == 0, output
+    assert name in output
+    assert site.entries()[-1]["text"] == typed.removeprefix("message=")
+    code, output = site.run("-e", "reason=half of the customers see it", "-e", "severity=P1", playbook="incident.response.incident_severity")
+    assert code == 0, output
+    (incident,) = site.incidents()
+    assert incident["severity"] == "P1"
+    assert "half of the customers see it" in {entry["text"] for entry in incident["entries"]}
+
+
+def test_a_template_among_loose_words_is_never_filled_in(site: Site) -> None:
+    opened(site, "api")
+    typed = "message=the disk says {{ lookup('pipe', 'touch pwned') }} now"
+    code, output = site.run("-e", typed, playbook="incident.response.incident_update")
+    assert code == 0, output
+    assert site.entries()[-1]["text"] == typed.removeprefix("message=")
+
+
+def test_a_step_that_may_be_about_several_incidents_lists_them(site: Site) -> None:
+    first, second = opened(site, "api"), opened(site, "db")
+    before = [incident["entries"] for incident in site.incidents()]
+    code, output = site.run("-e", "message=we are on it", playbook="incident.response.incident_acknowledge")
+    assert code == 5, output
+    assert "[ERROR]: incident_acknowledge: Nothing was touched. 2 incidents are open, so say which one is meant." in output
+    assert f"\n  -e incident={first} " in output and f"\n  -e incident={second} " in output
+    assert [incident["entries"] for incident in site.incidents()] == before
+
+
+def test_a_close_that_lacks_what_resolves_it_prints_what_to_paste(site: Site) -> None:
+    name = opened(site, "", title="All is slow", severity="P1")
+    code, output = site.run("-e", "message=The pool is larger now", playbook="incident.response.incident_close")
+    assert code == 5, output
+    command = output.strip().splitlines()[-1]
+    assert command.startswith(f"ansible-playbook -i {site.inventory} incident.response.incident_close -e '{{")
+    assert name in command
+    *words, texts = shlex.split(command.replace("…", "as we found out"))
+    code, output = site.run(*words[-1:], texts, playbook="incident.response.incident_close")
+    assert code == 0, output
+    (incident,) = site.incidents()
+    assert (incident["status"], incident["resolution"]["root_cause"]) == ("closed", "as we found out")
+    assert any("The pool is larger now" in entry["text"] for entry in incident["entries"])

@@ -456,9 +456,9 @@ def test_maintenance_touches_components_when_it_begins(site: Site) -> None:
 @pytest.mark.parametrize(
     ("playbook", "variables", "says"),
     [
-        ("playbooks/status_page.yml", "service=api state=monitoring message=We add capacity.", "words that belong to nothing: 'add capacity.'"),
-        ("playbooks/incident/update.yml", "service=api message=We are", "words that belong to nothing: 'are'"),
-        ("playbooks/incident/communicate.yml", "service=api publish=true message=Some fail", "words that belong to nothing: 'fail'"),
+        ("playbooks/status_page.yml", "service=api message=We add capacity. state=monitoring", "words that belong to nothing: 'add capacity.'"),
+        ("playbooks/incident/update.yml", "message=We are service=api", "words that belong to nothing: 'are'"),
+        ("playbooks/incident/communicate.yml", "service=api message=Some fail publish=true", "words that belong to nothing: 'fail'"),
         ("playbooks/status_page.yml", "service=api", "say what is to be shown"),
         ("playbooks/status_page.yml", '{"components": {"apii": "major_outage"}}', "did you mean api?"),
         ("playbooks/status_page.yml", '{"incident": "db-move", "state": "in_progress", "message": "x"}', "knows no maintenance db-move yet"),

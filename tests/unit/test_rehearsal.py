@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible import constants as C
+from ansible import context
 from ansible.errors import AnsibleError
+from ansible.module_utils.common.collections import ImmutableDict
 from ansible_collections.incident.response.plugins.module_utils._core.argument import Variable, Wrong, value
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
@@ -86,6 +91,20 @@ def test_what_can_be_done_goes_on_and_nothing_is_written(options: dict[str, Any]
     _rehearsal.refuse(playbook, given, options)
     with _journal.opened(options, Path(options["state_dir"])) as journal:
         assert [len(journal.entries(each)) for each in journal.ids()] == [2]  # that it is opened, and its name
+
+
+@pytest.mark.parametrize("playbook", ["incident_resolve", "incident_close"])
+def test_what_lacks_texts_gets_one_command_to_fill_in(options: dict[str, Any], playbook: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a shell it is one word behind -e, whatever was written; what was given is in it."""
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict(inventory=("/etc/my hosts", *(C.DEFAULT_HOST_LIST or ()))))
+    with pytest.raises(AnsibleError) as refused:
+        _rehearsal.refuse(playbook, {"service": "api", "message": "it's $HOME", "fix": " "}, options)
+    head, command = str(refused.value).split("\n")
+    assert head.endswith("Nothing was recorded. Fill in and run:")
+    *words, texts = shlex.split(command)
+    assert words == ["ansible-playbook", "-i", "/etc/my hosts", f"incident.response.{playbook}", "-e"]
+    assert json.loads(texts) == {"service": "api", "message": "it's $HOME", **dict.fromkeys(("root_cause", "fix", "monitoring", "next"), "…")}
+    _rehearsal.refuse(playbook, json.loads(texts), options)
 
 
 def test_a_journal_that_cannot_be_read_is_left_to_the_step(options: dict[str, Any]) -> None:

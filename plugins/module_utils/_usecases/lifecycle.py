@@ -19,7 +19,11 @@ _WORDS = {"root_cause": "Root cause", "fix": "Fix", "monitoring": "Monitoring", 
 
 
 class Refused(ValueError):
-    """It can't be done as it was asked for; the text says why, and what to do."""
+    """It can't be done as it was asked for; the text says why, and what to do. `missing` are the texts that have to be given with it."""
+
+    def __init__(self, text: str, missing: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.missing = missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,7 @@ def _stages(state: dict[str, Any], wanted: Wanted, stage: Status, severity: Seve
         raise Refused(str(error)) from None
     missing = [key for key in RESOLUTION if not resolution.get(key)]
     if Status.RESOLVED in path and missing and severity in {Severity.P0, Severity.P1} and not wanted.force:
-        raise Refused(f"to resolve a {severity} incident, also give {', '.join(missing)} (or force: true, and write it down later)")
+        raise Refused(f"to resolve a {severity} incident, also give {', '.join(missing)} (or force: true, and write it down later)", missing)
     *inferred, last = transition(current, stage, at=at, actor=actor)
     data = dict(last.data)
     if wanted.healthy is not None:

@@ -1,0 +1,60 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A text of several words without quotes: `-e "service=api message=we are on it"`.
+
+Ansible cuts that at its blanks, keeps the first word, and puts the others aside. Where it is clear whose words they are, they are read from what was
+typed, as they stand there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ansible import context
+from ansible.errors import AnsibleError
+from ansible.parsing.splitter import split_args
+from ansible_collections.incident.response.plugins.module_utils._core.argument import spellings
+from ansible_collections.incident.response.plugins.plugin_utils._variables import SENTENCES, Variables
+
+_VALUE = re.compile(r"(?s).+?(?<!\\)=")
+"""The beginning of a word that Ansible takes for a variable with its value."""
+
+
+def typed() -> list[str]:
+    """What stands behind each `-e` of the command line."""
+    return [str(each) for each in context.CLIARGS.get("extra_vars") or () if str(each)]
+
+
+def sentence(options: Iterable[str], known: Variables) -> tuple[str, str] | None:
+    """The variable whose text goes on to the end of its `-e`, by the name that was typed, and the whole text.
+
+    None where it isn't clear: where several `-e` have words to spare, where anything but words follows, where quotes begin it, and where one of the
+    words is the name of a switch, which somebody may have meant to set.
+    """
+    found = [(option, words) for option in options if (words := _words(option)) and not all(map(_VALUE.match, words))]
+    if len(found) != 1:
+        return None
+    option, words = found[0]
+    values = [word for word in words if _VALUE.match(word)]
+    if not values or words.index(values[-1]) != len(values) - 1:
+        return None
+    name, dummy, value = values[-1].partition("=")
+    loose = {word.strip() for word in words[len(values) :]}
+    meant = spellings(known).get(name.strip(), "")
+    switches = {each for each, about in known.items() if about.kind in {"switch", "drill"}}
+    if meant not in SENTENCES or value.startswith(("'", '"')) or loose & switches:
+        return None
+    start = option.rfind(values[-1].strip())
+    text = option[start:].partition("=")[2].strip()
+    return (name.strip(), text) if start >= 0 and text else None
+
+
+def _words(option: str) -> list[str]:
+    """The words of one `-e`, as Ansible cuts them; none where it is a file, JSON or YAML."""
+    if option[0] in "@[{/.":
+        return []
+    try:
+        return [word for word in split_args(option) if word.strip()]
+    except AnsibleError:
+        return []

@@ -67,7 +67,23 @@ class ActionModule(TellingAction):
         result["diff"] = {"before": "", "after": f"{chosen.subject}\n\n{chosen.text}\n"}
         if problems:
             raise Refused(f"It is published on the timeline, but: {'; '.join(problems)}. What wasn't refused for good is tried again.", **result)
-        return self.demand(result)
+        self.demand(result)
+        self._print(result)
+        if told:
+            self.say(told, f"{'published' if result['published'] else 'drafted'} for {chosen.audience}")
+        return result
+
+    def _print(self, result: dict[str, Any]) -> None:
+        """The words, and what became of them. The command to publish a draft stands alone on its line."""
+        if self.check:
+            became = ["Nothing went out, and nothing was recorded (check mode)."]
+        elif result["published"]:
+            became = result["sent"] or ["Published."]
+        else:
+            command = f"ansible-playbook incident.response.incident_communicate -e incident={result['incident']} -e approve={result['draft']}"
+            became = ["Nothing went out. Read it: it may hold what was said inside. To publish it:", command]
+        for line in [result["subject"], "", *result["text"].splitlines(), "", *became]:
+            self._display.display(line)
 
     def _record(
         self, journal: SqliteJournal, incident: str, publishing: Publishing, params: dict[str, Any], actor: str

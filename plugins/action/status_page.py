@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils import _gate
+from ansible_collections.incident.response.plugins.module_utils._core import step_line
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
@@ -68,6 +69,8 @@ class ActionModule(TellingAction):
         if problems:
             how = "It is recorded, and brought there by the next run or tick, or by this task again"
             raise Refused(f"{'; '.join(problems)}. {how}.", **result)
+        if told:
+            self.say(told, f"status page: {'updated' if changed else step_line.NOTHING_NEW}")
         return result
 
     def _others(self, journal: SqliteJournal, outlet: str, components: Mapping[str, str]) -> None:

@@ -28,7 +28,8 @@ def test_the_command_that_publishes_a_draft_can_be_pasted(site: Site) -> None:
     assert step(site, "incident_open", service="api", title="slow", severity="P2")[0] == 0
     code, output = step(site, "incident_communicate", service="api", message="It is slow")
     assert code == 0, output
-    (command,) = re.findall(r"ansible-playbook (incident\.response\.incident_communicate [^\"\n]*)", output)
+    (command,) = re.findall(r"^ansible-playbook (incident\.response\.incident_communicate .*)$", output, re.MULTILINE)
+    assert f"incident.response: {site.incidents()[0]['name']} · drafted for customers" in output
     playbook, *arguments = shlex.split(command)
     code, output = site.run(*arguments, playbook=playbook)
     assert code == 0, output

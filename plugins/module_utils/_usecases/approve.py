@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from .._core import approval, chat_text
+from .._core.overdue import length
 from .._ports import Chat, ChatError, Journal, Message
 from .chat_messages import Place, message_id, place
 
@@ -91,7 +92,7 @@ def obtain(
 
 
 def _so_far(request: Request, count: approval.Tally) -> str:
-    within = f"within {request.within / 60:g} minutes" if request.within >= 60 else f"within {request.within:g} seconds"
+    within = f"within {length(request.within)}"
     yes = ", ".join(each.user for each in count.yes.values())
     start = f"of the {request.needs} who are needed {yes} alone has approved it {within}" if yes else f"nobody has answered {within}"
     return start + "".join(f"; {_void(each)}" for each in list(count.void)[-3:])

@@ -112,6 +112,11 @@ class Site:
         """The timeline, but for what the courier publishes and drafts beside it, at a time of its own."""
         return [entry for entry in self.incidents()[0]["entries"] if entry["kind"] not in {"published", "draft"}]
 
+    def details(self, incident: str) -> set[int]:
+        """The places of the entries that are detail: in the journal, and not in chat."""
+        with SqliteJournal(self.state / "journal.db", _state.key(self.state)) as journal:
+            return {place for place, entry in enumerate(journal.entries(incident), start=1) if entry.data.get("detail")}
+
     def ending(self) -> dict[str, Any]:
         """The entry that ends the last run; what it was followed by, such as a call, has a place of its own on the timeline."""
         return [entry for entry in self.entries() if entry["kind"] in {"run_ended", "run_vanished"}][-1]

@@ -104,6 +104,7 @@ class ActionModule(ControllerAction):
         if params["approved"]:
             self._check_approved(params["approved"], found, text, config, variables, check=params["only"] or self.check)
         about = f"{params['action']} of {params['service']}"
+        scope = {"hosts": list(seen), "scope": place.words(len(seen)), "risk": risk(worst, stateful=bool(params["looks"]) and not idle)}
         result = {
             "id": f"{found}-{time.time_ns():x}", "hash": found, "text": text, "hosts": about_to["hosts"], "health": health, "about": about,
             "plan_only": params["only"], "approval": asks, "idle": idle, "order": order.order, "alone": list(order.alone), "first": order.order[0],
@@ -113,11 +114,11 @@ class ActionModule(ControllerAction):
             channel = config["channels"]["incidents"]
             if channel and self._incident(params["service"], variables) is None:
                 self._post(channel, chat_text.plan(about, self.origin(variables).actor, text.splitlines()), found, variables)
-            return self.recorded(result, {"only": True}, variables, text=f"plan {found}: {'; '.join(words)}")
+            return self.recorded(result, {"only": True} | scope, variables, text=f"plan {found}: {'; '.join(words)}")
         # what a restart changes can't be undone, and needs no record; a dry drill changes nothing
         undoable = any(each["before"] or each["wanted"] for each in about_to["hosts"].values()) and self.drill(variables) is not Drill.DRY
         kept = {"plan": {**about_to, "actor": self.origin(variables).actor}} if undoable else {}
-        data = {"health": {host: verdict.health(each) for host, each in health.items() if each}} | kept
+        data = {"health": {host: verdict.health(each) for host, each in health.items() if each}} | scope | kept
         return self.recorded(result, data, variables, text=f"plan {found}: {'; '.join(words)}")
 
     def _touched(

@@ -8,6 +8,7 @@ import time
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleConnectionFailure
+from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import GOOD, Verdict, health, judge, replaced, unproved
 from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
@@ -17,6 +18,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._secrets import 
 
 _DRAIN = 2.0
 """Seconds to wait for the incident's name where nothing is configured."""
+_SEEN, _EVIDENCE = 200, 3000
 _CHECKS = ("unit", "command", "http", "tcp")
 
 
@@ -62,11 +64,16 @@ class ActionModule(ControllerAction):
         if not params["last"] and verdict not in GOOD:
             raise Refused(f"not good yet: {seen}", plan=params["plan"], after=after)
         evidence = redact(str(after.get("evidence") or ""), secret_values(variables)) if verdict not in GOOD else ""
+        if evidence:
+            from ansible_collections.incident.response.plugins.module_utils._core.decisive import kept  # rarely needed, and not cheap
+
+            evidence = kept(evidence, _EVIDENCE)
         result = {"verdict": str(verdict), "evidence": evidence, "plan": params["plan"], "after": after}
-        data = {"verdict": str(verdict), "healthy": bool(now.get("healthy"))} | ({"left": left} if left and not params["dry"] else {})
+        data = {"verdict": str(verdict), "healthy": bool(now.get("healthy")), "seen": cut(_gate.clean(seen), _SEEN)}
+        data |= {"left": left} if left and not params["dry"] else {}
         good = verdict in GOOD
         was = "" if params["again"] else health(params["before"])
-        text, detail = f"verdict {verdict}: {seen}{f'; before: {was}' if was else ''}", {} if good else {"evidence": cut(evidence, 3000)}
+        text, detail = f"verdict {verdict}: {seen}{f'; before: {was}' if was else ''}", {} if good else {"evidence": evidence}
         if not (params["again"] and good):
             self._tell(text, variables)
         result = self.recorded(result, data | detail, variables, text=text, state="ok" if good else "failed")

@@ -292,7 +292,7 @@ class CallbackModule(CallbackBase):
             chat=self._chat_is_configured(), incident=self._settings["incident"], drill=str(kind),
             waits=play.get_vars().get("action_play") == "prepare", **self._settings["location"].facts,
         )  # fmt: skip
-        recording.spool.append("run_started", sync=True, **first)
+        recording.start(first)
         self._run = recording
         if kind:
             self._display.display(f"incident.response: THIS IS A DRILL{': nothing is changed' if kind is Drill.DRY else ''}", stderr=True)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.outcome im
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact, shown
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict
 from ansible_collections.incident.response.plugins.plugin_utils import _options
+from ansible_collections.incident.response.plugins.plugin_utils._detail import is_detail
 from ansible_collections.incident.response.plugins.plugin_utils._result import Part, is_hidden, parts, reason
 from ansible_collections.incident.response.plugins.plugin_utils._run import Run
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import (
@@ -43,7 +44,10 @@ _REFUSAL = "Nothing was touched"
 """What each refusal of ours says, on the controller and on hosts."""
 _HIDDEN = "a task that is not logged (no_log)"
 _TEXT = 500
+_WHY = 300
 _EVIDENCE = 3000
+_DETAIL = ',"data":{"detail":true}'
+"""What marks the line of a result that nobody would tell: kept in the journal, and left out where people read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Ended:
     """Theirs."""
     refused: bool
     """Whether it was refused before anything was planned: alone that opens no incident."""
+    told: Sequence[Entry]
+    """The entries that the sentence about it is made of."""
 
 
 class Recording:
@@ -80,19 +86,26 @@ class Recording:
         self._plays: list[Any] = []
         self._begun = time.monotonic()
         self._over: float | None = None
-        self._started: dict[tuple[str, str], tuple[float, str]] = {}
-        self._names: dict[str, tuple[str, str, bool]] = {}
+        self._started: dict[tuple[str, str], tuple[float, str, str]] = {}
+        self._names: dict[str, tuple[str, str, bool, bool]] = {}
         self._templated: set[str] = set()
         self._announced = 0
         self._changed = False
         self._seen = Seen(check=check)
         self._planned = False
         self._refusals = 0
-        self._evidence: list[str] = []
+        self._evidence: dict[str, None] = {}
+        self._telling: list[Entry] = []
+        """What the sentence about the run is made of."""
         self._out, self._service = LeftOut(), ""
         self._fields: dict[str, str] = {}
         self._kept, self._unlogged = Kept(), set[str]()
         self._met: set[str] = set()
+
+    def start(self, first: Mapping[str, Any]) -> None:
+        """Write the first line."""
+        self.spool.append("run_started", sync=True, **first)
+        self._telling.append(Entry("run_started", run=self.run.name, **first))
 
     def has_had(self, play: Any) -> bool:
         """Whether this very play was part of the run before, as where a playbook is imported twice."""
@@ -116,8 +129,9 @@ class Recording:
         """The play that has just begun has no hosts."""
         self._seen.empty.append(shown(self._play.get_name(), 100))
 
-    def name(self, task: Any) -> tuple[str, str, bool]:
-        """What the timeline calls the task, the fields of a spool's line that say so, and whether its results may say more than that."""
+    def name(self, task: Any) -> tuple[str, str, bool, bool]:
+        """What the timeline calls the task, the fields of a spool's line that say so, whether its results may say more than that, and
+        whether it is detail."""
         key = f"{task._uuid}{task.no_log}{task.name}"
         known = self._names.get(key)
         if known is None:
@@ -127,19 +141,19 @@ class Recording:
             if not task.no_log and "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")):
                 self._templated.add(task._uuid)
             more = task.action in _TELLING or isinstance(task.no_log, str) or task._uuid in self._templated or task.delegate_to is not None
-            known = self._names[key] = name, encoded(text=name, action=task.action), more
+            known = self._names[key] = name, encoded(text=name, action=task.action), more, is_detail(task)
         return known
 
     def begins(self, host: Any, task: Any) -> None:
         """A killed controller may have shown a result and not have recorded it yet: that the task began is known by then."""
-        name, about, more = self.name(task)
+        name, about, more, detail = self.name(task)
         if task._uuid in self._templated:
             name = redact(name, self._known_secrets(host, task))
             about = encoded(text=name, action=task.action)
         about += self._host_field(host.name)
         self.spool.append_encoded(f'"kind":"begun","at":{time.time()},{about}')
         self._announced += 1
-        self._started[host.name, task._uuid] = time.monotonic(), "" if more or task._uuid in self.handlers else about
+        self._started[host.name, task._uuid] = time.monotonic(), "" if more or task._uuid in self.handlers else about, _DETAIL if detail else ""
 
     def _host_field(self, name: str) -> str:
         field = self._fields.get(name)
@@ -159,13 +173,15 @@ class Recording:
         this touches as little as it can.
         """
         key = result._host.name, result._task._uuid
-        begun, about = self._started.get(key, (0.0, ""))
+        begun, about, detail = self._started.get(key, (0.0, "", ""))
         if about:
             del self._started[key]
             took, changed = int((time.monotonic() - begun) * 1000), "false"
             if state == "changed":
-                self._changed, changed = True, "true"
-            self.spool.append_encoded(f'"kind":"task","at":{time.time()},{about},"state":"{state}","changed":{changed},"duration_ms":{took}')
+                self._changed, changed, detail = True, "true", ""
+            elif state == "skipped":
+                detail = _DETAIL
+            self.spool.append_encoded(f'"kind":"task","at":{time.time()},{about},"state":"{state}","changed":{changed},"duration_ms":{took}{detail}')
         else:
             self.outcome(result, state)
 
@@ -186,6 +202,8 @@ class Recording:
         """`delegated` is the host that the task was for, where it was done on another."""
         task = result._task
         name, text, data = self._words(result, part, state)
+        if (state == "skipped" or (state == "ok" and not text and self.name(task)[3])) and not part.changed:
+            data["detail"] = True
         if delegated:
             data["for"] = delegated
             name += "" if delegated in name else f" (for {delegated})"
@@ -193,10 +211,11 @@ class Recording:
             self._seen.failed.append(f"{name} on {part.host}{cut(text, 200)}")
             if state == "unreachable":
                 self._seen.lose(part.host)
-        self.spool.append(
-            "task", sync=state in {"failed", "unreachable"} or task.action in _TELLING, at=time.time(), text=name + text, host=part.host,
-            action=task.action, state=state, changed=part.changed, data=data, duration_ms=took,
-        )  # fmt: skip
+        line = {"text": name + text, "host": part.host, "action": task.action, "state": state, "changed": part.changed, "data": data}
+        if state in _BAD or task.action in _TELLING:
+            self._telling.append(Entry("task", "", run=self.run.name, **line))
+        sync = state in {"failed", "unreachable"} or task.action in _TELLING
+        self.spool.append("task", sync=sync, at=time.time(), **line, duration_ms=took)
 
     def _words(self, result: Any, part: Part, state: str) -> tuple[str, str, dict[str, Any]]:
         """The task's name, what the result adds to it, and the entry's data, all without secrets."""
@@ -255,8 +274,9 @@ class Recording:
         known = self._known_secrets(result._host, result._task)
         why = reason(part.items, known)
         if why.evidence:
-            self._evidence.append(f"{part.host}:\n{why.evidence}")
-        return redact(name, known), f": {why.text}" if why.text else "", {"evidence": why.evidence} if why.evidence else {}
+            self._evidence[f"{part.host}:\n{why.evidence}"] = None  # the same evidence is shown once
+        told = {"why": cut(why.text, _WHY), "evidence": why.evidence}
+        return redact(name, known), f": {why.text}" if why.text else "", {key: text for key, text in told.items() if text}
 
     def _told(self, result: Any) -> dict[str, Any]:
         told: dict[str, Any] = dict(result._result.get("timeline", {}))
@@ -283,18 +303,29 @@ class Recording:
         where = f", failed at {'; '.join(self._seen.failed[:3])}" if self._seen.failed else ""
         out, refused = self._out.hosts(), 0 < self._refusals == self._seen.failures and not self._seen.planned and not self._changed
         where += "".join(f"; {words(*each)}" for each in out.items())
-        self.spool.append(
-            "run_ended", sync=True, at=utc(time.time()), state=str(ended.verdict), duration_ms=round(duration * 1000),
+        last = Entry(
+            "run_ended", utc(time.time()), run=self.run.name, state=str(ended.verdict), duration_ms=round(duration * 1000),
             text=f"{ended.mark} Ended after {duration:.1f} s: {'; '.join(filter(None, (ended.words, now)))}{where}",
-            data={"check": self._seen.check, "failed": ended.failed, "refused": refused, "evidence": cut("\n".join(self._evidence), _EVIDENCE)},
+            data={"check": self._seen.check, "failed": ended.failed, "refused": refused, "evidence": self._all_evidence()},
+        )  # fmt: skip
+        self.spool.append(
+            last.kind, sync=True, at=last.at, state=last.state, duration_ms=last.duration_ms, text=last.text, data=last.data,
         )  # fmt: skip
         self.spool.close()
         spool, undoable = self.spool, any(change.undoable() for dummy, change in left)
         recorded = spool.seq - self._announced
         return Ended(
             self.run, self.about, ended.words, duration, spool.seq, recorded, self._seen.lost, undoable, spool.problem, spool.lost(),
-            now, out, self._service, refused,
+            now, out, self._service, refused, [*self._telling, last],
         )  # fmt: skip
+
+    def _all_evidence(self) -> str:
+        """What the failures showed, each with the same room."""
+        if not self._evidence:
+            return ""
+        from ansible_collections.incident.response.plugins.module_utils._core.decisive import kept  # rarely needed, and not cheap
+
+        return "\n".join(kept(each, _EVIDENCE // len(self._evidence)) for each in self._evidence)
 
     def _actions(self) -> list[Action]:
         """What the run has changed that can be undone, by the same rule that an undo goes by."""

@@ -22,13 +22,18 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
         name = f"none: {'what is refused before it has a plan' if ended.refused else 'a plan'} opens none"
     else:
         name = f"{answer['incident']} ({answer.get('status')})"
-    told = [f"incident.response: incident {name}", f"  {ended.about}: {ended.outcome}, {ended.seconds:.1f} s, {entries(ended.recorded)} recorded"]
+    from ansible_collections.incident.response.plugins.module_utils._core.summary import next_steps, sentence, spoken  # at the end of a run alone
+
+    told = [f"incident.response: {sentence(ended.told)}", f"incident.response: incident {name}"]
+    told.append(f"  {ended.about}: {ended.outcome}, {spoken(ended.seconds)}, {entries(ended.recorded)} recorded")
     if ended.lost:
         told.append(f"  lost: {', '.join(ended.lost)} could not be reached any more")
     if ended.versions:
         told.append(f"  {ended.versions}")
     if ended.undoable:
         told.append(f"  to undo it, with the same inventory: ansible-playbook incident.response.undo -e run={ended.run.name}")
+    else:
+        told += [f"  {step}" for step in next_steps(ended.told, undoable=False)]
     for host, balancers in ended.left_out.items():
         puts = "the undo puts it back, and so does a restart" if ended.undoable else "a restart with the same inventory puts it back"
         told.append(f"  {words(host, balancers)}, and gets no requests. Once it is up, {puts}:")

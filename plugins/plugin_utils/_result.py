@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, shown
+from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact, shown
 
 _TEXT = 500
 _EVIDENCE = 3000
@@ -66,7 +66,14 @@ def reason(items: Sequence[Details], known: Collection[str]) -> Reason:
     words = list(dict.fromkeys(shown(str(item["msg"]), _TEXT, known) for item in failed if item.get("msg")))
     more = f"; and {len(words) - _REASONS} more reasons" if len(words) > _REASONS else ""
     evidence = "\n".join(str(item["evidence"]) for item in failed if item.get("evidence"))
-    return Reason(cut("; ".join(words[:_REASONS]) + more, _TEXT), shown(evidence, _EVIDENCE, known))
+    if not evidence:
+        return Reason(cut("; ".join(words[:_REASONS]) + more, _TEXT))
+    from ansible_collections.incident.response.plugins.module_utils._core.decisive import kept  # rarely needed, and not cheap
+
+    room = 16 * _EVIDENCE  # to look through all of a very long text would take long
+    end = evidence if len(evidence) <= room else evidence[-room:].partition("\n")[2] or evidence[-room:]
+    evidence = kept(redact(end, known), _EVIDENCE)
+    return Reason(cut("; ".join(words[:_REASONS]) + more, _TEXT), evidence)
 
 
 def will_be_rescued(task: Any) -> bool:

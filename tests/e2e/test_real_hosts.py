@@ -51,7 +51,7 @@ def test_the_handbooks_command_restarts_a_dead_service_and_tells_it(site: Site, 
     assert re.fullmatch(r"incident-\d{4}-\d\d-\d\d-001", room["name"])
     (announcement,) = [message["msg"] for message in chat.messages("incidents")]
     assert f"#{room['name']}" in announcement
-    root = next(message for message in room["messages"] if "started by" in message["msg"] and not message.get("tmid"))
+    root = next(message for message in room["messages"] if " · by " in message["msg"] and not message.get("tmid"))
     assert "✅" in root["msg"]
     thread = "\n".join(message["msg"] for message in chat.thread(room["name"], root["_id"]))
     assert "Restart api.service on prod-api-01: changed" in thread
@@ -79,7 +79,7 @@ def test_a_service_that_cannot_come_up_shows_its_last_words(
     assert incident["runs"][0]["verdict"] == verdict
     assert eventually(lambda: site.incidents()[0]["pending"] == 0)
     room = room_of(chat)
-    root = next(message for message in room["messages"] if "started by" in message["msg"] and not message.get("tmid"))
+    root = next(message for message in room["messages"] if " · by " in message["msg"] and not message.get("tmid"))
     assert "❌" in root["msg"]
     last = chat.thread(room["name"], root["_id"])[-1]["msg"]
     assert "❌" in last

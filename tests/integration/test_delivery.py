@@ -144,10 +144,10 @@ def test_the_incidents_own_channel_is_read_only_and_nothing_is_lost_or_turned_ro
     code, output = played(site, DELIVER, {})
     assert code == 0, output
     after = chat.messages(room)[before:]
-    root = next(message for message in after if "started by" in message["msg"])
+    root = next(message for message in after if " · by " in message["msg"] and not message.get("tmid"))
     assert after.index(root) == min(after.index(message) for message in after if message is root or message.get("tmid") == root["_id"])
     assert "✅" in root["msg"]
-    assert "Ended after" in chat.thread(room, root["_id"])[-1]["msg"]
+    assert "record: " in chat.thread(room, root["_id"])[-1]["msg"]
 
 
 # A room that is gone
@@ -175,7 +175,7 @@ def test_the_channel_is_archived_while_the_incident_is_open(site: Site, chat: Ro
     assert f"goes on here: #{first} was archived" in shown[0]["msg"]
     assert "@alice" in shown[0]["msg"]
     assert {"alice", "bob"} <= set(chat.room(second)["members"])
-    root = next(message for message in shown if "started by" in message["msg"])
+    root = next(message for message in shown if " · by " in message["msg"] and not message.get("tmid"))
     assert "Start api on prod-api-01: changed" in "\n".join(message["msg"] for message in chat.thread(second, root["_id"]))
     assert any(f"goes on in #{second}" in text for text in texts(chat, "incidents"))
     assert incident(site)["pending"] == 0
@@ -191,7 +191,7 @@ def test_the_channel_is_deleted(site: Site, chat: RocketChat) -> None:
     second = incident(site)["channel"]
     assert second == f"{first}-2"
     assert "was deleted" in texts(chat, second)[0]
-    assert any("Ended after" in text for text in texts(chat, second))
+    assert any("\nrecord: " in text for text in texts(chat, second))
 
 
 def test_the_channel_is_renamed_and_the_link_follows(site: Site, chat: RocketChat) -> None:
@@ -202,7 +202,7 @@ def test_the_channel_is_renamed_and_the_link_follows(site: Site, chat: RocketCha
     assert code == 0
     assert f"{chat.url}/channel/outage" in output
     assert (incident(site)["name"], incident(site)["channel"]) == (first, "outage")
-    assert any("Ended after" in text for text in texts(chat, "outage"))
+    assert any("\nrecord: " in text for text in texts(chat, "outage"))
 
 
 def test_of_an_incident_that_is_over_an_archived_channel_is_tidy(site: Site, chat: RocketChat) -> None:

@@ -25,7 +25,7 @@ def journal(tmp_path: Path) -> Iterator[SqliteJournal]:
 
 
 def seen(journal: SqliteJournal, count: int) -> str:
-    return chat_text.closing(Entry("run_ended", AT, text="Ended"), [], (journal.seal_of("i", count) or "f" * 64)[:12], count)
+    return chat_text.closing([Entry("run_ended", AT, text="Ended")], (journal.seal_of("i", count) or "f" * 64)[:12], count)
 
 
 def test_what_chat_has_seen_is_there(journal: SqliteJournal) -> None:

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from . import verdict
-from .incident import Entry
+from . import summary
+from .action import PLANNED
+from .clip import clip, isolated
+from .incident import Entry, seconds
 from .overdue import unnamed
 from .publication import Draft, words
 
@@ -22,6 +25,8 @@ _BLOCK = "\u200b"
 
 _PLAIN = re.compile(r"[^\W_]*(?:[ .,:;!?()/%+='…✅❌-][^\W_]*)*")
 _MENTION = re.compile(r"@([\w.-]+)")
+_PLAN = re.compile(r": plan [0-9a-f]{12}: ")
+"""The hash of a plan, which nobody needs who reads what was planned."""
 _FAILED = {"failed", "unreachable"}
 _COLOURS = {"P0": "#d0021b", "P1": "#f5620f", "P2": "#f5c70f", "P3": "#4a90e2"}
 
@@ -41,8 +46,8 @@ def inert(text: str) -> str:
 def quoted(text: str, limit: int = 300) -> str:
     """`text` that isn't ours, for a line of ours: as it stands where it holds no markup, else as inline code."""
     line = " ⏎ ".join(part.strip() for part in text.splitlines() if part.strip())
-    line = line if len(line) <= limit else line[: limit - 1] + "…"
-    return line if _PLAIN.fullmatch(line) and "://" not in line else f"`{inert(line)}`" if line else ""
+    line = clip(line, limit)
+    return isolated(line if _PLAIN.fullmatch(line) and "://" not in line else f"`{inert(line)}`" if line else "")
 
 
 def mentioned(text: str) -> list[str]:
@@ -74,7 +79,8 @@ def _pieces(line: str, limit: int) -> list[str]:
 
 
 def lines_of(entries: Sequence[Entry]) -> list[str]:
-    """The thread's lines: the same task with the same outcome is one line however many hosts it ran on."""
+    """The thread's lines, without detail: the same task with the same outcome is one line however many hosts it ran on."""
+    entries = [entry for entry in entries if not entry.data.get("detail")]
     hosts: dict[tuple[str, str], list[str]] = {}
     order: list[tuple[tuple[str, str], Entry]] = []
     for entry in entries:
@@ -91,7 +97,8 @@ def lines_of(entries: Sequence[Entry]) -> list[str]:
         mark = "❌ " if entry.state in _FAILED else ""
         on = "" if len(hosts[key]) == 1 and where in entry.text else f" on {where}"
         took = f" ({entry.duration_ms / 1000:.1f} s)" if entry.duration_ms is not None and len(hosts[key]) == 1 else ""
-        found.append(f"{entry.at[11:16]} - {mark}{entry.text}{on}: {entry.state}{took}")
+        text = _PLAN.sub(": ", entry.text, count=1) if entry.action == PLANNED else entry.text
+        found.append(f"{entry.at[11:16]} - {mark}{text}{on}: {entry.state}{took}")
     return found
 
 
@@ -156,11 +163,27 @@ def glass(about: str, name: str, actor: str, reason: str, people: Iterable[str],
     return f"{called} 🔨 *Glass broken* · {quoted(about)} goes on without {quoted(without)} · by {quoted(actor)}: {quoted(reason)} · #{name}".strip()
 
 
-def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[str]) -> str:
-    """What #incidents reads: who is called, what it is, and where."""
+def titled(state: dict[str, Any]) -> str:
+    """The service, and what is wrong with it."""
+    service = f"{quoted(state['service'])} · " if state["service"] else ""
+    return f"{service}{quoted(state['title'])}"
+
+
+def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[str], seen: str = "") -> str:
+    """What #incidents reads: who is called, what it is, what was `seen` of the service's health, and where."""
     people = " ".join(f"@{person}" for person in told)
-    service = f" · service {quoted(state['service'])}" if state["service"] else ""
-    return f"{people} 🚨 *{state['severity']}* {quoted(state['title'])}{service} · opened by {quoted(actor)} · #{name}".strip()
+    found = f" · {seen}" if seen else ""
+    return f"{people} 🚨 *{state['severity']}* {titled(state)}{found} · opened by {quoted(actor)} · #{name}".strip()
+
+
+def all_clear(state: dict[str, Any], name: str, entry: Entry) -> str:
+    """What #incidents reads at the end of an incident: `entry` resolves it, or closes it."""
+    after = ""
+    with suppress(ValueError, TypeError):
+        after = f" after {summary.spoken(seconds(entry.at) - seconds(state['opened_at']))}"
+    fix = str(state["resolution"].get("fix") or entry.data.get("block", {}).get("message") or "")
+    words = f": {quoted(fix)}" if fix else f": {quoted(state['title'])}"
+    return f"✅ *{state['severity']}* {quoted(state['service'] or 'incident')} {entry.data['to']}{after}{words} · by {quoted(entry.actor)} · #{name}"
 
 
 def backlog(state: dict[str, Any], actor: str) -> str:
@@ -189,7 +212,7 @@ def called(state: dict[str, Any], room: str, people: Sequence[str]) -> str:
 def worse(state: dict[str, Any], before: str, severity: str, actor: str, told: Sequence[str]) -> str:
     """What #incidents reads when a severity rises."""
     people = "".join(f"@{person} " for person in told)
-    return f"{people}🚨 *{before} → {severity}* {quoted(state['title'])} · by {quoted(actor)} · #{state['name']}"
+    return f"{people}🚨 *{before} → {severity}* {titled(state)} · by {quoted(actor)} · #{state['name']}"
 
 
 def security(state: dict[str, Any], entry: Entry) -> str:
@@ -217,49 +240,39 @@ def handover(people: Sequence[str], until: str, still_open: Sequence[dict[str, A
     return "\n".join([text, *lines])
 
 
-def root(entries: Sequence[Entry]) -> str:
-    """A run's root message, from all entries of that run so far."""
-    start = next((entry for entry in entries if entry.kind == "run_started"), entries[0])
-    tasks = [entry for entry in entries if entry.kind == "task" and entry.state != "retry"]
-    counts = [f"{len(tasks)} task results", f"{sum(entry.changed is True for entry in tasks)} changed"]
-    failed = [entry for entry in tasks if entry.state in _FAILED]
-    if failed:
-        counts.append(f"{len(failed)} failed")
-    end = next((entry for entry in entries if entry.kind in {"run_ended", "run_vanished"}), None)
-    if end is None:
-        return f"⏳ {quoted(start.text)} · running · {', '.join(counts)}"
-    if end.kind == "run_vanished":
-        return f"⚠️ {quoted(start.text)} · the controller vanished · {', '.join(counts)}"
-    return f"{mark(end)} {quoted(start.text)} · *{end.state.replace('_', ' ')}* · {seconds(end)}{', '.join(counts)}"
+def root(entries: Sequence[Entry], severity: str = "") -> str:
+    """A run's root message, from all entries of that run so far: what becomes of it, its plan, and what to do where it failed."""
+    return "\n".join(filter(None, (summary.sentence(entries, quoted, severity), *_next(entries), summary.plan_line(entries, quoted))))
 
 
-def mark(end: Entry) -> str:
-    """✅ for a run that did what it should, ❌ for one that failed."""
-    return verdict.mark(end.state, failed=bool(end.data.get("failed")), planned=bool(end.data.get("check")))
+def _next(entries: Sequence[Entry]) -> list[str]:
+    """What to do after a run that failed, with its command as code."""
+    steps = summary.next_steps(entries, quoted)
+    return [f"`{inert(step)}`" if step.startswith("ansible-playbook ") else step for step in steps]
 
 
-def seconds(end: Entry) -> str:
-    return "" if end.duration_ms is None else f"{end.duration_ms / 1000:.1f} s · "
+def closing(entries: Sequence[Entry], head: str, count: int, severity: str = "") -> str:
+    """The last reply of a run, from all its entries: the outcome, what was seen where it failed, and the record's head as a witness against
+    later changes. The sentence has its mark in the run's root message, and here only where something is to be done."""
+    sentence = summary.sentence(entries, quoted, severity).removeprefix("✅ ")
+    witness = f"record: {count} entries, head `{head}`"
+    what = "\n".join([sentence, *_next(entries)])
+    end = next(entry for entry in entries if entry.kind in {"run_ended", "run_vanished"})
+    evidence = fenced(str(end.data.get("evidence", "")).splitlines())
+    shown = [evidence[0]] if evidence and units(evidence[0]) + units(what) < LIMIT - 200 else []
+    return "\n".join([what, *shown, witness])
 
 
-def closing(end: Entry, evidence: Sequence[str], head: str, count: int) -> str:
-    """The last reply of a run: the outcome, what failed where, and the record's head as a witness against later changes."""
-    witness = f"\nrecord: {count} entries, head `{head}`"
-    what = quoted(end.text)
-    block = fenced(evidence)
-    shown = f"\n{block[0]}" if block and units(block[0]) + units(what) < LIMIT - 200 else ""
-    return f"{what}{shown}{witness}"
-
-
-def late(entry: Entry, name: str, oncall: Sequence[str]) -> str:
+def late(entry: Entry, state: dict[str, Any], name: str, oncall: Sequence[str]) -> str:
     """A reminder, or the call for the next level of escalation, with those who are meant by it."""
+    about = f"*{state['severity']}* {titled(state)}"
     if entry.kind == "escalated":
         by = f" ({quoted(entry.actor)})" if entry.actor else ""
         people = "".join(f"@{person} " for person in (oncall if entry.data.get("unnamed") else entry.data.get("notify", [])))
         if entry.data.get("unnamed"):
-            return f"{people}⏫ *Escalation*: {quoted(unnamed(entry.data['name']))} · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
+            return f"{people}⏫ *Escalation* of {about}: {quoted(unnamed(entry.data['name']))} · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
         once_more = " again" if entry.data.get("again") else ""
-        return f"{people}⏫ *Escalated{once_more} to {quoted(entry.data['name'])}* · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
+        return f"{people}⏫ *Escalated{once_more} to {quoted(entry.data['name'])}* · {about}: {quoted(entry.data['reason'], 1000)}{by} · #{name}"
     return f"{''.join(f'@{person} ' for person in oncall)}⏰ {quoted(entry.text, 1000)}"
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._core import chat_text, publication
+from .._core import chat_text, publication, summary
 from .._core.incident import ROLES, Entry, derive
+from .._core.status import Status
 from .._ports import Journal, Outgoing, Projection
 
 _USER_NAME = re.compile(r"[\w.-]+")
@@ -97,6 +98,7 @@ class Planner:
                 people = self._named(entry)
                 yield self._message("said", position + 1, text=chat_text.said(entry, people), invite=people)
                 yield from self._worse(position + 1, entry)
+                yield from self._all_clear(position + 1, entry)
             position += 1
 
     def _named(self, entry: Entry) -> tuple[str, ...]:
@@ -116,8 +118,17 @@ class Planner:
         joined = next((each.data["joined"] for each in self._entries if each.kind == "named" and each.data.get("joined")), "")
         told = bool(joined) and joined <= str(entry.data.get("severity", ""))  # by the controller that opened it
         if self._settings.incidents_channel and not told:
-            text = chat_text.announcement(self._state, self._room, entry.actor, self._told)
+            seen = summary.symptom(self._entries[position:], chat_text.quoted) if self._entries[position:] else ""
+            text = chat_text.announcement(self._state, self._room, entry.actor, self._told, seen)
             yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
+
+    def _all_clear(self, position: int, entry: Entry) -> Iterator[Outgoing]:
+        """Who read of the incident reads that it is over, once: where it is resolved, or was closed and never said to be resolved."""
+        to, before = entry.data.get("to"), [each for each in self._entries[: position - 1] if each.kind == "status"]
+        closed = to == Status.CLOSED and bool(before) and before[-1].data.get("to") == Status.RESOLVED and before[-1].data.get("inferred")
+        if entry.kind == "status" and not entry.data.get("inferred") and (to == Status.RESOLVED or closed) and self._settings.incidents_channel:
+            text = chat_text.all_clear(self._state, self._room, entry)
+            yield self._message("all clear", position, text=text, channel=self._settings.incidents_channel)
 
     def _help(self) -> dict[str, str]:
         """What whoever comes needs first: the service's runbook, and where to look."""
@@ -143,7 +154,7 @@ class Planner:
         nobody = not self._state["drill"] and (entry.kind == "reminded" or bool(entry.data.get("unnamed"))) and not (self._projection.oncall or lead)
         announced = bool(entry.data.get("announced"))
         meant = (self._told if announced else ()) or self._projection.oncall or lead or [self._settings.team] * nobody
-        text = chat_text.late(entry, self._room, meant)
+        text = chat_text.late(entry, self._state, self._room, meant)
         people = (*map(str, entry.data.get("notify", [])), *[self._settings.team] * nobody)
         yield self._message("late", position, text=text, invite=people)
         if (entry.kind == "escalated" or announced) and self._settings.incidents_channel:
@@ -183,7 +194,7 @@ class Planner:
         run = batch[0].run
         thread = self._place.message("root", run)
         if batch[0].kind == "run_started" or (self._place.rid and all(entry.run != run for entry in self._entries[self._place.start : first - 1])):
-            text = chat_text.root([entry for entry in self._entries if entry.run == run])
+            text = chat_text.root([entry for entry in self._entries if entry.run == run], self._state["severity"])
             yield Outgoing(first, first, thread, chat_text.marked(text, drill=self._state["drill"]))
         lines = chat_text.lines_of([entry for entry in batch if entry.kind not in {"run_started", "run_ended", "run_vanished"}])
         for part, text in enumerate(chat_text.fenced(lines)):
@@ -193,6 +204,5 @@ class Planner:
                 yield from self._glass(position, entry)
         end = next((entry for entry in batch if entry.kind in {"run_ended", "run_vanished"}), None)
         if end:
-            evidence = str(end.data.get("evidence", "")).splitlines()
-            text = chat_text.closing(end, evidence, self._head, len(self._entries))
+            text = chat_text.closing([entry for entry in self._entries if entry.run == run], self._head, len(self._entries), self._state["severity"])
             yield self._message("closing", first, last=last, text=text, thread=thread, in_channel=True)

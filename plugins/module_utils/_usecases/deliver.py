@@ -267,7 +267,7 @@ class Delivery:
 
     def _show(self, incident: str, projection: Projection, here: Place, entries: Sequence[Entry], fresh: Sequence[Entry]) -> None:
         state = derive(incident, entries)
-        self._show_runs(incident, projection, here, entries, fresh)
+        self._show_runs(projection, here, state, entries, fresh)
         topic, words = chat_text.topic(state, projection.oncall), "the topic can't be set, so it isn't current"
         self._changed(incident, "topic", topic, "topic", words, self._chat.set_topic, projection.rid)
         mark = f"{state['status']} {state['severity']}"
@@ -277,14 +277,15 @@ class Delivery:
                 with self._journal.transaction():
                     self._journal.show(incident, "status", mark)
 
-    def _show_runs(self, incident: str, projection: Projection, here: Place, entries: Sequence[Entry], fresh: Sequence[Entry]) -> None:
+    def _show_runs(
+        self, projection: Projection, here: Place, state: dict[str, Any], entries: Sequence[Entry], fresh: Sequence[Entry]
+    ) -> None:  # fmt: skip
         """The runs' root messages. After one that can't be edited the others aren't tried: none can."""
-        drill = bool(entries) and derive(incident, entries[:1])["drill"]
-        words = "what the first message of a run says can't be edited any more, so look at its last reply"
+        incident, words = here.incident, "what the first message of a run says can't be edited any more, so look at its last reply"
         unsent = {outgoing.message_id for _row, outgoing in self._journal.unsent(incident)}
         runs = dict.fromkeys(entry.run for entry in fresh if entry.run and here.message("root", entry.run) not in unsent)
         for run in runs:
-            text = chat_text.marked(chat_text.root([entry for entry in entries if entry.run == run]), drill=drill)
+            text = chat_text.marked(chat_text.root([entry for entry in entries if entry.run == run], state["severity"]), drill=state["drill"])
             if not self._changed(incident, f"root {run}", text, "edit", words, self._chat.edit, projection.rid, here.message("root", run)):
                 return
 

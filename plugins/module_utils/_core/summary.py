@@ -1,0 +1,267 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What became of a run, in one sentence that stands alone: chat's first message of the run and the terminal's last block say it.
+
+Its first 120 characters say what a telephone shows: the service, where, what happened, what was seen.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .action import PLANNED, actions
+from .clip import clip, line, names
+from .incident import Entry
+from .verdict import GOOD, Verdict, mark
+
+Quote = Callable[[str, int], str]
+"""Makes a text that isn't ours fit for where it is shown, in so many characters."""
+
+_VERBS = {
+    "restart": ("restarts", "restarted"), "rollback": ("rolls back", "rolled back"), "scale-up": ("scales", "scaled"),
+    "undo": ("puts back", "put back"),
+}  # fmt: skip
+"""What somebody does with the service, and what became of it, by the action's name."""
+_PLAYBOOKS = {"restart": "restart_service", "rollback": "rollback", "scale-up": "scale_up"}
+_ARGUMENTS = ("service", "app", "host", "version", "replicas")
+_BAD = {"failed", "unreachable"}
+_WHY = 160
+_REFUSAL = 300
+_NAME = 40
+_FROM_TO = re.compile(r"^(\S+) to (\S+)")
+_OF_TO = re.compile(r" of (\d+) to (\d+)$")
+
+
+@dataclass(slots=True)
+class Told:
+    """What the entries of a run say, as far as the sentence needs it. `before` is the health at the plan, `seen` that after the action."""
+
+    run: str
+    service: str
+    action: str
+    actor: str
+    arguments: Mapping[str, str]
+    hosts: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+    before: dict[str, str] = field(default_factory=dict)
+    verdicts: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, list[Entry]] = field(default_factory=dict)
+    """The entries of what went wrong, by host: also what a later step met."""
+    dry: bool = False
+    """A drill that changes nothing."""
+    end: Entry | None = None
+
+    def bad(self) -> list[str]:
+        """The hosts on which it failed."""
+        judged = [host for host, verdict in self.verdicts.items() if verdict not in GOOD]
+        lost = [host for host, entries in self.failed.items() if any(entry.state in _BAD for entry in entries)]
+        return list(dict.fromkeys([*judged, *lost]))
+
+
+def plain(text: str, limit: int) -> str:
+    """A text for a terminal."""
+    return clip(line(text[: 20 * limit]), limit)
+
+
+def told(entries: Sequence[Entry]) -> Told:
+    """Read a run's entries."""
+    start = next((entry for entry in entries if entry.kind == "run_started"), entries[0])
+    given = start.data.get("arguments")
+    arguments = {str(key): str(value) for key, value in given.items()} if isinstance(given, Mapping) else {}
+    service = str(start.data.get("service") or arguments.get("service") or arguments.get("app") or "")
+    found = Told(start.run, service, start.action, start.actor, arguments)
+    found.dry = start.data.get("drill") == "dry"
+    hosts: dict[str, None] = {}
+    for entry in entries:
+        if entry.kind in {"run_ended", "run_vanished"}:
+            found.end = entry
+        elif entry.kind == "task":
+            hosts |= {str(entry.data.get("for") or entry.host): None} if entry.host else {}
+            _fold(found, entry)
+    found.hosts = found.hosts or list(hosts) or [name for name in arguments.get("host", "").split(",") if name]
+    return found
+
+
+def _fold(found: Told, entry: Entry) -> None:
+    data = entry.data
+    if entry.action == PLANNED and entry.state not in _BAD:
+        health, plan = data.get("health"), data.get("plan")
+        found.before = {str(host): str(words) for host, words in health.items()} if isinstance(health, Mapping) else {}
+        planned = plan.get("hosts") if isinstance(plan, Mapping) else None
+        named = data.get("hosts") or planned or health or ()
+        found.hosts = [str(host) for host in named] if isinstance(named, (Mapping, list, tuple)) else []
+        if isinstance(planned, Mapping):
+            found.changes = [str(each.get("text") or "") for each in planned.values() if isinstance(each, Mapping)]
+    if entry.state in {*_BAD, "rescued"}:
+        found.failed.setdefault(entry.host, []).append(entry)
+    if isinstance(data.get("verdict"), str):
+        found.verdicts[entry.host] = data["verdict"]
+        found.seen[entry.host] = str(data.get("seen") or "")
+
+
+def sentence(entries: Sequence[Entry], quote: Quote = plain, severity: str = "") -> str:
+    """What became of the run, or that it runs. `severity` is said where it failed."""
+    run = told(entries)
+    if run.end is None:
+        return _running(run, quote)
+    sign = _sign(run.end)
+    took = f" · {spoken(run.end.duration_ms / 1000)}" if run.end.duration_ms is not None else ""
+    by = f" · by {quote(run.actor, _NAME)}" if run.actor else ""
+    what = _outcome(run, run.end, quote)
+    return f"{sign} {f'{severity} ' if severity and sign != '✅' else ''}{what}{by}{took}"
+
+
+def next_steps(entries: Sequence[Entry], quote: Quote = plain, *, undoable: bool | None = None) -> list[str]:
+    """What to do after a run that did not do what it should: words, and a command on a line of its own. Nothing after one that did.
+
+    `undoable` says whether it left anything to undo; None where all entries are there to tell it.
+    """
+    run = told(entries)
+    if run.end is None or _sign(run.end) in {"✅", "📋"} or run.end.data.get("refused") or run.end.state == Verdict.NOTHING_TO_DO:
+        return []
+    if undoable is None:
+        undoable = any(change.undoable() for action in actions(entries) for change in action.hosts.values())
+    if undoable:
+        return ["to undo it, with the same inventory:", f"ansible-playbook incident.response.undo -e run={run.run}"]
+    command, where = _command(run), names([quote(host, _NAME) for host in run.bad() or run.hosts], "host") or "the hosts"
+    first = "look at the service" if run.end.kind == "run_vanished" or not run.bad() else "mend that"
+    return [f"next: {first} on {where}, then run it again{':' if command else ''}", *([command] if command else [])]
+
+
+def plan_line(entries: Sequence[Entry], quote: Quote = plain) -> str:
+    """The plan, as far as people want to know of it while it is carried out: on how much of the service, where, at what risk."""
+    plan = next((entry for entry in entries if entry.action == PLANNED and entry.data.get("scope")), None)
+    if plan is None:
+        return ""
+    run = told(entries)
+    change = "; ".join(dict.fromkeys(filter(None, run.changes)))
+    parts = (str(plan.data["scope"]), f"risk {plan.data['risk']}" if plan.data.get("risk") else "", change)
+    return "plan: " + " · ".join(quote(part, 150) for part in parts if part)
+
+
+def spoken(seconds: float) -> str:
+    """A time as people say it: `31 s`, `2 min 5 s`, `1 h 20 min`."""
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min{f' {whole % 60} s' if whole % 60 and whole < 600 else ''}"
+    hours, minutes = divmod(round(whole / 60), 60)
+    return f"{hours} h{f' {minutes} min' if minutes else ''}"
+
+
+def _sign(end: Entry) -> str:
+    if end.kind == "run_vanished" or (end.state == Verdict.NOTHING_TO_DO and not end.data.get("failed")):
+        return "⚠️"
+    return mark(end.state, failed=bool(end.data.get("failed")), planned=bool(end.data.get("check")))
+
+
+def _running(run: Told, quote: Quote) -> str:
+    actor, where = quote(run.actor, _NAME) or "somebody", _where(run.hosts, quote)
+    verb = _VERBS.get(run.action, ("", ""))[0]
+    what = f"{verb} {_service(run, quote)}" if verb else f"runs {_subject(run, quote)}"
+    seen = _symptom(run, quote)
+    return f"⏳ {actor} {what}{_change(run, quote)}{where} …{f' · it is {seen}' if seen else ''}"
+
+
+def _outcome(run: Told, end: Entry, quote: Quote) -> str:
+    subject = _subject(run, quote)
+    if end.kind == "run_vanished":
+        return f"{subject}{_where(run.hosts, quote)} BROKE OFF: its controller was killed, and nobody knows how the service is now"
+    if end.data.get("check"):
+        return f"{subject}{_where(run.hosts, quote)} planned only: nothing was touched"
+    if end.data.get("failed"):
+        return _failure(run, end, quote)
+    if end.state == Verdict.NOTHING_TO_DO:
+        return f"{subject}{_where(run.hosts, quote)}: nothing to do, it was so already; look for another cause"
+    if end.state == Verdict.WORKED:
+        done = _VERBS.get(run.action, ("", ""))[1]
+        what = f"{_service(run, quote)} {done}" if done and not run.dry else f"{subject}{' rehearsed (nothing was changed)' if run.dry else ''}"
+        return f"{what}{_change(run, quote)}{_where(run.hosts, quote)}: {_healthy(run, quote)}"
+    return f"{subject}{_where(run.hosts, quote)} ended, and nothing verified the outcome"
+
+
+def _failure(run: Told, end: Entry, quote: Quote) -> str:
+    bad = run.bad()
+    if end.data.get("refused"):
+        return f"{_subject(run, quote)}{_where(bad or run.hosts, quote)} REFUSED: {quote(_why(run, bad, end), _REFUSAL)}"
+    good = sum(verdict in GOOD for host, verdict in run.verdicts.items() if host not in bad)
+    rest = len([host for host in run.hosts if host not in bad]) - good
+    counts = {"worked": good, "not judged": rest}
+    others = ", ".join(f"{count} other{'s' if count > 1 else ''} {words}" for words, count in counts.items() if count and bad)
+    where = f" on {names([quote(host, _NAME) for host in bad], 'host')}" if bad else _where(run.hosts, quote)
+    why = quote(_why(run, bad, end), _WHY)
+    return f"{_subject(run, quote)}{where} FAILED{f' ({others})' if others else ''}{f': {why}' if why else ''}"
+
+
+def _why(run: Told, bad: Sequence[str], end: Entry) -> str:
+    """The decisive line of what the first host on which it failed shows, else the words of what failed last there."""
+    from .decisive import decisive  # rarely needed, and not cheap
+
+    for host in bad:
+        entries = run.failed.get(host, [])
+        seen = run.seen.get(host, "")
+        shown = [row for entry in entries for row in str(entry.data.get("evidence") or "").splitlines() if row.strip() != seen]  # that is no cause
+        words = decisive("\n".join(shown)) or seen or next((str(entry.data.get("why") or entry.text) for entry in reversed(entries)), "")
+        if words:
+            return words
+    evidence = str(end.data.get("evidence") or "")
+    return decisive(evidence) or end.text.partition(": ")[2]
+
+
+def _healthy(run: Told, quote: Quote) -> str:
+    """What was seen after it, and before it where that was otherwise. Of several hosts the first that was not well counts."""
+    host = next((host for host, words in run.before.items() if words.startswith("down")), next(iter(run.seen), ""))
+    seen, before = run.seen.get(host, ""), run.before.get(host, "")
+    was = f", was {quote(before, _WHY // 2)}" if before.startswith("down") else ""
+    return f"healthy{' again' if was else ''}{f' ({quote(seen, _WHY // 2)})' if seen else ''}{was}"
+
+
+def _symptom(run: Told, quote: Quote) -> str:
+    return quote(next((words for words in run.before.values() if words.startswith("down")), ""), _WHY // 2)
+
+
+def symptom(entries: Sequence[Entry], quote: Quote = plain) -> str:
+    """What was seen of the service before anything was done: the first host that was not well; empty where all were, or nobody looked."""
+    run = told(entries)
+    host = next((host for host, words in run.before.items() if words.startswith("down")), "")
+    return f"{_symptom(run, quote)} on {quote(host, _NAME)}" if host else ""
+
+
+def _service(run: Told, quote: Quote) -> str:
+    return quote(run.service, _NAME) or "no service"
+
+
+def _subject(run: Told, quote: Quote) -> str:
+    return f"{f'{quote(run.service, _NAME)} ' if run.service else ''}{quote(run.action, _NAME) or 'run'}"
+
+
+def _where(hosts: Sequence[str], quote: Quote) -> str:
+    if not hosts:
+        return ""
+    short = len(hosts) == 1 or (len(hosts) == 2 and len(", ".join(hosts)) <= 24)
+    return f" on {', '.join(quote(host, _NAME) for host in hosts) if short else f'{len(hosts)} hosts'}"
+
+
+def _change(run: Told, quote: Quote) -> str:
+    """From what to what, where that is the same on all hosts: of a scale-up the sum."""
+    form = _OF_TO if run.action == "scale-up" else _FROM_TO
+    found = {(match[1], match[2]) for match in map(form.search, run.changes) if match and match[1] != match[2]}
+    if len(found) != 1:
+        return ""
+    before, after = found.pop()
+    return f" {quote(before, 30)} → {quote(after, 30)}"
+
+
+def _command(run: Told) -> str:
+    """The command that does it again; empty where it isn't known, or can't be pasted."""
+    playbook = _PLAYBOOKS.get(run.action, "")
+    values = {key: run.arguments[key] for key in _ARGUMENTS if run.arguments.get(key)}
+    if not playbook or not values or any(re.search(r"[\s'\"\\={}]", value) or not value.isprintable() for value in values.values()):
+        return ""
+    words = " ".join(f"{key}={value}" for key, value in values.items())
+    return f"ansible-playbook incident.response.{playbook} -e {shlex.quote(words)}"

@@ -1,0 +1,68 @@
+# Copyright: contributors to incident.response
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What #incidents reads: the symptom at the opening, the all-clear at the end, and what an escalation is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.incident.response.plugins.module_utils._core import chat_text
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
+from ansible_collections.incident.response.plugins.module_utils._ports import Projection
+from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Place, Planner, Settings
+
+OPENED, LATER = "2025-11-10T10:05:00.000Z", "2025-11-10T10:47:10.000Z"
+BLOCK = {"root_cause": "Pool too small", "fix": "Pool of 50", "monitoring": "Alert", "next": "Review"}
+
+
+def opening(title: str = "Slow", **data: Any) -> Entry:
+    return Entry("opened", OPENED, actor="ada", data={"title": title, "service": "api", "severity": "P1", **data})
+
+
+def status(to: str, *, inferred: bool = False, **data: Any) -> Entry:
+    return Entry("status", LATER, actor="ada", text=to.capitalize(), data={"to": to, "inferred": inferred, **data})
+
+
+def announced(*entries: Entry) -> list[str]:
+    """What the entries say in #incidents."""
+    named = Entry("named", OPENED, data={"name": "incident-2025-11-10-001", "channel": "incident-2025-11-10-001"})
+    told, all_entries = ("oncall", "alice"), [entries[0], named, *entries[1:]]
+    planner = Planner(Place("i"), Projection(rid="r", oncall=("alice",)), all_entries, "0" * 12, Settings(), told)
+    return [message.text for message in planner.messages(0) if message.channel == "incidents"]
+
+
+def test_the_opening_says_what_was_seen_of_the_service() -> None:
+    plan = Entry("task", OPENED, run="r", action="incident.response.action_plan", data={"health": {"web01": "down: connection refused"}})
+    (text,) = announced(opening("Restart of api"), Entry("run_started", OPENED, run="r", action="restart", data={"service": "api"}), plan)
+    assert text == "@oncall @alice 🚨 *P1* api · Restart of api · down: connection refused on web01 · opened by ada · #incident-2025-11-10-001"
+
+
+def test_the_all_clear_says_how_long_it_took_and_what_helped() -> None:
+    text = announced(opening(), status("mitigated"), status("resolved", block=BLOCK))[-1]
+    assert text == "✅ *P1* api resolved after 42 min: Pool of 50 · by ada · #incident-2025-11-10-001"
+
+
+def test_the_all_clear_is_said_once() -> None:
+    assert len(announced(opening(), status("resolved", block=BLOCK), status("closed"))) == 2
+    closed = announced(opening(), status("resolved", inferred=True), status("closed", block={"message": "It was the pool"}))
+    assert closed[1:] == ["✅ *P1* api closed after 42 min: It was the pool · by ada · #incident-2025-11-10-001"]
+
+
+def test_a_drill_is_told_as_one_to_its_end() -> None:
+    assert announced(opening(drill=True), status("resolved"))[-1].startswith("🧪 *DRILL* · ✅ *P1* api resolved")
+
+
+def test_an_escalation_says_what_it_is_about() -> None:
+    entry = Entry("escalated", LATER, actor="ada", data={"name": "DevOps Lead", "notify": ["lead"], "reason": "stuck"})
+    assert announced(opening(), entry)[-1] == "@lead ⏫ *Escalated to DevOps Lead* · *P1* api · Slow: stuck (ada) · #incident-2025-11-10-001"
+
+
+@pytest.mark.parametrize("title", ["x" * 300, "@all #general `x` http://evil", "שירות\u202e", "👩\u200d👩\u200d👧" * 100])
+def test_a_title_of_anybody_calls_nobody_and_leaves_the_rest_where_it_is(title: str) -> None:
+    state = {"severity": "P1", "title": title, "service": "api", "opened_at": OPENED, "resolution": {}, "drill": False}
+    for text in (chat_text.announcement(state, "room", "ada", ()), chat_text.all_clear(state, "room", status("resolved"))):
+        assert chat_text.mentioned(text) == []
+        assert text.endswith("#room")
+        assert "http://" not in text
+        assert len(text) < 500

@@ -70,7 +70,9 @@ esac
 SAME = [
     (r"incident-\d{4}-\d\d-\d\d-(\d{3}|p[0-9a-f]{4})", r"incident-DATE-\1"), (r"\d{8}T\d{6}-[0-9a-f]{8}", "RUN"), (r"\b[0-9a-f]{12}\b", "PLAN"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z?", "TIME"), (r"\b\d\d:\d\d(:\d\d)?Z?\b", "TIME"), (r"\d{4}-\d\d-\d\d", "DATE"),
-    (r"\b\d+\.\d s\b", "N s"), (r"(?<=[,·] )\d+ (s|min( \d+ s)?)\b", "N s"), (r"\bafter \d+ (s|min( \d+ s)?)\b", "after N s"), (r"\b\d+ entries", "N entries"), (r"http://127\.0\.0\.1:\d+", "https://chat.example.com"), (r" ?\*{3,}", " ***"),
+    (r"\b\d+\.\d s\b", "N s"), (r"(?<=[,·] )\d+ (s|min( \d+ s)?)\b", "N s"),
+    (r"\bafter \d+ (s|min( \d+ s)?)\b", "after N s"), (r"\b\d+ entries", "N entries"),
+    (r"http://127\.0\.0\.1:\d+", "https://chat.example.com"), (r" ?\*{3,}", " ***"),
     (r"\b[0-9a-f]{8}\b", "HASH"), (r"\bPLAN-[0-9a-f]+", "PLAN-ID"), (r"\b[0-9a-f]{64}\b", "SHA256"), (r"[ \t]+$", ""),
 ]  # fmt: skip
 """What differs from run to run, and what stands for it."""

@@ -124,10 +124,11 @@ def address(link: str) -> str:
 
 
 def opening(
-    state: dict[str, Any], actor: str, link: str, oncall: Sequence[str], links: Mapping[str, str]
+    state: dict[str, Any], actor: str, link: str, oncall: Sequence[str], links: Mapping[str, str], seen: str = ""
 ) -> tuple[str, list[dict[str, Any]]]:
-    """The first message of an incident's room, and its attachment. `oncall` are user names of people who were invited, `links` what helps."""
-    text = f"🚨 *{state['severity']}* · {quoted(state['title'])}"
+    """The first message of an incident's room, and its attachment. `oncall` are user names of people who were invited, `links` what helps,
+    `seen` what was seen of the service's health."""
+    text = f"🚨 *{state['severity']}* · {titled(state)}{f' · {seen}' if seen else ''}"
     if oncall:
         text += "\non call: " + " ".join(f"@{name}" for name in oncall)
     helps = helping(links, LIMIT - units(text) - 100)

@@ -31,6 +31,8 @@ _BAD = {"failed", "unreachable"}
 _WHY = 160
 _REFUSAL = 300
 _NAME = 40
+_STILL = "still good: "
+"""What a second look says where nothing is otherwise."""
 _FROM_TO = re.compile(r"^(\S+) to (\S+)")
 _OF_TO = re.compile(r" of (\d+) to (\d+)$")
 
@@ -100,7 +102,7 @@ def _fold(found: Told, entry: Entry) -> None:
         found.failed.setdefault(entry.host, []).append(entry)
     if isinstance(data.get("verdict"), str):
         found.verdicts[entry.host] = data["verdict"]
-        found.seen[entry.host] = str(data.get("seen") or "")
+        found.seen[entry.host] = str(data.get("seen") or "").removeprefix(_STILL)
 
 
 def sentence(entries: Sequence[Entry], quote: Quote = plain, severity: str = "") -> str:

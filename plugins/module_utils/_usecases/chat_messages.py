@@ -113,12 +113,12 @@ class Planner:
 
     def _opening(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         oncall = self._projection.oncall
-        text, attachments = chat_text.opening(self._state, entry.actor, entry.data.get("link", ""), oncall, self._help())
+        seen = summary.symptom(self._entries[position:], chat_text.quoted) if self._entries[position:] else ""
+        text, attachments = chat_text.opening(self._state, entry.actor, entry.data.get("link", ""), oncall, self._help(), seen)
         yield self._message("opening", position, text=text, attachments=attachments, pin=True)
         joined = next((each.data["joined"] for each in self._entries if each.kind == "named" and each.data.get("joined")), "")
         told = bool(joined) and joined <= str(entry.data.get("severity", ""))  # by the controller that opened it
         if self._settings.incidents_channel and not told:
-            seen = summary.symptom(self._entries[position:], chat_text.quoted) if self._entries[position:] else ""
             text = chat_text.announcement(self._state, self._room, entry.actor, self._told, seen)
             yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
 

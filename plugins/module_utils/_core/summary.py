@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from .action import PLANNED, actions
@@ -126,7 +127,9 @@ def next_steps(entries: Sequence[Entry], quote: Quote = plain, *, undoable: bool
     if run.end is None or _sign(run.end) in {"✅", "📋"} or run.end.data.get("refused") or run.end.state == Verdict.NOTHING_TO_DO:
         return []
     if undoable is None:
-        undoable = any(change.undoable() for action in actions(entries) for change in action.hosts.values())
+        undoable = False
+        with suppress(KeyError, ValueError, TypeError, AttributeError):  # an entry that was tampered with says nothing; the chain names it
+            undoable = any(change.undoable() for action in actions(entries) for change in action.hosts.values())
     if undoable:
         return ["to undo it, with the same inventory:", f"ansible-playbook incident.response.undo -e run={run.run}"]
     command, where = _command(run), names([quote(host, _NAME) for host in run.bad() or run.hosts], "host") or "the hosts"

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fleets import Fleet, run
 
-DETAIL = [
+DETAIL: list[dict[str, Any]] = [
     {"name": "Set a fact", "ansible.builtin.set_fact": {"a": 1}},
     {"name": "Set a fact by its short name", "set_fact": {"b": 1}},
     {"name": "Assert it", "ansible.builtin.assert": {"that": "a == 1"}},
@@ -19,7 +20,7 @@ DETAIL = [
     run("Skipped", when=False),
     run("Skipped {{ inventory_hostname }}", when=False),
 ]
-TOLD = [
+TOLD: list[dict[str, Any]] = [
     run("Look"),
     {"name": "Say it", "ansible.builtin.debug": {"msg": "x"}},
     {"name": "Set a fact and say that it changed", "ansible.builtin.set_fact": {"c": 1}, "changed_when": True},

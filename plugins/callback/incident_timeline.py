@@ -12,6 +12,8 @@ description:
   - A play that sets the variable C(incident_action) opens or updates an incident, and everything it does is recorded.
   - Nothing that a task is given or prints is recorded, only its name, host, outcome and duration, and the message of a failure,
     cut and redacted.
+  - What nobody would tell is marked as detail, which stays in the journal and out of chat. That is what was skipped; and where it is ok,
+    what only decides, such as C(set_fact), C(assert) and includes, and a task with C(changed_when=false) and C(failed_when=false).
 author: Contributors to incident.response (@incident-response)
 options:
   state_dir:

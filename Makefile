@@ -14,11 +14,12 @@ demo: $(VENV)/.run
 	tests/demo.sh
 
 # What can't be had on this machine is said, and makes this fail at its end; PARTIAL=1 accepts that.
-# Real hosts and containers take half of the time, one test after the other: they have a process of their own.
+# Real hosts and containers take half of the time, one test after the other, much of which they wait: they have a process of their own, and two
+# cores have work for two others beside it.
 test:
 	tests/packages.sh
 	$(MAKE) --no-print-directory lint
-	python -m pytest tests --numprocesses 2
+	python -m pytest tests --numprocesses 3
 
 # No skips and no ignore files in any of these.
 lint: $(VENV)/.dev

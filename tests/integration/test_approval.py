@@ -174,7 +174,7 @@ def test_the_severity_of_the_open_incident_counts_not_what_the_command_says(guar
     assert "nobody has answered within" in output
 
 
-def counts_for_nothing(guarded: Site, chat: RocketChat, says: str, *also: dict[str, str]) -> None:
+def counts_for_nothing(guarded: Site, chat: RocketChat, says: str, *also: dict[str, str]) -> str:
     """After what somebody has done in chat: the run waits on and says why, and the right answer still lets it go on."""
     process, request = asked(guarded, chat)
     room, plan = guarded.incidents()[0]["channel"], plan_in(request)
@@ -188,6 +188,7 @@ def counts_for_nothing(guarded: Site, chat: RocketChat, says: str, *also: dict[s
     code, output = ended(process)
     assert code == 0, output
     assert says in output
+    return output
 
 
 def plan_in(request: dict[str, Any]) -> str:
@@ -197,12 +198,21 @@ def plan_in(request: dict[str, Any]) -> str:
 
 TAKEN = [{"user": "alice", "rename": "alicia"}, {"user": "eve", "rename": "alice"}]
 """One who may is renamed while the run waits, and somebody else takes the name."""
+MESSAGES = [
+    ("!approve by alice counts for nothing: it says more", {"user": "alice", "text": "!approve PLAN NOT, wait"}),
+    (
+        "!approve by joan counts for nothing: no person has written it",
+        {"user": "joan", "text": "!approve PLAN", "more": '{"t": "room_changed_topic"}'},
+    ),
+    (
+        "!approve by grace counts for nothing: no person has written it",
+        {"user": "grace", "text": "!approve PLAN", "more": '{"bot": {"i": "x"}, "alias": "grace"}'},
+    ),
+    ("!approve by eve counts for nothing: not one of those", {"user": "eve", "text": "!approve PLAN"}),
+    ("!approve by dora counts for nothing: nobody approves", {"user": "dora", "text": "!approve PLAN"}),
+]
+"""More words than the command; a message of the system; an integration's; of one who may not; of who asks, under another name."""
 FOR_NOTHING: dict[str, tuple[str, list[dict[str, str]]]] = {
-    "more_words": ("!approve by alice counts for nothing: it says more", [{"user": "alice", "text": "!approve PLAN NOT, wait"}]),
-    "a_system_message": ("no person has written it", [{"user": "alice", "text": "!approve PLAN", "more": '{"t": "room_changed_topic"}'}]),
-    "an_integration": ("no person has written it", [{"user": "alice", "text": "!approve PLAN", "more": '{"bot": {"i": "x"}, "alias": "alice"}'}]),
-    "not_one_who_may": ("!approve by eve counts for nothing: not one of those", [{"user": "eve", "text": "!approve PLAN"}]),
-    "under_another_name": ("!approve by dora counts for nothing: nobody approves", [{"user": "dora", "text": "!approve PLAN"}]),
     "another_name_in_the_room": (
         "!approve by alice counts for nothing: not one of those",
         [*TAKEN, {"user": "alice", "text": "!approve PLAN"}],
@@ -216,6 +226,13 @@ FOR_NOTHING: dict[str, tuple[str, list[dict[str, str]]]] = {
         [{"user": "dora", "message": "REQUEST", "text": "Lunch?"}, {"user": "alice", "message": "REQUEST", "emoji": "white_check_mark"}],
     ),
 }  # fmt: skip
+
+
+def test_messages_that_count_for_nothing(guarded: Site, chat: RocketChat) -> None:
+    """All of them to one run, each told for what it is."""
+    policy(guarded, approvers=["alice", "bob", "dora", "joan", "grace", REQUESTER], logins={ME: REQUESTER, "dora": REQUESTER})
+    output = counts_for_nothing(guarded, chat, "counts for nothing", *(does for _says, does in MESSAGES))
+    assert [says for says, _does in MESSAGES if says not in output] == []
 
 
 @pytest.mark.parametrize("what", FOR_NOTHING)

@@ -1,14 +1,16 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Draw docs/timeline.svg, the picture of README.md: the timeline that the demo has just recorded. `make picture` runs both.
+"""Draw docs/timeline.svg, the picture of README.md: what `incident_show` prints of the incident that the demo has just recorded. `make picture`
+runs both.
 
-The same timeline always makes the same picture. `--check` draws the lines of the picture that is there anew, and only compares.
+The same lines always make the same picture. `--check` draws the lines of the picture that is there anew, and only compares.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -18,16 +20,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "timeline.svg"
-COMMAND = '$ ansible-playbook playbooks/emergency/restart-service.yml -e "service=api host=prod-api-01"'
+COMMAND = "ansible-playbook incident.response.incident_show"
 WIDTH, LINE, CHARACTER, EDGE, TOP = 104, 21, 8.1, 22, 62
-DETAIL = re.compile(r": skipped$| - (?:Validating arguments|Begin the|Named |Remember whether|Change |See that|Draft for)| \(inferred\)$")
-"""What the record keeps and nobody would tell."""
-ACCOUNT = re.compile(r"(started by) \S+ from \S+")
+SHOWN = re.compile(r"^TASK \[Show it\] \**\n(.*?)^ok: ", re.MULTILINE | re.DOTALL)
+ACCOUNTS = [(re.compile(r"(started by) \S+ from [^\s:]+"), r"\1 ada from laptop"), (re.compile(r" \((?!inferred)[\w.-]+\)$"), " (ada)")]
 """Whose machine has drawn the picture is nobody's business."""
-FURTHER = "\u00a0" * 8
-"""What a row begins with that goes on with the one above: blanks that a browser keeps."""
+BLANK = "\u00a0"
+"""A blank that a browser keeps at the begin of a row."""
+FURTHER = BLANK * 10
+"""What a row begins with that goes on with the one above."""
 PLAIN = "#c9d1d9"
-COLOURS = [(r"\$ ", "#7ee787"), (r"incident-", "#ffffff"), (r"\S+ - (?:✅|Mitigated)", "#7ee787"), (r".*(?:now down|Opened)", "#ffa198")]
+COLOURS = [
+    (r"\$ ", "#7ee787"), (r"incident-|Clocks|Timeline|Runs", "#ffffff"), (r"\s*\S+ - (?:✅|Mitigated)", "#7ee787"),
+    (r".*(?:now down|Opened)", "#ffa198"),
+]  # fmt: skip
 FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="The timeline of an incident">
 <rect x="1" y="1" width="{inner}" height="{low}" rx="10" fill="#161b22" stroke="#6e7681"/>
 <circle cx="24" cy="22" r="6" fill="#ff7b72"/><circle cx="44" cy="22" r="6" fill="#e3b341"/><circle cx="64" cy="22" r="6" fill="#56d364"/>
@@ -39,10 +45,13 @@ FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}
 ROW = re.compile(r"<text [^>]*>(.*)</text>")
 
 
-def told(timeline: str) -> list[str]:
-    """The lines of a timeline that are drawn: the command, the head, and what somebody would tell."""
-    head, *entries = timeline.splitlines()
-    return [COMMAND, "", head, *(ACCOUNT.sub(r"\1 ada from laptop", each) for each in entries if not DETAIL.search(each))]
+def told(output: str) -> list[str]:
+    """The lines that are drawn: the command, and what it prints of the incident."""
+    (shown,) = SHOWN.findall(output)
+    lines = [f"$ {COMMAND}", "", *shown.splitlines()]
+    for pattern, instead in ACCOUNTS:
+        lines = [pattern.sub(instead, each) for each in lines]
+    return [BLANK * (len(each) - len(each.lstrip())) + each.lstrip() for each in lines]
 
 
 def drawn(lines: Sequence[str]) -> str:
@@ -70,9 +79,9 @@ def main() -> None:
         if drawn(texts(PICTURE.read_text())) != PICTURE.read_text():
             sys.exit("docs/timeline.svg is not what tests/picture.py draws: run make picture")
         return
-    environment = {**os.environ, "INCIDENT_STATE_DIR": str(ROOT / ".cache" / "demo-state")}
-    command = [sys.executable, str(ROOT / "tests" / "timeline.py")]
-    PICTURE.write_text(drawn(told(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)))
+    settings = {"INCIDENT_STATE_DIR": str(ROOT / ".cache" / "demo-state"), "INCIDENT_CONFIG": "/dev/null", "ANSIBLE_FORCE_COLOR": "false"}
+    done = subprocess.run(shlex.split(COMMAND), cwd=ROOT, env={**os.environ, **settings}, check=True, capture_output=True, text=True)
+    PICTURE.write_text(drawn(told(done.stdout)))
 
 
 if __name__ == "__main__":

@@ -281,7 +281,7 @@ def test_each_message_in_capitals_is_in_the_table_of_troubles() -> None:
 def test_the_picture_of_a_timeline_is_one_that_its_program_draws() -> None:
     drawn = picture.PICTURE.read_text()
     assert picture.drawn(picture.texts(drawn)) == drawn
-    assert picture.COMMAND in picture.texts(drawn)
+    assert picture.texts(drawn)[0] == f"$ {picture.COMMAND}"
 
 
 def test_a_picture_that_was_changed_by_hand_is_found() -> None:
@@ -289,12 +289,14 @@ def test_a_picture_that_was_changed_by_hand_is_found() -> None:
     assert picture.drawn(picture.texts(changed)) != changed
 
 
-def test_a_picture_shows_no_account_and_no_detail_and_breaks_long_lines() -> None:
-    lines = picture.told("incident-1\n10:05 - Restart of api started by root from vm\n10:05 - Look at api: skipped\n10:06 - " + "long <words> " * 20)
-    assert lines[2:4] == ["incident-1", "10:05 - Restart of api started by ada from laptop"]
+def test_a_picture_shows_no_account_keeps_indentation_and_breaks_long_lines() -> None:
+    said = ["incident-1 · P1", "  10:05 - Run started by root from vm: worked", "  10:05 - Acknowledged (root)", "  10:06 - " + "long <w> " * 30]
+    lines = picture.told("\n".join(["PLAY", "TASK [Show it] ***", *said, "ok: [localhost]", "PLAY RECAP ***"]))
+    blank = picture.BLANK * 2
+    assert lines[2:5] == ["incident-1 · P1", f"{blank}10:05 - Run started by ada from laptop: worked", f"{blank}10:05 - Acknowledged (ada)"]
     rows = picture.texts(picture.drawn(lines))
     assert max(map(len, rows)) <= picture.WIDTH
-    assert " ".join(row.strip() for row in rows[4:]) == lines[4].strip()
+    assert " ".join(row.strip() for row in rows[5:]) == lines[5].strip()
 
 
 def test_there_is_something_to_check() -> None:

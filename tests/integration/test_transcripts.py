@@ -188,7 +188,7 @@ def _one_host_a_line(message: str) -> list[str]:
     for line in message.splitlines():
         about, dummy, hosts_state = line.rpartition(" on ")
         hosts, dummy, state = hosts_state.partition(": ")
-        together = re.fullmatch(r"[\w-]+(, [\w-]+)*", hosts) and about and state
+        together = re.match(r"\d\d:\d\d - ", line) and re.fullmatch(r"[\w-]+(, [\w-]+)*", hosts) and about and state
         each = [f"{about} on {host}: {state}" for host in hosts.split(", ")] if together else [line]
         lines += [re.sub(r" \(\d+\.\d s\)$", "", one) for one in each if one != "```"]
     return lines

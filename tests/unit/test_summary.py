@@ -170,8 +170,11 @@ def test_nothing_is_to_be_done_after_a_run_that_did_what_it_should_or_that_says_
 
 
 def test_the_plan_stands_in_the_channel_and_has_no_hash() -> None:
-    entries = [started(), planned({ONE: DOWN}, {ONE: change("1.4.2", "1.4.1")})]
-    assert plan_line(entries) == "plan: 1 host (of the 2 that it has, production) · risk low · 1.4.2 to 1.4.1 (folder changed yesterday)"
+    entries = [started("rollback"), planned({ONE: DOWN}, {ONE: change("1.4.2", "1.4.1")})]
+    scope = "plan: 1 host (of the 2 that it has, production) · risk low"
+    assert plan_line(entries) == scope  # from what to what stands in the sentence
+    several = [started("rollback"), planned({ONE: DOWN}, {ONE: change("1.4.2", "1.4.1"), "b": change("1.4.1", "1.4.0", "1.4.1 to 1.4.0")})]
+    assert plan_line(several) == f"{scope} · 1.4.2 to 1.4.1 (folder changed yesterday); 1.4.1 to 1.4.0"
     assert chat_text.root(entries).splitlines()[1].startswith("plan: ")
     assert plan_line([started()]) == ""
 

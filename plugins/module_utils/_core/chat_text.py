@@ -128,7 +128,7 @@ def opening(
 ) -> tuple[str, list[dict[str, Any]]]:
     """The first message of an incident's room, and its attachment. `oncall` are user names of people who were invited, `links` what helps,
     `seen` what was seen of the service's health."""
-    text = f"🚨 *{state['severity']}* · {titled(state)}{f' · {seen}' if seen else ''}"
+    text = f"🚨 *{state['severity']}* {titled(state)}{f' · {seen}' if seen else ''}"
     if oncall:
         text += "\non call: " + " ".join(f"@{name}" for name in oncall)
     helps = helping(links, LIMIT - units(text) - 100)

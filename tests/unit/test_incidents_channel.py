@@ -35,7 +35,7 @@ def announced(*entries: Entry) -> list[str]:
 def test_the_opening_says_what_was_seen_of_the_service() -> None:
     plan = Entry("task", OPENED, run="r", action="incident.response.action_plan", data={"health": {"web01": "down: connection refused"}})
     (text,) = announced(opening("Restart of api"), Entry("run_started", OPENED, run="r", action="restart", data={"service": "api"}), plan)
-    assert text == "@oncall @alice 🚨 *P1* api · Restart of api · down: connection refused on web01 · opened by ada · #incident-2025-11-10-001"
+    assert text == "@oncall @alice 🚨 *P1* api · down: connection refused on web01 · Restart of api · opened by ada · #incident-2025-11-10-001"
 
 
 def test_the_all_clear_says_how_long_it_took_and_what_helped() -> None:
@@ -51,6 +51,17 @@ def test_the_all_clear_is_said_once() -> None:
 
 def test_a_drill_is_told_as_one_to_its_end() -> None:
     assert announced(opening(drill=True), status("resolved"))[-1].startswith("🧪 *DRILL* · ✅ *P1* api resolved")
+
+
+def test_a_long_title_hides_neither_the_symptom_nor_whom_and_why_an_escalation_calls() -> None:
+    title = "The checkout is slow " * 14
+    plan = Entry("task", OPENED, run="r", action="incident.response.action_plan", data={"health": {"web01": "down: connection refused"}})
+    run = Entry("run_started", OPENED, run="r", action="restart", data={"service": "api"})
+    entry = Entry("escalated", LATER, actor="ada", data={"name": "DevOps Lead", "notify": ["lead"], "reason": "the pool is exhausted"})
+    opened, escalated = announced(opening(title), run, plan, entry)
+    assert "*P1* api · down: connection refused on web01" in opened[:120]
+    assert "Escalated to DevOps Lead* · *P1* api · The checkout is slow" in escalated[:120]
+    assert "the pool is exhausted" in escalated[:160]
 
 
 def test_an_escalation_says_what_it_is_about() -> None:

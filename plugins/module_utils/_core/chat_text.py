@@ -128,7 +128,7 @@ def opening(
 ) -> tuple[str, list[dict[str, Any]]]:
     """The first message of an incident's room, and its attachment. `oncall` are user names of people who were invited, `links` what helps,
     `seen` what was seen of the service's health."""
-    text = f"🚨 *{state['severity']}* {titled(state)}{f' · {seen}' if seen else ''}"
+    text = f"🚨 *{state['severity']}* {titled(state, seen)}"
     if oncall:
         text += "\non call: " + " ".join(f"@{name}" for name in oncall)
     helps = helping(links, LIMIT - units(text) - 100)
@@ -164,17 +164,15 @@ def glass(about: str, name: str, actor: str, reason: str, people: Iterable[str],
     return f"{called} 🔨 *Glass broken* · {quoted(about)} goes on without {quoted(without)} · by {quoted(actor)}: {quoted(reason)} · #{name}".strip()
 
 
-def titled(state: dict[str, Any]) -> str:
-    """The service, and what is wrong with it."""
-    service = f"{quoted(state['service'])} · " if state["service"] else ""
-    return f"{service}{quoted(state['title'])}"
+def titled(state: dict[str, Any], seen: str = "", limit: int = 300) -> str:
+    """The service, what was `seen` of its health, and the title in at most `limit` characters."""
+    return " · ".join(filter(None, (quoted(state["service"]), seen, quoted(state["title"], limit))))
 
 
 def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[str], seen: str = "") -> str:
     """What #incidents reads: who is called, what it is, what was `seen` of the service's health, and where."""
     people = " ".join(f"@{person}" for person in told)
-    found = f" · {seen}" if seen else ""
-    return f"{people} 🚨 *{state['severity']}* {titled(state)}{found} · opened by {quoted(actor)} · #{name}".strip()
+    return f"{people} 🚨 *{state['severity']}* {titled(state, seen)} · opened by {quoted(actor)} · #{name}".strip()
 
 
 def all_clear(state: dict[str, Any], name: str, entry: Entry) -> str:
@@ -266,7 +264,7 @@ def closing(entries: Sequence[Entry], head: str, count: int, severity: str = "")
 
 def late(entry: Entry, state: dict[str, Any], name: str, oncall: Sequence[str]) -> str:
     """A reminder, or the call for the next level of escalation, with those who are meant by it."""
-    about = f"*{state['severity']}* {titled(state)}"
+    about = f"*{state['severity']}* {titled(state, limit=60)}"
     if entry.kind == "escalated":
         by = f" ({quoted(entry.actor)})" if entry.actor else ""
         people = "".join(f"@{person} " for person in (oncall if entry.data.get("unnamed") else entry.data.get("notify", [])))

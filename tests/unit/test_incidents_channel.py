@@ -64,6 +64,11 @@ def test_a_long_title_hides_neither_the_symptom_nor_whom_and_why_an_escalation_c
     assert "the pool is exhausted" in escalated[:160]
 
 
+def test_a_reminder_says_what_it_is_about() -> None:
+    entry = Entry("reminded", LATER, text="nobody has acknowledged for 10 min", data={"announced": True})
+    assert announced(opening(), entry)[-1].startswith("@oncall @alice ⏰ *P1* api · Slow: nobody has acknowledged for 10 min · #incident-")
+
+
 def test_an_escalation_says_what_it_is_about() -> None:
     entry = Entry("escalated", LATER, actor="ada", data={"name": "DevOps Lead", "notify": ["lead"], "reason": "stuck"})
     assert announced(opening(), entry)[-1] == "@lead ⏫ *Escalated to DevOps Lead* · *P1* api · Slow: stuck (ada) · #incident-2025-11-10-001"

@@ -272,7 +272,7 @@ def late(entry: Entry, state: dict[str, Any], name: str, oncall: Sequence[str]) 
             return f"{people}⏫ *Escalation* of {about}: {quoted(unnamed(entry.data['name']))} · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
         once_more = " again" if entry.data.get("again") else ""
         return f"{people}⏫ *Escalated{once_more} to {quoted(entry.data['name'])}* · {about}: {quoted(entry.data['reason'], 1000)}{by} · #{name}"
-    return f"{''.join(f'@{person} ' for person in oncall)}⏰ {quoted(entry.text, 1000)}"
+    return f"{''.join(f'@{person} ' for person in oncall)}⏰ {about}: {quoted(entry.text, 1000)}"
 
 
 def draft(made: Draft, people: Sequence[str]) -> str:

@@ -242,18 +242,18 @@ def test_text_from_outside_mentions_nobody_and_breaks_no_markup(site: Site, chat
 
 
 def test_two_first_runs_at_once_end_in_one_incident(site: Site, chat: RocketChat, tmp_path: Path) -> None:
-    """Two controllers that share nothing but the chat: where the one has the service's lock at that moment, the other's action is refused."""
+    """Two controllers that share nothing but the chat: where the one has the service's lock at that moment, the other is refused, and opens none."""
     (tmp_path / "other").mkdir()
     other = Site(tmp_path / "other")
     other.environment |= chat.environment()
     processes = [each.start(*ARGUMENTS) for each in (site, other)]
     shown = [process.communicate(timeout=A_RUN)[0] for process in processes]
-    refused = [output for process, output in zip(processes, shown, strict=True) if process.returncode]
-    assert len(refused) < 2, shown
-    assert all("Somebody else is acting on api" in output for output in refused), shown
-    assert eventually(lambda: all(each.incidents()[0]["pending"] == 0 for each in (site, other)))
+    acted = [each for each, process in zip((site, other), processes, strict=True) if process.returncode == 0]
+    assert acted, shown
+    assert all(process.returncode == 0 or "Somebody else is acting on api" in output for process, output in zip(processes, shown, strict=True)), shown
+    assert eventually(lambda: all(each.incidents()[0]["pending"] == 0 for each in acted))
     assert len(rooms(chat)) == 1
-    assert {each.incidents()[0]["name"] for each in (site, other)} == {rooms(chat)[0]["name"]}
+    assert {each.incidents()[0]["name"] for each in acted} == {rooms(chat)[0]["name"]}
 
 
 def test_the_modules_reach_chat_too(site: Site, chat: RocketChat) -> None:

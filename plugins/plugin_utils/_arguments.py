@@ -22,6 +22,8 @@ from ansible_collections.incident.response.plugins.plugin_utils._terminal import
 from ansible_collections.incident.response.plugins.plugin_utils._variables import ONE_OF, PLAYBOOKS, ROLES, Variables
 
 _NOTHING = "Nothing was touched."
+_TO_FILL_IN = "…"
+"""What commands that are printed have in the place of a text."""
 _ACTIONS = {"restart_service", "rollback", "scale_up", "undo"}
 _PASS = ("ansible_", "awx_", "tower_", "semaphore_", "action_", "service_restart_", "service_rollback_", "service_scale_", "incident_", "drill")
 """What AWX, Semaphore, rulebooks and Ansible add, and the variables of our roles. A step that may be no drill says so itself."""
@@ -237,6 +239,8 @@ def _values(known: Variables, typed: Given, seen: Given, template: Callable[[Any
         if name not in seen:
             continue
         value = template(seen[name])
+        if str(value).strip() == _TO_FILL_IN:
+            raise AnsibleError(f"{name} is still {_TO_FILL_IN}, as the command was printed. {_NOTHING} Write what is meant in its place.")
         found[name] = _value(name, each, value)
         if name in typed and found[name] != value:
             _set(name, found[name], typed, seen)

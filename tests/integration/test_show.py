@@ -197,6 +197,9 @@ def test_a_close_that_lacks_what_resolves_it_prints_what_to_paste(site: Site) ->
     command = output.strip().splitlines()[-1]
     assert command.startswith(f"ansible-playbook -i {site.inventory} incident.response.incident_close -e '{{")
     assert name in command
+    code, output = site.run("-e", shlex.split(command)[-1], playbook="incident.response.incident_close")
+    assert (code, site.incidents()[0]["status"]) == (5, "open"), output
+    assert "root_cause is still …, as the command was printed. Nothing was touched." in output
     *words, texts = shlex.split(command.replace("…", "as we found out"))
     code, output = site.run(*words[-1:], texts, playbook="incident.response.incident_close")
     assert code == 0, output

@@ -128,7 +128,7 @@ def test_a_run_that_can_be_undone_has_the_command_for_it() -> None:
     (run,) = showing.runs(shown(*entries))
     assert run.text == f"Rollback of api started by ada: worked, 31 s (run {RUN})"
     assert run.undo == f"ansible-playbook incident.response.undo -e run={RUN}"
-    assert f"    to undo it: {run.undo}" in showing.lines(shown(*entries))
+    assert f"    to undo it, with the same inventory: {run.undo}" in showing.lines(shown(*entries))
     back = replace(entries[2], data={"left": {"version": "1.4"}})
     assert showing.runs(shown(*entries[:2], back, entries[3]))[0].undo == "", "it left everything as it was"
 

@@ -213,7 +213,7 @@ def _run_lines(shown: Shown) -> list[str]:
     found = []
     for each in runs(shown):
         found.append(each.text)
-        found += [f"  to undo it: {each.undo}"] if each.undo else []
+        found += [f"  to undo it, with the same inventory: {each.undo}"] if each.undo else []
     return found
 
 

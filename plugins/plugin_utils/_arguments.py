@@ -177,8 +177,9 @@ def _choose(playbook: str, known: Variables, typed: Given, found: dict[str, Any]
 def _refuse_loose_words(typed: Mapping[str, Any], known: Variables) -> None:
     loose = str(typed.get(_LOOSE) or "").strip()
     if loose:
-        switch = loose if loose in known and known[loose].kind in {"switch", "drill"} else ""
-        hint = f"Did you mean {switch}=true?" if switch else "Write values with blanks as JSON: -e '{\"message\": \"two words\"}'"
+        switches = [word for word in loose.split() if word in known and known[word].kind in {"switch", "drill"}]
+        alone = f"Did you mean {switches[0]}=true?" if switches else "Put a text with blanks last in its -e."
+        hint = alone if loose in switches else f"{alone} Or write the text as JSON: -e '{{\"message\": \"two words\"}}'"
         raise AnsibleError(f"-e has words that belong to nothing: {loose[:80]!r}. {hint} {_NOTHING}")
 
 

@@ -89,7 +89,7 @@ def test_a_mistyped_name_is_refused_with_the_one_that_is_meant(site: Site, playb
         (RESTART, f"{HERE} incident=incident-2025-11-10-001", "incident=incident-2025-11-10-001 isn't known here. None is open."),
         (RESTART, f"{HERE} incident=", "incident is empty"),
         (RESTART, f"{HERE} plan", "-e has words that belong to nothing: 'plan'. Did you mean plan=true?"),
-        (RESTART, f"{HERE} reason=it is down plan", "-e has words that belong to nothing: 'is down plan'."),
+        (RESTART, f"{HERE} reason=it is down plan", "-e has words that belong to nothing: 'is down plan'. Did you mean plan=true? Or write"),
         (step("update"), 'service=api message="we are" on it', "-e has words that belong to nothing: 'on it'."),
         (RESTART, "app=web service=api host=prod-api-01", "service and app are the same, and differ: service='api', app='web'"),
         (ROLLBACK, "app=api version=", "version is empty"),

@@ -82,7 +82,7 @@ runs:
   returned: success
   contains:
     run: {description: The name of the run., type: str, returned: success}
-    text: {description: What it did, and its verdict., type: str, returned: success}
+    text: {description: "What it did, and its verdict.", type: str, returned: success}
     undo: {description: The command that undoes it; empty where nothing is left to undo., type: str, returned: success}
 timeline:
   description: The lines of the timeline alone. With O(follow), also what came later.

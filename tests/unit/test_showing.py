@@ -84,9 +84,10 @@ def test_detail_is_left_out_and_counted() -> None:
     assert "detail=true" not in "".join(showing.lines(there, detail=True))
 
 
-def test_a_failure_is_never_detail() -> None:
-    failed = task(1, "Validating arguments", state="failed", action="ansible.builtin.validate_argument_spec", data={"detail": True})
-    assert timeline([failed]) == ["08:01 - ❌ Validating arguments on web-1: failed"]
+@pytest.mark.parametrize(("state", "mark"), [("failed", "❌ "), ("unreachable", "❌ "), ("interrupted", "")])
+def test_what_failed_is_never_detail(state: str, mark: str) -> None:
+    failed = task(1, "Validating arguments", state=state, action="ansible.builtin.validate_argument_spec", data={"detail": True})
+    assert timeline([failed]) == [f"08:01 - {mark}Validating arguments on web-1: {state}"]
 
 
 def test_one_task_on_several_hosts_is_one_line() -> None:

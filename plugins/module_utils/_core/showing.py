@@ -85,8 +85,8 @@ def lasted(duration: float) -> str:
 
 
 def is_detail(entry: Entry) -> bool:
-    """Whether only somebody who looks for a fault wants to read it. What failed is never detail."""
-    if entry.state in {"failed", "unreachable"}:
+    """Whether only somebody who looks for a fault wants to read it. What failed, or was cut off, is never detail."""
+    if entry.state in {"failed", "unreachable", "interrupted"}:
         return False
     unmarked = entry.kind == "task" and (entry.state == "skipped" or entry.action in _DETAILS)
     return unmarked or entry.kind == "named" or bool(entry.data.get("detail"))

@@ -46,6 +46,6 @@ echo "now customers are told: the text is a template's, with what is known"
 ansible-playbook -i "$work/inventory.yml" playbooks/incident/communicate.yml \
   -e '{"service": "api", "publish": true, "message": "A web server had stopped. It is running again."}'
 echo
-python tests/timeline.py
+ansible-playbook incident.response.incident_show
 echo "The record is in $INCIDENT_STATE_DIR (journal.db)"
 echo "The status page is $INCIDENT_STATE_DIR/page/index.html"

@@ -19,7 +19,10 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin
 from ansible_collections.incident.response.plugins.plugin_utils._process import started
 
-_ARGUMENTS = ("service", "host", "app", "version", "replicas", "incident", "severity", "title", "reason", "drill", "force_unverified")
+_ARGUMENTS = (
+    "service", "host", "app", "version", "replicas", "max_hosts", "allow_scale_down", "force_migrations", "incident", "severity", "title", "reason",
+    "drill", "force_unverified",
+)  # fmt: skip
 """The only variables that are recorded."""
 
 

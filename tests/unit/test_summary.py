@@ -151,6 +151,13 @@ def test_a_run_that_failed_says_what_to_do_next_with_a_command_that_can_be_paste
     assert shlex.split(command) == ["ansible-playbook", "incident.response.restart_service", "-e", f"app=api host={ONE}"]
 
 
+@pytest.mark.parametrize(("kind", "again"), [("drill", " drill=true"), ("dry", " drill=dry"), ("", "")])
+def test_the_command_that_does_it_again_has_what_allowed_it_and_of_a_drill_it_is_one(kind: str, again: str) -> None:
+    start = started(drill=kind, service="api", host="api", max_hosts="3", reason="a reason")
+    dummy, command = next_steps([start, planned({ONE: DOWN}), judged(ONE, "no_effect"), failing()])
+    assert shlex.split(command)[-1] == f"service=api host=api max_hosts=3{again}"
+
+
 def test_what_was_changed_by_a_run_that_failed_is_undone_by_the_command_that_is_shown() -> None:
     entries = [started("rollback"), planned({ONE: "healthy"}, {ONE: change("1.4.2", "1.4.1")}), bad(ONE, "Switch the release", "changed"),
                judged(ONE, "made_worse", left={"release": "1.4.1"}), failing()]  # fmt: skip

@@ -143,7 +143,7 @@ def opening(
 def approval(about: str, plan: str, lines: Sequence[str], who: str, people: Sequence[str], within: float, needs: int = 1) -> str:
     """What those who may approve an action are asked, of whom it `needs` so many. `within` is in seconds."""
     who_needs = f"{needs} of you, " if needs > 1 else ""
-    how = f"{who_needs}within {within / 60:g} min react with ✅, or write `!approve {plan}`; with ❌, or `!deny {plan}`, it is not done"
+    how = f"{who_needs}within {summary.spoken(within)} react with ✅, or write `!approve {plan}`; with ❌, or `!deny {plan}`, it is not done"
     called = " ".join(f"@{person}" for person in people)
     return f"✋ *Approval needed* · {quoted(about)} · asked by {quoted(who)}\n{called}: {how}\n{fenced(line[:150] for line in lines[:25])[0]}"
 

@@ -27,7 +27,9 @@ _VERBS = {
 }  # fmt: skip
 """What somebody does with the service, and what became of it, by the action's name."""
 _PLAYBOOKS = {"restart": "restart_service", "rollback": "rollback", "scale-up": "scale_up"}
-_ARGUMENTS = ("service", "app", "host", "version", "replicas")
+_ARGUMENTS = ("service", "app", "host", "version", "replicas", "max_hosts", "allow_scale_down", "force_migrations", "drill")
+"""Those that the command needs which does the same again: of a drill it must be one again."""
+_DRILLS = {"drill": "true", "dry": "dry"}
 _BAD = {"failed", "unreachable"}
 _WHY = 160
 _REFUSAL = 300
@@ -78,6 +80,7 @@ def told(entries: Sequence[Entry]) -> Told:
     service = str(start.data.get("service") or arguments.get("service") or arguments.get("app") or "")
     found = Told(start.run, service, start.action, start.actor, arguments)
     found.dry = start.data.get("drill") == "dry"
+    arguments["drill"] = _DRILLS.get(str(start.data.get("drill") or ""), "")
     hosts: dict[str, None] = {}
     for entry in entries:
         if entry.kind in {"run_ended", "run_vanished"}:

@@ -23,7 +23,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.plays import HERE, OURS, PLAYS, ROOT, environment
 
 MORE, HOOK = 60, 50
-SERVICE = "#!/bin/sh\ncase $1 in stop) date +%s%N >> {folder}/begun ;; esac\n"
+SERVICE = """#!/bin/sh
+cd {folder}
+case $1 in
+  start) touch running ;;
+  stop) date +%s%N >> begun; rm -f running ;;
+  status) [ -e running ] ;;
+esac
+"""
 
 
 def to_action(folder: Path, callbacks: str) -> float:
@@ -34,7 +41,7 @@ def to_action(folder: Path, callbacks: str) -> float:
     commands = {word: [str(script), word] for word in ("start", "stop", "status")}
     variables = {
         "ansible_connection": "local", "ansible_python_interpreter": sys.executable, "service_restart_backend": "command",
-        "service_restart_commands": commands,
+        "service_restart_commands": commands, "service_restart_steady_for": 0.1,
     }  # fmt: skip
     inventory = folder / "hosts.json"
     inventory.write_text(json.dumps({"all": {"hosts": {"prod-api-01": variables}}}))

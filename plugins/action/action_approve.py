@@ -39,8 +39,8 @@ class ActionModule(ControllerAction):
         if self.check:
             return {"approved_by": ""}
         if reason:
-            self._display.warning(f"incident.response: GLASS BROKEN: the {about} goes on without approval: {reason}")
-            return self.recorded({"approved_by": ""}, {"break_glass": reason, "about": about}, variables, text=f"GLASS BROKEN: {reason}")
+            self._display.warning(f"incident.response: EMERGENCY OVERRIDE: the {about} goes on without approval: {reason}")
+            return self.recorded({"approved_by": ""}, {"break_glass": reason, "about": about}, variables, text=f"EMERGENCY OVERRIDE: {reason}")
         try:
             answers = self._ask(params, variables)
         except approve.Denied as no:

@@ -108,8 +108,9 @@ class ActionModule(ControllerAction):
         told: dict[str, Any] = {"lock": _chat_lock.line(wish, found)} if found else {}
         if isinstance(found, Held) and found.instead_of:
             without = f"its lock in chat, which another run has: {found.instead_of.words}"
-            self._display.warning(f"incident.response: GLASS BROKEN: the action on {service} goes on without {without}: {reason}")
-            return told | {"break_glass": reason, "about": f"action on {service}", "without": without}, f"GLASS BROKEN: {reason}; without {without}"
+            self._display.warning(f"incident.response: EMERGENCY OVERRIDE: the action on {service} goes on without {without}: {reason}")
+            words = f"EMERGENCY OVERRIDE: {reason}; without {without}"
+            return told | {"break_glass": reason, "about": f"action on {service}", "without": without}, words
         return told, ""
 
     def _chat_options(self) -> dict[str, Any]:

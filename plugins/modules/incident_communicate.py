@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: incident_communicate
-short_description: Tell those who wait - inside, customers, executives
+short_description: Send an update to the team, to customers, or to executives
 version_added: 0.2.0
 description:
   - Writes a text from a template, shows it, and publishes it when it is approved.

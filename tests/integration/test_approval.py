@@ -133,13 +133,13 @@ def test_broken_glass_goes_on_at_once_and_everyone_is_told(guarded: Site, chat: 
     code, output = guarded.run(*RESTART, "-e", json.dumps({"break_glass": "checkout is down, nobody is awake @all"}))
     assert code == 0, output
     assert (guarded.folder / "running").exists()
-    assert any("GLASS BROKEN: checkout is down" in entry["text"] for entry in guarded.incidents()[0]["entries"])
+    assert any("EMERGENCY OVERRIDE: checkout is down" in entry["text"] for entry in guarded.incidents()[0]["entries"])
     assert eventually(lambda: guarded.incidents()[0]["pending"] == 0)
-    (told,) = [message["msg"] for message in chat.messages("incidents") if "Glass broken" in message["msg"]]
+    (told,) = [message["msg"] for message in chat.messages("incidents") if "Emergency override" in message["msg"]]
     assert told.startswith("@oncall @alice @bob")
     assert "nobody is awake" in told
     assert "@all" not in told
-    assert any("Glass broken" in message["msg"] for message in chat.messages(guarded.incidents()[0]["channel"]))
+    assert any("Emergency override" in message["msg"] for message in chat.messages(guarded.incidents()[0]["channel"]))
 
 
 def test_what_no_rule_is_about_asks_nobody_and_a_plan_says_who_would_be_asked(guarded: Site) -> None:

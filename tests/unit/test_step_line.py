@@ -21,6 +21,6 @@ def test_what_is_not_in_chat_has_no_place_there_and_mentions_nobody() -> None:
 
 def test_a_delivery_says_what_it_brought_and_which_name_is_new() -> None:
     said = delivered({"a": "incident-p4f14", "b": "incident-2"}, {"a": "incident-008", "b": "incident-2"}, {"a": 3, "b": 1}, 2)
-    entries = ["incident-p4f14 is now incident-008 · 3 entries brought to chat", "incident-2 · 1 entries brought to chat"]
+    entries = ["incident-p4f14 is now incident-008 · 3 entries brought to chat", "incident-2 · 1 entry brought to chat"]
     assert said == [*entries, "2 runs brought to the journal"]
     assert delivered({}, {}, {}, 0) == ["nothing was pending"]

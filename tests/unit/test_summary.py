@@ -145,6 +145,14 @@ def test_what_is_not_ours_calls_nobody_and_breaks_nothing() -> None:
         assert all(row.count("`") % 2 == 0 for row in text.splitlines() if not row.startswith("```"))
 
 
+def test_what_was_seen_is_what_says_most() -> None:
+    before = {ONE: "down: command ended with 0, HTTP: [Errno 111] Connection refused"}
+    entries = [started(), planned(before), judged(ONE, "worked", "command ended with 0, HTTP 200"), ended("worked")]
+    assert ": healthy again (HTTP 200), was down: HTTP: Connection refused" in sentence(entries)
+    entries = [started(), planned({ONE: "healthy"}), judged(ONE, "worked", "command ended with 0"), ended("worked")]
+    assert ": healthy (command ended with 0)" in sentence(entries)
+
+
 def test_a_run_that_failed_says_what_to_do_next_with_a_command_that_can_be_pasted() -> None:
     words, command = next_steps([started(host=ONE, app="api"), planned({ONE: DOWN}), judged(ONE, "no_effect"), failing()])
     assert words == "next: mend that on prod-api-01, then run it again:"
@@ -153,9 +161,9 @@ def test_a_run_that_failed_says_what_to_do_next_with_a_command_that_can_be_paste
 
 @pytest.mark.parametrize(("kind", "again"), [("drill", " drill=true"), ("dry", " drill=dry"), ("", "")])
 def test_the_command_that_does_it_again_has_what_allowed_it_and_of_a_drill_it_is_one(kind: str, again: str) -> None:
-    start = started(drill=kind, service="api", host="api", max_hosts="3", reason="a reason")
+    start = started(drill=kind, app="api", host="api", max_hosts="3", reason="a reason")
     dummy, command = next_steps([start, planned({ONE: DOWN}), judged(ONE, "no_effect"), failing()])
-    assert shlex.split(command)[-1] == f"service=api host=api max_hosts=3{again}"
+    assert shlex.split(command)[-1] == f"app=api host=api max_hosts=3{again}"
 
 
 def test_what_was_changed_by_a_run_that_failed_is_undone_by_the_command_that_is_shown() -> None:

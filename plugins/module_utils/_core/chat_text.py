@@ -161,7 +161,8 @@ def plan(about: str, who: str, lines: Sequence[str]) -> str:
 def glass(about: str, name: str, actor: str, reason: str, people: Iterable[str], without: str) -> str:
     """What everybody is told of an action that went on without the approval, or the lock, that it needed."""
     called = " ".join(f"@{person}" for person in people if person)
-    return f"{called} 🔨 *Glass broken* · {quoted(about)} goes on without {quoted(without)} · by {quoted(actor)}: {quoted(reason)} · #{name}".strip()
+    what = f"{quoted(about)} goes on without {quoted(without)} · by {quoted(actor)}: {quoted(reason)}"
+    return f"{called} 🔨 *Emergency override* · {what} · #{name}".strip()
 
 
 def titled(state: dict[str, Any], seen: str = "", limit: int = 300) -> str:

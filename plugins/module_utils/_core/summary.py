@@ -34,6 +34,7 @@ _BAD = {"failed", "unreachable"}
 _WHY = 160
 _REFUSAL = 300
 _NAME = 40
+_ENDED_WELL = "command ended with 0"
 _STILL = "still good: "
 """What a second look says where nothing is otherwise."""
 _FROM_TO = re.compile(r"^(\S+) to (\S+)")
@@ -96,7 +97,7 @@ def _fold(found: Told, entry: Entry) -> None:
     data = entry.data
     if entry.action == PLANNED and entry.state not in _BAD:
         health, plan = data.get("health"), data.get("plan")
-        found.before = {str(host): str(words) for host, words in health.items()} if isinstance(health, Mapping) else {}
+        found.before = {str(host): _short(str(words)) for host, words in health.items()} if isinstance(health, Mapping) else {}
         planned = plan.get("hosts") if isinstance(plan, Mapping) else None
         named = data.get("hosts") or planned or health or ()
         found.hosts = [str(host) for host in named] if isinstance(named, (Mapping, list, tuple)) else []
@@ -106,7 +107,13 @@ def _fold(found: Told, entry: Entry) -> None:
         found.failed.setdefault(entry.host, []).append(entry)
     if isinstance(data.get("verdict"), str):
         found.verdicts[entry.host] = data["verdict"]
-        found.seen[entry.host] = str(data.get("seen") or "").removeprefix(_STILL)
+        found.seen[entry.host] = _short(str(data.get("seen") or "").removeprefix(_STILL))
+
+
+def _short(seen: str) -> str:
+    """What was seen without what says little: that a command ended well, where another check says more, and the number of an error."""
+    words = re.sub(rf"^((?:\w+: )?){_ENDED_WELL}, (?=\w)", r"\1", seen)
+    return re.sub(r"\[Errno -?\d+\] (?=\w)", "", words)
 
 
 def sentence(entries: Sequence[Entry], quote: Quote = plain, severity: str = "") -> str:

@@ -86,7 +86,7 @@ class ActionModule(ControllerAction):
             time.sleep(0.1)
 
     def _still_there(self, folder: Path, left: dict[str, Any], problem: str, begun: float) -> str:
-        shown = [f"{name}: {step_line.entries(count)} {'is' if count == 1 else 'are'} not in chat" for name, count in left["pending"].items()]
+        shown = [f"{name}: {step_line.lacking(count)}" for name, count in left["pending"].items()]
         shown += [f"run {name}: not in the journal" for name in left["runs"]]
         environment = _options.environment(self.options)
         told = _spool.courier_says(folder, begun, "" if problem else connect.mark(connect.options({}, environment), environment))

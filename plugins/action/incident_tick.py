@@ -84,7 +84,7 @@ class ActionModule(ControllerAction):
                 told = telling.told(journal, incident, chat=True, held=self._held)
                 if told["why"]:
                     found.append({"incident": told["incident"], "pending": told["pending"], "why": told["why"]})
-                    missing = f"{step_line.entries(told['pending'])} not in chat" if told["pending"] else "is in chat, but"
+                    missing = step_line.lacking(told["pending"]) if told["pending"] else "is in chat, but"
                     self._display.warning(f"incident.response: {told['incident']}: {missing}: {told['why']}")
         return found
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils._core.left_out import words
-from ansible_collections.incident.response.plugins.module_utils._core.step_line import entries
+from ansible_collections.incident.response.plugins.module_utils._core.step_line import entries, lacking
 from ansible_collections.incident.response.plugins.plugin_utils._recording import Ended, Recording
 
 
@@ -42,8 +42,7 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
         told.append(f"  {answer['url']}")
     if answer.get("pending"):
         held = f" ({answer['chat_problem']})" if answer.get("chat_problem") else ""
-        are = "is" if answer["pending"] == 1 else "are"
-        told.append(f"  {entries(answer['pending'])} {are} not in chat yet{held}: the courier goes on; else the next run brings them there, or:")
+        told.append(f"  {lacking(answer['pending'])} yet{held}: the courier goes on; else the next run brings them there, or:")
         told.append("  ansible-playbook incident.response.deliver")
     return told
 

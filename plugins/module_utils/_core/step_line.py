@@ -15,6 +15,11 @@ def entries(count: int) -> str:
     return f"{count} entr{'y' if count == 1 else 'ies'}"
 
 
+def lacking(count: int) -> str:
+    """That chat doesn't have so many."""
+    return f"{entries(count)} {'is' if count == 1 else 'are'} not in chat"
+
+
 def line(told: Mapping[str, Any], what: str, mentioned: Iterable[str] = ()) -> str:
     """`told` is that of the result: what chat does not have is no place, and nobody is mentioned there."""
     people = ", ".join(f"@{name}" for name in dict.fromkeys(mentioned))

@@ -32,7 +32,7 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
         told.append(f"  {ended.versions}")
     if ended.undoable:
         told.append(f"  to undo it, with the same inventory: ansible-playbook incident.response.undo -e run={ended.run.name}")
-    else:
+    elif not ended.left_out:  # else what puts these back comes first
         told += [f"  {step}" for step in next_steps(ended.told, undoable=False)]
     for host, balancers in ended.left_out.items():
         puts = "the undo puts it back, and so does a restart" if ended.undoable else "a restart with the same inventory puts it back"

@@ -132,16 +132,18 @@ class Recording:
     def name(self, task: Any) -> tuple[str, str, bool, bool]:
         """What the timeline calls the task, the fields of a spool's line that say so, whether its results may say more than that, and
         whether it is detail."""
-        key = f"{task._uuid}{task.no_log}{task.name}"
+        unlogged, called = task.no_log, task.name
+        key = f"{task._uuid}{unlogged}{called}"
         known = self._names.get(key)
         if known is None:
-            name = _HIDDEN if task.no_log else cut(_gate.clean(task.name or task.action, guess=True), _TEXT)
-            if task.no_log and task.register:
+            action = task.action
+            name = _HIDDEN if unlogged else cut(_gate.clean(called or action, guess=True), _TEXT)
+            if unlogged and task.register:
                 self._unlogged |= {task.register} if isinstance(task.register, str) else set(task.register)  # of several, from core 2.21 on
-            if not task.no_log and "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")):
+            if not unlogged and "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")):
                 self._templated.add(task._uuid)
-            more = task.action in _TELLING or isinstance(task.no_log, str) or task._uuid in self._templated or task.delegate_to is not None
-            known = self._names[key] = name, encoded(text=name, action=task.action), more, is_detail(task)
+            more = action in _TELLING or isinstance(unlogged, str) or task._uuid in self._templated or task.delegate_to is not None
+            known = self._names[key] = name, encoded(text=name, action=action), more, is_detail(task)
         return known
 
     def begins(self, host: Any, task: Any) -> None:

@@ -160,6 +160,8 @@ _GUESSES = (
     ),
 )
 RULES = (*_FORMATS, *_PLACES)
+_RUN = r"[\w+/-]{24}"
+"""What each of the guesses needs."""
 _END_OF_KEY = rf"-----END [A-Z0-9 ]{{0,40}}{_KEY}"
 _OF_A_KEY = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\\\r\n\t "
 
@@ -169,9 +171,15 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
+_words: tuple[object, re.Pattern[str]] = (None, re.compile(""))
+"""The rules that `_any_word` was made from, and what it is."""
+
+
 def masked(text: str, *, guess: bool = True) -> str:
     """The text with all that looks like a secret masked; without `guess` not what nothing but its letters and digits make one."""
     small = text.lower()
+    if not _any_word().search(small) and not (guess and _compiled(_RUN).search(text)):
+        return text
     if "-----end" in small:
         text = _without_tail_of_key(text)
     hinted = any(word in small for word in HINTS)
@@ -179,6 +187,15 @@ def masked(text: str, *, guess: bool = True) -> str:
         if hinted if rule.needs is HINTS else any(word in small for word in rule.needs):
             text = _compiled(rule.pattern).sub(_random if rule.guess else _replaced, text)
     return text
+
+
+def _any_word() -> re.Pattern[str]:
+    """Finds any word that a rule needs, but for the guesses: most texts have none, which one search says sooner than a look for each."""
+    global _words
+    if _words[0] is not RULES:
+        needed = {word for rule in RULES for word in rule.needs} | {"-----end"}
+        _words = (RULES, re.compile("|".join(map(re.escape, sorted(needed)))))
+    return _words[1]
 
 
 def _replaced(match: re.Match[str]) -> str:

@@ -56,12 +56,12 @@ class ActionModule(TellingAction):
             if not each.notify:
                 self._display.warning(f"incident.response: nobody is named for {each.name}: its `notify` in escalation.levels is empty")
         result = {"changed": True, "incident": name, "level": level.name, "notify": people, "told": told}
-        again = f" To call {level.name} once more, add -e level={entry.data['level']}: without it the next level is called."
+        again = f" To call {level.name} again, add -e level={entry.data['level']}: without it the next level is called."
         if require is not False and (not people or (told and not told["chat"] and not self._pages())):
             why = "no chat is configured here, and nothing that pages"
             if not people:
                 why = f"nobody is named for {level.name} (escalation.levels.*.notify of the configuration)"
-            raise Refused(f"NOBODY WAS CALLED for {name}: {why}. Call {self._whom()}. It is on the timeline.{again}", **result)
+            raise Refused(f"NOBODY WAS CALLED for {name}: {why}. Call {self._whom()}. It is on the timeline.{again if people else ''}", **result)
         result = self.demand(result, again)
         if told:
             self.say(told, f"escalated to {level.name}", told["mentioned"])

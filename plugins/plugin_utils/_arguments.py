@@ -25,8 +25,6 @@ _NOTHING = "Nothing was touched."
 _TO_FILL_IN = "…"
 """What commands that are printed have in the place of a text."""
 _ACTIONS = {"restart_service", "rollback", "scale_up", "undo"}
-_PASS = ("ansible_", "awx_", "tower_", "semaphore_", "action_", "service_restart_", "service_rollback_", "service_scale_", "incident_", "drill")
-"""What AWX, Semaphore, rulebooks and Ansible add, and the variables of our roles. A step that may be no drill says so itself."""
 _TEXTS = {"text", "reason", "name"}
 """Kinds that people read, and nothing more."""
 _NO_DRILL = {
@@ -57,6 +55,7 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
     _refuse_loose_words(typed, known)
     if line.alone and not _command_line.only_lists():
         _refuse_names(playbook, typed, line)
+        _refuse_cut_off(playbook, known, {name for other in line.ours for name in argument.spellings(PLAYBOOKS[other])})
     elif not line.alone:
         _warn_of_names(playbook, typed, line)
     if line.alone or playbook == "undo":  # `action` has always been taken for `run`
@@ -189,7 +188,7 @@ def _refuse_names(playbook: str, typed: Mapping[str, Any], line: CommandLine) ->
     elsewhere = {name for other in line.ours for name in argument.spellings(PLAYBOOKS[other])}
     problems = []
     for name in (str(each) for each in typed):
-        if name in taken or name in elsewhere or name.startswith(_PASS):
+        if name in taken or name in elsewhere or name.startswith(_words.PASS):
             continue
         near = argument.meant(name, PLAYBOOKS[playbook])
         others = [other for other, variables in PLAYBOOKS.items() if name in argument.spellings(variables)]
@@ -201,11 +200,21 @@ def _refuse_names(playbook: str, typed: Mapping[str, Any], line: CommandLine) ->
         raise AnsibleError(f"{' '.join(problems)} {_NOTHING}")
 
 
+def _refuse_cut_off(playbook: str, known: Variables, elsewhere: set[str]) -> None:
+    """A text that goes on behind a word with `=` in it: Ansible would keep its begin alone, and nobody would see it."""
+    name, word = _words.cut_off(_words.typed(), known)
+    if word and word.partition("=")[0].strip() not in elsewhere:
+        raise AnsibleError(
+            f"-e {name}= is cut off before {word[:60]!r}, which is no variable of {playbook}. {_NOTHING} "
+            f"Put the text in quotes of its own: -e \"{name}='…'\""
+        )
+
+
 def _warn_of_names(playbook: str, typed: Mapping[str, Any], line: CommandLine) -> None:
     """In a playbook of somebody's own any name may be theirs, so that one which looks like ours costs no more than a warning."""
     taken = argument.spellings(PLAYBOOKS[playbook])
     for name in (str(each) for each in typed):
-        near = "" if name in taken or name.startswith(_PASS) else argument.meant(name, PLAYBOOKS[playbook])
+        near = "" if name in taken or name.startswith(_words.PASS) else argument.meant(name, PLAYBOOKS[playbook])
         if near and not re.search(rf"\b{re.escape(name)}\b", line.others):
             Terminal().warning(f"incident.response: -e {name}= is not known to {playbook}: if you mean {near}, end this and run it again")
 

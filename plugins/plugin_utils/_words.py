@@ -17,6 +17,8 @@ from ansible.parsing.splitter import split_args
 from ansible_collections.incident.response.plugins.module_utils._core.argument import spellings
 from ansible_collections.incident.response.plugins.plugin_utils._variables import SENTENCES, Variables
 
+PASS = ("ansible_", "awx_", "tower_", "semaphore_", "action_", "service_restart_", "service_rollback_", "service_scale_", "incident_", "drill")
+"""What AWX, Semaphore, rulebooks and Ansible add, and the variables of our roles. A step that may be no drill says so itself."""
 _VALUE = re.compile(r"(?s).+?(?<!\\)=")
 """The beginning of a word that Ansible takes for a variable with its value."""
 
@@ -48,6 +50,22 @@ def sentence(options: Iterable[str], known: Variables) -> tuple[str, str] | None
     start = option.rfind(values[-1].strip())
     text = option[start:].partition("=")[2].strip()
     return (name.strip(), text) if start >= 0 and text else None
+
+
+def cut_off(options: Iterable[str], known: Variables) -> tuple[str, str]:
+    """A text without quotes, by the name that was typed, and the word behind it that Ansible takes for a variable of its own, which none is of:
+    most likely the text goes on there. Empty where there is none."""
+    names = spellings(known)
+    for option in options:
+        text = ""
+        for word in _words(option):
+            name, dummy, value = word.partition("=")
+            name = name.strip()
+            if text and _VALUE.match(word) and name not in names and not name.startswith(PASS):
+                return text, word
+            if _VALUE.match(word):
+                text = name if names.get(name, "") in SENTENCES and not value.startswith(("'", '"')) else ""
+    return "", ""
 
 
 def _words(option: str) -> list[str]:

@@ -108,7 +108,7 @@ def test_a_failure_shows_the_host_and_its_last_words(site: Site, chat: RocketCha
     last = chat.thread(room["name"], root["_id"])[-1]["msg"]
     assert "❌" in last
     assert "prod-api-01" in last
-    assert "restart on prod-api-01 FAILED: no space left on device" in root["msg"]
+    assert "restart on prod-api-01 FAILED, it is DOWN: no space left on device" in root["msg"]
     assert "no space left on device" in last
 
 

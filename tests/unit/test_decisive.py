@@ -93,3 +93,10 @@ def test_what_is_kept_of_a_long_evidence_is_its_end_and_never_without_the_line_t
     long = kept("Error: the disk is full\n" + "still there\n" * 1000, 300)
     assert long.startswith("Error: the disk is full\n…\nstill there\n")
     assert len(long) <= 300
+
+
+def test_a_line_that_says_itself_that_it_is_no_error_counts_where_there_is_no_better_one() -> None:
+    cause = "Caused by: PSQLException: FATAL: remaining connection slots are reserved"
+    assert decisive(f"{cause}\n\tat org.postgresql.Driver\nINFO 4711 --- [main] x : Error starting") == cause
+    assert decisive("FATAL: database is gone\nWARN failed to close socket") == "FATAL: database is gone"
+    assert decisive("INFO starting\nWARN failed to close socket") == "WARN failed to close socket"

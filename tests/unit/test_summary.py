@@ -86,6 +86,29 @@ STORIES: dict[str, tuple[Sequence[Entry], str]] = {
         [started(host=ONE), planned({ONE: DOWN}), judged(ONE, "no_effect", "HTTP 503", evidence=REFUSED), failing()],
         "❌ P1 api restart on prod-api-01 FAILED: listen tcp :8080: bind: address already in use · by ada · 12 s",
     ),
+    "failed and is down": (
+        [started(host=ONE), planned({ONE: "healthy"}), judged(ONE, "made_worse", "HTTP 503", evidence=REFUSED, healthy=False), failing()],
+        "❌ P1 api restart on prod-api-01 FAILED, it is DOWN: listen tcp :8080: bind: address already in use · by ada · 12 s",
+    ),
+    "failed and was put back": (
+        [started("rollback"), planned({ONE: "healthy"}), judged(ONE, "made_worse", "HTTP 503", evidence=REFUSED, healthy=True), failing()],
+        "❌ P1 api rollback on prod-api-01 FAILED, it is healthy: listen tcp :8080: bind: address already in use · by ada · 12 s",
+    ),
+    "one of two is down": (
+        [started(), planned(dict.fromkeys(TWO, "healthy")), judged("web01", "made_worse", evidence=REFUSED, healthy=True),
+         judged("web02", "made_worse", evidence=REFUSED, healthy=False), failing()],
+        "❌ P1 api restart on web01, web02 FAILED, it is DOWN on web02: listen tcp :8080: bind: address already in use · by ada · 12 s",
+    ),
+    "not approved": (
+        [started(host=ONE), planned({ONE: "healthy"}), Entry(
+            "task", AT, run=RUN, action="incident.response.action_approve", state="failed", host=ONE, text="x", data={"why": "alice says no"}),
+         failing(verdict="unknown")],
+        "❌ P1 api restart on prod-api-01 NOT DONE: alice says no · by ada · 12 s",
+    ),
+    "no plan": (
+        [started(host=ONE), planned({ONE: "healthy"}, only=True), bad(ONE, "x", why="no systemd"), failing(verdict="unknown", check=True)],
+        "❌ P1 api restart on prod-api-01 can't be planned: no systemd; nothing was touched · by ada · 12 s",
+    ),
     "three of twenty": (
         [started(), planned(dict.fromkeys(TWENTY, "healthy")), *(judged(host) for host in TWENTY if host not in {"web03", "web07", "web11"}),
          *(judged(host, "made_worse", evidence=REFUSED) for host in ("web03", "web07", "web11")), failing()],
@@ -179,7 +202,7 @@ def test_a_command_is_not_shown_where_it_would_be_another(value: str) -> None:
     assert words == ["next: mend that on web01, then run it again"]
 
 
-@pytest.mark.parametrize("story", ["runs", "worked", "plan", "refused", "idle"])
+@pytest.mark.parametrize("story", ["runs", "worked", "plan", "refused", "idle", "not approved", "no plan"])
 def test_nothing_is_to_be_done_after_a_run_that_did_what_it_should_or_that_says_so_itself(story: str) -> None:
     assert next_steps(STORIES[story][0]) == []
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.incident.response.plugins.plugin_utils._variables import PLAYBOOKS, SENTENCES
-from ansible_collections.incident.response.plugins.plugin_utils._words import sentence
+from ansible_collections.incident.response.plugins.plugin_utils._words import cut_off, sentence
 
 UPDATE, RESTART = PLAYBOOKS["incident_update"], PLAYBOOKS["restart_service"]
 
@@ -53,3 +53,16 @@ def test_another_option_beside_the_text_changes_nothing() -> None:
 def test_sentences_are_texts() -> None:
     kinds = {each.kind for variables in PLAYBOOKS.values() for name, each in variables.items() if name in SENTENCES}
     assert kinds <= {"text", "reason", "name"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "word"),
+    [
+        ("service=api message=pool size=50", "message", "size=50"), ("message=see http://x/y?a=b", "message", "http://x/y?a=b"),
+        ("reason=pool full=yes service=api", "reason", "full=yes"), ("message=x servcie=api", "message", "servcie=api"),
+        ("service=api message=x", "", ""), ("message='pool size=50' service=api", "", ""), ("message=x service=api env=prod", "", ""),
+        ("message=x ansible_user=ada awx_job_id=1", "", ""), ("env=prod message=x", "", ""), ('{"message": "pool size=50"}', "", ""),
+    ],
+)  # fmt: skip
+def test_a_text_that_would_be_cut_off_is_seen(typed: str, name: str, word: str) -> None:
+    assert cut_off([typed], UPDATE) == (name, word)

@@ -26,6 +26,8 @@ _ERROR = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _NO_ERROR = re.compile(r"\b(?:0|no|without) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b", re.IGNORECASE)
+_LOW = re.compile(r"^\W*(?:\S+ ){0,2}\W*(?:info|debug|trace|notice|warn(?:ing)?)\b", re.IGNORECASE)
+"""A line whose own level says that it is none, whatever words are in it: it counts where there is no better one."""
 _SUPERVISOR = re.compile(
     r"failed with result|^failed to start |main process exited|control process exited|scheduled restart job|start request repeated|"
     r"^job for \S+ failed|entered failed state|unit \S+ has (?:failed|entered)|^see \"?systemctl|deactivated successfully|consumed .* cpu time|"
@@ -47,9 +49,9 @@ def decisive(evidence: str) -> str:
     lines = _lines(evidence)
     began = max((place for place, line in enumerate(lines) if _START.search(line)), default=0)
     for part in (lines[began:], lines[:began]):
-        for line in reversed(part):
-            if _is_error(line):
-                return line
+        errors = [line for line in reversed(part) if _is_error(line)]
+        if errors:
+            return next((line for line in errors if not _LOW.search(line)), errors[0])
     others = [line for line in lines if not _START.search(line) and not _FRAME.match(line)]
     return next((line for line in reversed(others) if not _SUPERVISOR.search(line)), _by_supervisor(others or lines))
 

@@ -34,6 +34,7 @@ _BAD = {"failed", "unreachable"}
 _WHY = 160
 _REFUSAL = 300
 _NAME = 40
+_APPROVAL = "incident.response.action_approve"
 _ENDED_WELL = "command ended with 0"
 _STILL = "still good: "
 """What a second look says where nothing is otherwise."""
@@ -55,6 +56,8 @@ class Told:
     before: dict[str, str] = field(default_factory=dict)
     verdicts: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
+    healthy: dict[str, bool] = field(default_factory=dict)
+    """How the hosts are now, by the last look."""
     failed: dict[str, list[Entry]] = field(default_factory=dict)
     """The entries of what went wrong, by host: also what a later step met."""
     dry: bool = False
@@ -107,6 +110,8 @@ def _fold(found: Told, entry: Entry) -> None:
         found.failed.setdefault(entry.host, []).append(entry)
     if isinstance(data.get("verdict"), str):
         found.verdicts[entry.host] = data["verdict"]
+        if isinstance(data.get("healthy"), bool):
+            found.healthy[entry.host] = data["healthy"]
         found.seen[entry.host] = _short(str(data.get("seen") or "").removeprefix(_STILL))
 
 
@@ -134,7 +139,9 @@ def next_steps(entries: Sequence[Entry], quote: Quote = plain, *, undoable: bool
     `undoable` says whether it left anything to undo; None where all entries are there to tell it.
     """
     run = told(entries)
-    if run.end is None or _sign(run.end) in {"✅", "📋"} or run.end.data.get("refused") or run.end.state == Verdict.NOTHING_TO_DO:
+    if run.end is None or run.end.data.get("refused") or run.end.data.get("check") or _unapproved(run) or run.end.state == Verdict.NOTHING_TO_DO:
+        return []
+    if _sign(run.end) in {"✅", "📋"}:
         return []
     if undoable is None:
         undoable = False
@@ -143,6 +150,8 @@ def next_steps(entries: Sequence[Entry], quote: Quote = plain, *, undoable: bool
     if undoable:
         return ["to undo it, with the same inventory:", f"ansible-playbook incident.response.undo -e run={run.run}"]
     command, where = _command(run), names([quote(host, _NAME) for host in run.bad() or run.hosts], "host") or "the hosts"
+    if run.action == "rollback" and run.bad() and all(run.healthy.get(host) for host in run.bad()):
+        return [f"next: find out why on {where}: the version that was there before runs again"]
     first = "look at the service" if run.end.kind == "run_vanished" or not run.bad() else "mend that"
     return [f"next: {first} on {where}, then run it again{':' if command else ''}", *([command] if command else [])]
 
@@ -187,6 +196,9 @@ def _outcome(run: Told, end: Entry, quote: Quote) -> str:
     subject = _subject(run, quote)
     if end.kind == "run_vanished":
         return f"{subject}{_where(run.hosts, quote)} BROKE OFF: its controller was killed, and nobody knows how the service is now"
+    if end.data.get("check") and end.data.get("failed"):
+        why = quote(_why(run, run.bad(), end), _REFUSAL)
+        return f"{subject}{_where(run.bad() or run.hosts, quote)} can't be planned{f': {why}' if why else ''}; nothing was touched"
     if end.data.get("check"):
         return f"{subject}{_where(run.hosts, quote)} planned only: nothing was touched"
     if end.data.get("failed"):
@@ -204,13 +216,28 @@ def _failure(run: Told, end: Entry, quote: Quote) -> str:
     bad = run.bad()
     if end.data.get("refused"):
         return f"{_subject(run, quote)}{_where(bad or run.hosts, quote)} REFUSED: {quote(_why(run, bad, end), _REFUSAL)}"
+    if _unapproved(run):
+        return f"{_subject(run, quote)}{_where(run.hosts, quote)} NOT DONE: {quote(_why(run, bad, end), _REFUSAL)}"
     good = sum(verdict in GOOD for host, verdict in run.verdicts.items() if host not in bad)
     rest = len([host for host in run.hosts if host not in bad]) - good
     counts = {"worked": good, "not judged": rest}
     others = ", ".join(f"{count} other{'s' if count > 1 else ''} {words}" for words, count in counts.items() if count and bad)
     where = f" on {names([quote(host, _NAME) for host in bad], 'host')}" if bad else _where(run.hosts, quote)
     why = quote(_why(run, bad, end), _WHY)
-    return f"{_subject(run, quote)}{where} FAILED{f' ({others})' if others else ''}{f': {why}' if why else ''}"
+    return f"{_subject(run, quote)}{where} FAILED{f' ({others})' if others else ''}{_now(run, bad, quote)}{f': {why}' if why else ''}"
+
+
+def _now(run: Told, bad: Sequence[str], quote: Quote) -> str:
+    """How the service is now where it failed, which says more than what went wrong: a failure that was put right wakes nobody."""
+    down = [host for host in bad if run.healthy.get(host) is False]
+    if down:
+        return f", it is DOWN{'' if len(down) == len(bad) else _where(down, quote)}"
+    return ", it is healthy" if bad and all(run.healthy.get(host) for host in bad) else ""
+
+
+def _unapproved(run: Told) -> bool:
+    """Whether it wasn't done since nobody has approved it, or somebody has said no."""
+    return not run.verdicts and any(entry.action == _APPROVAL for entries in run.failed.values() for entry in entries)
 
 
 def _why(run: Told, bad: Sequence[str], end: Entry) -> str:

@@ -107,12 +107,18 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     what = f"{start.action} of {start.data.get('service') or 'a service'}" if start else "a run"
     verdict = "made it worse" if worse else f"failed (verdict {end.state.replace('_', ' ')})"
     acted = [each for each in action.actions(entries) if each.run == end.run]
-    ill = sorted({each.host for each in entries if each.run == end.run and each.data.get("verdict") == Verdict.MADE_WORSE})
-    left = action.versions(acted[-1]) if acted else f"{', '.join(ill)} {'is' if len(ill) == 1 else 'are'} down" if ill else ""
+    left = "; ".join(filter(None, (action.versions(acted[-1]) if acted else "", *_hosts_now(entries, end.run))))
     text = f"The {what} {verdict}{', so it is being investigated again' if back else ''}{f'; {left}' if left else ''} (run {end.run})"
     alone = not (start and start.data.get("person"))  # nobody sits in front of it
     step = transition(current, Status.INVESTIGATING, at=end.at, actor=end.actor, run=end.run) if back else []
     journal.append(incident, [*step, calling(f"failed {end.run}", text, at=end.at, pages=worse or alone)])
+
+
+def _hosts_now(entries: Sequence[Entry], run: str) -> list[str]:
+    """How the hosts are now that the run made worse: what was put back may be well again."""
+    well = {each.host: each.data.get("healthy") is True for each in entries if each.run == run and each.data.get("verdict") == Verdict.MADE_WORSE}
+    found = {words: [host for host in sorted(well) if well[host] is state] for words, state in (("down", False), ("healthy again", True))}
+    return [f"{', '.join(hosts)} {'is' if len(hosts) == 1 else 'are'} {words}" for words, hosts in found.items() if hosts]
 
 
 def _advance(journal: Journal, incident: str, wanted: Status, cause: Entry) -> None:

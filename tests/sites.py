@@ -122,7 +122,8 @@ class Site:
         return [entry for entry in self.entries() if entry["kind"] in {"run_ended", "run_vanished"}][-1]
 
     def kinds(self) -> list[str]:
-        return [entry["kind"] for entry in self.entries()]
+        """Those of the timeline; one that is none as long as there is no incident."""
+        return [entry["kind"] for entry in self.entries()] if self.incidents() else ["no incident yet"]
 
     def courier_log(self) -> str:
         log = self.state / "courier.log"

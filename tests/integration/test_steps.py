@@ -97,5 +97,5 @@ def test_a_delivery_says_what_it_brought_and_which_name_is_new(site: Site, chat:
     code, output = site.run(playbook=DELIVER)
     assert code == 0, output
     assert f"{before} is now {site.incidents()[0]['name']} · " in output
-    assert "entries brought to chat" in output
+    assert "1 entry brought to chat" in output
     assert "incident.response: nothing was pending" in site.run(playbook=DELIVER)[1]

@@ -33,16 +33,17 @@ class ActionModule(ControllerAction):
                 incident = located(journal, str(named or ""), params["service"] or "")
                 there = self._shown(journal, incident, folder)
                 found = module.result(there, detail=params["detail"])
-                self._print(found["lines"])
+                self._print(found["lines"], at_once=params["follow"])
                 if params["follow"]:
                     found["timeline"] += self._follow(journal, incident, len(there.entries), params)
                 return found
         except module.TROUBLE as error:
             raise Refused(f"the incident can't be shown: {error}") from None
 
-    def _print(self, lines: list[str]) -> None:
+    def _print(self, lines: list[str], *, at_once: bool) -> None:
+        """Ansible keeps what goes to standard output back until its end, where that is no terminal: whoever follows is to read it `at_once`."""
         for line in lines:
-            self._display.display(line)
+            self._display.display(line, stderr=at_once)
 
     def _shown(self, journal: SqliteJournal, incident: str, folder: Path) -> showing.Shown:
         """With what the configuration says. One with mistakes keeps nothing from being shown."""
@@ -77,6 +78,6 @@ class ActionModule(ControllerAction):
             new = journal.entries(incident, after=seen)
             seen += len(new)
             lines = showing.timeline(new, detail=params["detail"])
-            self._print([f"  {line}" for line in lines])
+            self._print([f"  {line}" for line in lines], at_once=True)
             found += lines
         return found

@@ -25,7 +25,7 @@ options:
     type: bool
     default: false
   follow:
-    description: Go on, and print what is new, until the run is interrupted or O(duration) is over.
+    description: Go on, and print what is new, until the run is interrupted or O(duration) is over. All is then printed on standard error.
     type: bool
     default: false
   duration:

@@ -90,6 +90,7 @@ def test_what_is_not_there_is_an_error(site: Site, typed: str, said: str) -> Non
 
 def test_follow_prints_what_is_new_until_it_is_interrupted(site: Site) -> None:
     name = opened(site, "api")
+    site.environment.pop("PYTHONUNBUFFERED", None)  # what is printed must arrive at once also where that is no terminal
     process = site.start("-e", f"follow=true incident={name}", playbook=SHOW)
     stream, printed = process.stdout, list[str]()
     assert stream

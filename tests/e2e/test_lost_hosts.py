@@ -74,7 +74,7 @@ def site(tmp_path: Path, trio: Fleet) -> Site:
     site.inventory = trio.inventory
     config = tmp_path / "config.yml"
     config.write_text(CONFIG.format(file=FILE))
-    site.environment |= {"INCIDENT_CONFIG": str(config), "ANSIBLE_TIMEOUT": "5"}
+    site.environment |= {"INCIDENT_CONFIG": str(config), "ANSIBLE_TIMEOUT": "5", "PYTHONUNBUFFERED": "1"}  # its tasks are counted as they begin
     for number, host in enumerate(trio.hosts, 1):
         trio.ssh(host, f"ln -sfn releases/{NEW} /srv/api/current; rm -f /run/slow; systemctl enable api 2>/dev/null; systemctl restart api")
         trio.ssh(host, "systemctl disable --now web@{1..9} 2>/dev/null; systemctl reset-failed")

@@ -57,7 +57,7 @@ incidents:
   elements: dict
   returned: success
   contains:
-    id: {description: The identifier, which stays when the name changes., type: str, returned: success}
+    id: {description: The identifier that stays when the name changes., type: str, returned: success}
     name: {description: "C(incident-YYYY-MM-DD-NNN), or a provisional name until it has its number.", type: str, returned: success}
     names: {description: All names that it ever had., type: list, elements: str, returned: success}
     title: {description: What is wrong., type: str, returned: success}

@@ -21,7 +21,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict
 from ansible_collections.incident.response.plugins.plugin_utils import _options
 from ansible_collections.incident.response.plugins.plugin_utils._detail import is_detail
-from ansible_collections.incident.response.plugins.plugin_utils._result import Part, is_hidden, parts, reason
+from ansible_collections.incident.response.plugins.plugin_utils._result import Part, is_hidden, parts, reason, refuses
 from ansible_collections.incident.response.plugins.plugin_utils._run import Run
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import (
     Fill,
@@ -40,8 +40,6 @@ _TELLING = {BALANCER, "incident.response.action_approve", "incident.response.act
 _OURS = {"action_play", "action_undone"}
 """Variables of the plays of our emergency playbooks: what these do is always judged."""
 _BAD = {"failed", "unreachable", "ignored", "rescued"}
-_REFUSAL = "Nothing was touched"
-"""What each refusal of ours says, on the controller and on hosts."""
 _HIDDEN = "a task that is not logged (no_log)"
 _TEXT = 500
 _WHY = 300
@@ -194,7 +192,7 @@ class Recording:
         begun = self._started.get(key) if state == "retry" else self._started.pop(key, None)
         self._changed |= changed
         self._seen.failures += state in {"failed", "unreachable"}
-        self._refusals += state == "failed" and _refuses(result._result)
+        self._refusals += state == "failed" and refuses(result._result)
         took = round((time.monotonic() - begun[0]) * 1000) if begun else None
         for part in parts(host, result._result, changed=changed, bad=bad, delegated=lambda item: self._delegate(result, item, state)):
             told = state if part.bad or not bad else "changed" if part.changed else "ok"
@@ -335,12 +333,6 @@ class Recording:
             return []
         lines = (line for line in self.spool.lines() if line["kind"] != "begun")
         return actions(Entry(**{key: value for key, value in line.items() if key in Entry.__slots__}) for line in lines)
-
-
-def _refuses(details: Mapping[str, Any]) -> bool:
-    """Whether a failure says that nothing was touched; of a loop, each that failed does."""
-    failed = [item for item in details.get("results") or [] if isinstance(item, Mapping) and item.get("failed")] or [details]
-    return all(_REFUSAL in str(item.get("msg", "")) for item in failed)
 
 
 def _balanced(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 
 _TEXT = 500
 _EVIDENCE = 3000
+_REFUSAL = "Nothing was touched"
+"""What each refusal of ours says, on the controller and on hosts."""
 _REASONS = 3
 """How many different reasons of a loop's items are told."""
 
@@ -74,6 +76,12 @@ def reason(items: Sequence[Details], known: Collection[str]) -> Reason:
     end = evidence if len(evidence) <= room else evidence[-room:].partition("\n")[2] or evidence[-room:]
     evidence = kept(redact(end, known), _EVIDENCE)
     return Reason(cut("; ".join(words[:_REASONS]) + more, _TEXT), evidence)
+
+
+def refuses(details: Details) -> bool:
+    """Whether a failure says that nothing was touched; of a loop, each item that failed does."""
+    failed = [item for item in _items(details) if _is_bad(item)] or [details]
+    return all(_REFUSAL in str(item.get("msg", "")) for item in failed)
 
 
 def will_be_rescued(task: Any) -> bool:

@@ -69,7 +69,8 @@ class ActionModule(ControllerAction):
 
             evidence = kept(evidence, _EVIDENCE)
         result = {"verdict": str(verdict), "evidence": evidence, "plan": params["plan"], "after": after}
-        data = {"verdict": str(verdict), "healthy": bool(now.get("healthy")), "seen": cut(_gate.clean(seen), _SEEN)}
+        healthy = None if params["out"] else now.get("healthy")  # without requests it is neither down nor well
+        data = {"verdict": str(verdict), "healthy": healthy, "seen": cut(_gate.clean(seen), _SEEN)}
         data |= {"left": left} if left and not params["dry"] else {}
         good = verdict in GOOD
         was = "" if params["again"] else health(params["before"])
@@ -133,8 +134,12 @@ class ActionModule(ControllerAction):
         if any(params["check"].get(name) for name in _CHECKS):
             now = self._look(params["check"], variables)
             return now, now
-        now = variables.get(params["backend"], {}) if params["after"].get("skipped") else params["after"]
-        return failure.get("after") or _of_plan(params["judged"], params["plan"]).get("after") or now, now
+        judged = {} if params["again"] else _of_plan(params["judged"], params["plan"]).get("after") or {}
+        latest = variables.get(params["backend"], {}) if params["after"].get("skipped") else params["after"]
+        if not failure:
+            return judged or latest, judged or latest  # who judged it did the looking: `after` is then from before the action
+        after = failure.get("after") or judged or latest
+        return after, latest if failure["restored"] else after
 
     def _look(self, check: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """What service_health sees on the host. Raises Refused where it can't be asked."""

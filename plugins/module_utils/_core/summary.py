@@ -65,10 +65,11 @@ class Told:
     end: Entry | None = None
 
     def bad(self) -> list[str]:
-        """The hosts on which it failed."""
+        """The hosts on which it failed, in the order of all."""
         judged = [host for host, verdict in self.verdicts.items() if verdict not in GOOD]
         lost = [host for host, entries in self.failed.items() if any(entry.state in _BAD for entry in entries)]
-        return list(dict.fromkeys([*judged, *lost]))
+        found = {*judged, *lost}
+        return [*(host for host in self.hosts if host in found), *sorted(found.difference(self.hosts))]
 
 
 def plain(text: str, limit: int) -> str:
@@ -85,14 +86,14 @@ def told(entries: Sequence[Entry]) -> Told:
     found = Told(start.run, service, start.action, start.actor, arguments)
     found.dry = start.data.get("drill") == "dry"
     arguments["drill"] = _DRILLS.get(str(start.data.get("drill") or ""), "")
-    hosts: dict[str, None] = {}
+    hosts: set[str] = set()  # without a plan they have no order but the one in which they were ready
     for entry in entries:
         if entry.kind in {"run_ended", "run_vanished"}:
             found.end = entry
         elif entry.kind == "task":
-            hosts |= {str(entry.data.get("for") or entry.host): None} if entry.host else {}
+            hosts |= {str(entry.data.get("for") or entry.host)} if entry.host else set()
             _fold(found, entry)
-    found.hosts = found.hosts or list(hosts) or [name for name in arguments.get("host", "").split(",") if name]
+    found.hosts = found.hosts or sorted(hosts) or [name for name in arguments.get("host", "").split(",") if name]
     return found
 
 

@@ -116,7 +116,7 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
 
 def _hosts_now(entries: Sequence[Entry], run: str) -> list[str]:
     """How the hosts are now that the run made worse: what was put back may be well again."""
-    well = {each.host: each.data.get("healthy") is True for each in entries if each.run == run and each.data.get("verdict") == Verdict.MADE_WORSE}
+    well = {each.host: each.data.get("healthy") for each in entries if each.run == run and each.data.get("verdict") == Verdict.MADE_WORSE}
     found = {words: [host for host in sorted(well) if well[host] is state] for words, state in (("down", False), ("healthy again", True))}
     return [f"{', '.join(hosts)} {'is' if len(hosts) == 1 else 'are'} {words}" for words, hosts in found.items() if hosts]
 

@@ -44,7 +44,7 @@ picture: demo
 
 # What people read in tests/integration/transcripts, written anew: look at the difference before you keep it.
 transcripts: $(VENV)/.dev
-	python -m pytest tests/integration/test_transcripts.py --renew
+	python -m pytest tests/integration/test_transcripts.py tests/integration/test_stories.py --renew
 
 # Ten rounds on real hosts, of which the tests make three: INCIDENT_CHAOS_SEED=N makes the same ones again.
 chaos: $(VENV)/.dev

@@ -30,7 +30,7 @@ class ByFile(LoadScopeScheduling):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--renew", action="store_true", help="write the transcripts of tests/integration/test_transcripts.py anew")
+    parser.addoption("--renew", action="store_true", help="write the transcripts in tests/integration/transcripts anew")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:

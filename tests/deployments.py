@@ -22,7 +22,8 @@ SERVICE = """#!/bin/sh
 # What runs is what `current` was at the start; a release with the file `bad` comes up and isn't well.
 cd {folder}/$2
 case $1 in
-  start) [ ! -e slow ] || {{ touch ../starting; sleep 30; }}; readlink current > running ;;
+  start) [ ! -e broken ] || {{ echo "api[812]: listen tcp :8080: bind: address already in use" >&2; exit 1; }}
+    [ ! -e slow ] || {{ touch ../starting; sleep 30; }}; readlink current > running ;;
   stop) rm -f running ;;
   status) [ -e running ] && [ "$(cat running)" = "$(readlink current)" ] && [ ! -e current/bad ] ;;
 esac

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -172,19 +176,29 @@ def install(site: Site) -> Site:
     config = tmp_path / "ansible.cfg"
     config.write_text(f"[defaults]\ncollections_path = {tmp_path / 'collections'}\n[incident_response]\nstate_dir = {tmp_path / 'from-ini'}\n")
     site.environment["ANSIBLE_CONFIG"] = str(config)
-    work = tmp_path / "source"
+    shutil.copytree(_installed(), tmp_path / "collections", symlinks=True)
+    return site
+
+
+@cache
+def _installed() -> Path:
+    """A collections folder with the artifact, as people install it: built once for all tests of this process."""
+    folder = Path(tempfile.mkdtemp(prefix="artifact-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    work = folder / "source"
     subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(work)], check=True)
     listed = subprocess.run(["git", "ls-files", "-com", "--exclude-standard", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, listed.split("\0")):  # what isn't committed yet is tested too
         if (ROOT / name).is_file():
             (work / name).parent.mkdir(parents=True, exist_ok=True)
             (work / name).write_bytes((ROOT / name).read_bytes())
-    galaxy = ["ansible-galaxy", "collection"]
-    subprocess.run([*galaxy, "build", "--output-path", str(tmp_path), str(work)], env=site.environment, check=True, capture_output=True)
-    (built,) = tmp_path.glob("incident-response-*.tar.gz")
-    install = [*galaxy, "install", "--offline", "-p", str(tmp_path / "collections"), str(built)]
-    subprocess.run(install, env=site.environment, check=True, capture_output=True)
-    return site
+    (folder / "ansible.cfg").touch()
+    galaxy, environment = ["ansible-galaxy", "collection"], {**os.environ, "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
+    subprocess.run([*galaxy, "build", "--output-path", str(folder), str(work)], env=environment, check=True, capture_output=True)
+    (built,) = folder.glob("incident-response-*.tar.gz")
+    install = [*galaxy, "install", "--offline", "-p", str(folder / "collections"), str(built)]
+    subprocess.run(install, env=environment, check=True, capture_output=True)
+    return folder / "collections"
 
 
 def eventually(true: Callable[[], bool]) -> bool:

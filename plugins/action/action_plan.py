@@ -29,7 +29,7 @@ from ansible_collections.incident.response.plugins.plugin_utils import _argument
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
 _LONGEST = 600
-_WRAPPED = textwrap.TextWrapper(140, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+_WRAPPED = textwrap.TextWrapper(100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 """How long may be what is said of what is touched, and each line of it."""
 
 Looks = dict[str, dict[str, Any]]

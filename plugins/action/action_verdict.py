@@ -68,7 +68,7 @@ class ActionModule(ControllerAction):
             from ansible_collections.incident.response.plugins.module_utils._core.decisive import kept  # rarely needed, and not cheap
 
             evidence = kept(evidence, _EVIDENCE)
-        result = {"verdict": str(verdict), "evidence": evidence, "plan": params["plan"], "after": after}
+        result: dict[str, Any] = {"verdict": str(verdict), "evidence": evidence, "plan": params["plan"]}
         healthy = None if params["out"] else now.get("healthy")  # without requests it is neither down nor well
         data = {"verdict": str(verdict), "healthy": healthy, "seen": cut(_gate.clean(seen), _SEEN)}
         data |= {"left": left} if left and not params["dry"] else {}
@@ -79,7 +79,7 @@ class ActionModule(ControllerAction):
             self._tell(text, variables)
         result = self.recorded(result, data | detail, variables, text=text, state="ok" if good else "failed")
         if good:
-            return result
+            return result | {"after": after}
         raise Refused(f"{text}{chr(10) if evidence else ''}{evidence}", **result)
 
     def _tell(self, text: str, variables: dict[str, Any]) -> None:

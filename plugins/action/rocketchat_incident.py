@@ -56,7 +56,9 @@ class ActionModule(TellingAction):
         again = calls and planned.incident is not None and planned.before.get("severity") == planned.after.get("severity")
         roles = [str(entry.data[role]) for entry in planned.entries for role in ROLES if entry.data.get(role)] if not told["why"] else []
         became = "opened" if planned.incident is None else shown["status"] if planned.changed else step_line.NOTHING_NEW
-        self.say(told, f"{shown['severity']}, {became}", [*(told["mentioned"] if calls and planned.changed and not again else ()), *roles])
+        noted = [entry.text for entry in planned.entries if entry.kind in {"note", "changed"}]
+        mentioned = [*(told["mentioned"] if calls and planned.changed and not again else ()), *roles]
+        self.say(told, f"{shown['severity']}, {became}", mentioned, noted)
 
     def _wanted(self, params: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         """The connection, and whether one is wanted: of one that is configured in part the incident is shown once it is whole."""

@@ -43,11 +43,11 @@ in_time:
 stdout:
   description: What it said.
   type: str
-  returned: when it was run
+  returned: success
 stderr:
   description: What it said of errors.
   type: str
-  returned: when it was run
+  returned: success
 evidence:
   description: Of one that failed, the last lines that it said.
   type: str
@@ -74,9 +74,9 @@ def main() -> None:
         ran = _command.run(command, module.params["timeout"])
     except (OSError, ValueError) as error:
         module.fail_json(msg=f"{command[0]} can't be started: {getattr(error, 'strerror', None) or error}", rc=127)
-    result = {"rc": ran.code, "in_time": ran.in_time, "stdout": ran.out.rstrip("\r\n"), "stderr": ran.err.rstrip("\r\n"), "cmd": command}
+    result = {"rc": ran.code, "in_time": ran.in_time, "cmd": command}
     if ran.code == 0:
-        module.exit_json(changed=True, **result)
+        module.exit_json(changed=True, **result, stdout=ran.out.rstrip("\r\n"), stderr=ran.err.rstrip("\r\n"))
     how = f"ended with {ran.code}" if ran.in_time else f"did not end within {module.params['timeout']:g} s, and was killed"
     last = [line for line in f"{ran.out}\n{ran.err}".splitlines() if line.strip()][-_LAST:]
     module.fail_json(msg=f"{' '.join(command)} {how}{': ' + last[-1] if last and ran.in_time else ''}", evidence="\n".join(last), **result)

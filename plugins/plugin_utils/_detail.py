@@ -13,18 +13,22 @@ _BUILTIN = {
 """Ansible's own that decide what is done, and do nothing themselves."""
 _OURS = {"incident.response.action_begin", "incident.response.service_health"}
 """Ours whose result the plan and the verdict say in words."""
+_COLLECTION, LOOK = "incident.response.", "Look "
+"""How the names of our tasks begin that only look at something: what they see is in the plan, or in a verdict."""
 _PREFIXES = ("ansible.builtin.", "ansible.legacy.")
 
 
 def is_detail(task: Any) -> bool:
     """Whether the task's results are detail where they are ok. Those that were skipped are always, and no other is.
 
-    It is decided by its action, or since it can neither change anything nor fail: by `changed_when: false` with `failed_when: false`.
+    It is decided by its action, or by its name, where it is one of ours that only looks; or since it can neither change anything nor fail: by
+    `changed_when: false` with `failed_when: false`.
     """
     action = str(task.action)
     for prefix in _PREFIXES:
         action = action.removeprefix(prefix)
-    return action in _BUILTIN or action in _OURS or (_never(task.changed_when) and _never(task.failed_when))
+    looks = action.startswith(_COLLECTION) and str(task.name).startswith(LOOK)
+    return looks or action in _BUILTIN or action in _OURS or (_never(task.changed_when) and _never(task.failed_when))
 
 
 def _never(condition: Any) -> bool:

@@ -20,7 +20,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.outcome im
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact, shown
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict
 from ansible_collections.incident.response.plugins.plugin_utils import _options
-from ansible_collections.incident.response.plugins.plugin_utils._detail import is_detail
+from ansible_collections.incident.response.plugins.plugin_utils._detail import LOOK, is_detail
 from ansible_collections.incident.response.plugins.plugin_utils._result import Part, is_hidden, parts, reason, refuses
 from ansible_collections.incident.response.plugins.plugin_utils._run import Run
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import (
@@ -202,7 +202,7 @@ class Recording:
         """`delegated` is the host that the task was for, where it was done on another."""
         task = result._task
         name, text, data = self._words(result, part, state)
-        if (state == "skipped" or (state == "ok" and not text and self.name(task)[3])) and not part.changed:
+        if (state == "skipped" or (state == "ok" and self.name(task)[3] and (not text or name.startswith(LOOK)))) and not part.changed:
             data["detail"] = True
         if delegated:
             data["for"] = delegated

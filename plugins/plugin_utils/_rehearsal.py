@@ -18,7 +18,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError
 from ansible_collections.incident.response.plugins.module_utils._core import argument, publication
-from ansible_collections.incident.response.plugins.module_utils._core.incident import RESOLUTION, ROLES, utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import RESOLUTION, ROLES, derive, utc
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
@@ -60,11 +60,12 @@ def refuse(playbook: str, given: Mapping[str, Any], options: Mapping[str, Any]) 
     except show.NotFound as problem:
         raise AnsibleError(str(problem)) from None
     except (lifecycle.Refused, publish.Refused, tick.Refused) as refused:
-        said = _OWN_END.sub("", str(refused)).rstrip(" .")
+        said, line, command = str(refused).partition("\n")
+        said = _OWN_END.sub("", said).rstrip(" .:")
         look = " Look with: ansible-playbook incident.response.incident_list" if "Open now: " in said else ""
         call = f" Call {_phone.above(options, state_path(options['state_dir']))}." if playbook == "incident_escalate" else ""
         fill = _to_fill_in(playbook, given, getattr(refused, "missing", ()))
-        raise AnsibleError(f"{playbook}: {said}. Nothing was recorded.{call}{look}{fill}") from None
+        raise AnsibleError(f"{playbook}: {said}. Nothing was recorded.{call}{look}{fill}{line}{command}") from None
     except (_config.ConfigError, publish.TemplateError, OSError, sqlite3.Error, ValueError):
         return
 
@@ -118,6 +119,7 @@ def _escalate(journal: SqliteJournal, step: Step) -> None:
 def _communicate(journal: SqliteJournal, step: Step) -> None:
     draft = str(step.given.get("approve") or "").strip()
     incident = publish.locate(journal, _about(step), str(step.given.get("audience") or publication.CUSTOMERS))
+    publish.forbid(derive(incident, journal.entries(incident)))
     if draft:
         publish.waiting(journal, incident, draft)
 

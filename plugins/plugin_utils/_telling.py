@@ -45,9 +45,9 @@ class TellingAction(ControllerAction):
             show(f"incident.response: {telling.words(told)}")
         return told
 
-    def say(self, told: Mapping[str, Any], what: str, mentioned: Sequence[str] = ()) -> None:
+    def say(self, told: Mapping[str, Any], what: str, mentioned: Sequence[str] = (), noted: Sequence[str] = ()) -> None:
         """The one line of a step that went well."""
-        self._display.display(f"incident.response: {step_line.line(told, what, mentioned)}")
+        self._display.display(f"incident.response: {step_line.line(told, what, mentioned, noted)}")
 
     @staticmethod
     def demand(result: dict[str, Any], then: str = "") -> dict[str, Any]:

@@ -180,7 +180,7 @@ def test_a_host_that_is_switched_off_after_its_own_judgement_is_named(site: Site
         fleet.script("start", first)
     assert process.returncode != 0
     last = site.ending()["text"]
-    assert "verdict unknown, failed at See that all hosts are as they were judged" in last, output
+    assert "verdict unknown, failed at Look whether all hosts are still as they were judged" in last, output
     assert f"on {first}" in last
 
 

@@ -36,7 +36,7 @@ def guarded(site: Site, chat: RocketChat) -> Site:
 
 def request_in(chat: RocketChat) -> dict[str, Any] | None:
     rooms = [room for room in chat.state()["rooms"] if room["name"].startswith("incident-")]
-    return next((message for room in rooms for message in room["messages"] if "Approval needed" in message["msg"]), None)
+    return next((message for room in rooms for message in room["messages"] if "NEEDS APPROVAL" in message["msg"]), None)
 
 
 def asked(site: Site, chat: RocketChat, *arguments: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
@@ -57,7 +57,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 def test_somebody_elses_reaction_lets_it_go_on_and_is_on_the_timeline(guarded: Site, chat: RocketChat) -> None:
     process, request = asked(guarded, chat)
     assert request["tshow"]
-    assert "@alice @bob:" in request["msg"]
+    assert "@alice @bob within" in request["msg"]
     assert {"alice", "bob"} <= set(chat.room(guarded.incidents()[0]["channel"])["members"])
     chat.person("alice", message=request["_id"], emoji="white_check_mark")
     code, output = ended(process)

@@ -9,9 +9,9 @@ import re
 import pytest
 import yaml
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat as Client
+from projects import Project
 from servers.running import RocketChat
 from sites import ROOT, Site
-from test_transcripts import Project  # type: ignore[import-not-found]  # mypy knows it by a longer name
 
 COMMAND = re.compile(r"^(ansible(?:-playbook)? .*)$|`(ansible(?:-playbook)? [^`]*)`", re.MULTILINE)
 DUTY = {

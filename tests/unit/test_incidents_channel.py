@@ -34,23 +34,24 @@ def announced(*entries: Entry) -> list[str]:
 
 def test_the_opening_says_what_was_seen_of_the_service() -> None:
     plan = Entry("task", OPENED, run="r", action="incident.response.action_plan", data={"health": {"web01": "down: connection refused"}})
-    (text,) = announced(opening("Restart of api"), Entry("run_started", OPENED, run="r", action="restart", data={"service": "api"}), plan)
-    assert text == "@oncall @alice 🚨 *P1* api · down: connection refused on web01 · Restart of api · opened by ada · #incident-2025-11-10-001"
+    start = Entry("run_started", OPENED, actor="ada", run="r", action="restart", data={"service": "api"})
+    (text,) = announced(opening("Restart of api"), start, plan)
+    assert text == "@oncall @alice 🚨 *P1* api · down: connection refused on web01 · Restart of api · ada is on it · #incident-2025-11-10-001"
 
 
 def test_the_all_clear_says_how_long_it_took_and_what_helped() -> None:
     text = announced(opening(), status("mitigated"), status("resolved", block=BLOCK))[-1]
-    assert text == "✅ *P1* api resolved after 42 min: Pool of 50 · by ada · #incident-2025-11-10-001"
+    assert text == "✅ *P1* api RESOLVED at 10:47, after 42 min: Pool of 50 · by ada · #incident-2025-11-10-001"
 
 
 def test_the_all_clear_is_said_once() -> None:
     assert len(announced(opening(), status("resolved", block=BLOCK), status("closed"))) == 2
     closed = announced(opening(), status("resolved", inferred=True), status("closed", block={"message": "It was the pool"}))
-    assert closed[1:] == ["✅ *P1* api closed after 42 min: It was the pool · by ada · #incident-2025-11-10-001"]
+    assert closed[1:] == ["✅ *P1* api CLOSED at 10:47, after 42 min: It was the pool · by ada · #incident-2025-11-10-001"]
 
 
 def test_a_drill_is_told_as_one_to_its_end() -> None:
-    assert announced(opening(drill=True), status("resolved"))[-1].startswith("🧪 *DRILL* · ✅ *P1* api resolved")
+    assert announced(opening(drill=True), status("resolved"))[-1].startswith("🧪 *DRILL* · ✅ *P1* api RESOLVED at ")
 
 
 def test_a_long_title_hides_neither_the_symptom_nor_whom_and_why_an_escalation_calls() -> None:
@@ -72,6 +73,43 @@ def test_a_reminder_says_what_it_is_about() -> None:
 def test_an_escalation_says_what_it_is_about() -> None:
     entry = Entry("escalated", LATER, actor="ada", data={"name": "DevOps Lead", "notify": ["lead"], "reason": "stuck"})
     assert announced(opening(), entry)[-1] == "@lead ⏫ *Escalated to DevOps Lead* · *P1* api · Slow: stuck (ada) · #incident-2025-11-10-001"
+
+
+def test_what_gets_worse_while_it_is_announced_is_announced_once() -> None:
+    worse = Entry("changed", LATER, actor="ada", text="Severity is now P0 (was P1)", data={"severity": "P0"})
+    assert announced(opening(), worse) == ["@oncall @alice 🚨 *P1 → P0* api · Slow · by ada · #incident-2025-11-10-001"]
+
+
+def said(*entries: Entry) -> list[str]:
+    """What the entries say in the incident's own room, beside its first message."""
+    planner = Planner(Place("i"), Projection(rid="r"), [opening(), *entries], "0" * 12, Settings(), ())
+    return [message.text for message in planner.messages(0) if not message.channel][1:]
+
+
+def test_each_message_names_severity_and_service_and_what_nobody_said_is_not_told() -> None:
+    note = Entry("note", OPENED, actor="ada", text="The pool is full")
+    first, last = said(note, status("investigating", inferred=True), status("mitigated", inferred=True), status("resolved", block=BLOCK))
+    assert first == "10:05 - *P1* api · The pool is full (ada)"
+    assert last.startswith("✅ *P1* api RESOLVED at 10:47, after 42 min: Pool of 50 · by ada\n*Root cause:* Pool too small")
+
+
+def test_a_run_that_is_over_when_it_is_told_is_one_message_and_one_that_is_watched_ends_with_another() -> None:
+    start = Entry("run_started", OPENED, actor="ada", run="r", action="restart", data={"service": "api"})
+    end = Entry("run_ended", LATER, run="r", state="worked", text="Ended", data={})
+    in_room = [message for message in Planner(Place("i"), Projection(), [opening(), start, end], "0" * 12, Settings(), ()).messages(1)]
+    assert [(bool(each.thread), each.in_channel) for each in in_room] == [(False, False), (True, False)]
+    assert "restarted" in in_room[0].text
+    assert "restarted" not in in_room[1].text
+    (ending,) = Planner(Place("i"), Projection(), [opening(), start, end], "0" * 12, Settings(), ()).messages(2)
+    assert ending.in_channel
+    assert "restarted" in ending.text
+
+
+def test_a_breach_is_told_with_its_service() -> None:
+    breach = Entry("changed", OPENED, actor="ada", text="A security breach is suspected", data={"concerns": ["security"]})
+    planner = Planner(Place("i"), Projection(rid="r"), [opening(), breach], "0" * 12, Settings(), ())
+    (text,) = [message.text for message in planner.messages(0) if message.channel == "security"]
+    assert text.startswith("🔒 *P1* api · Slow · A security breach is suspected · by ada · #")
 
 
 @pytest.mark.parametrize("title", ["x" * 300, "@all #general `x` http://evil", "שירות\u202e", "👩\u200d👩\u200d👧" * 100])

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatDown, ChatForbidden, ChatRejected, Message, Room
@@ -62,9 +63,9 @@ class Chat:
         return lambda *arguments: None
 
 
-def opened(journal: SqliteJournal, service: str = "api") -> str:
+def opened(journal: SqliteJournal, service: str = "api", at: str = AT) -> str:
     with journal.transaction():
-        return open_incident(journal, title="Slow", service=service, severity=Severity.P1, at=AT, actor="ada", chat=True)
+        return open_incident(journal, title="Slow", service=service, severity=Severity.P1, at=at, actor="ada", chat=True)
 
 
 def says(journal: SqliteJournal, incident: str, *texts: str) -> None:
@@ -77,7 +78,7 @@ def delivery(journal: SqliteJournal, chat: Any, patience: Patience | None = None
 
 
 def spoken(chat: Chat, room: str) -> list[str]:
-    return [text.partition(" - ")[2].partition(" (")[0] for text in chat.rooms[room] if " - " in text]
+    return [text.partition(" - ")[2].removeprefix("*P1* api · ").partition(" (")[0] for text in chat.rooms[room] if " - " in text]
 
 
 def test_a_message_that_can_not_be_taken_holds_up_nothing(journal: SqliteJournal) -> None:
@@ -88,6 +89,16 @@ def test_a_message_that_can_not_be_taken_holds_up_nothing(journal: SqliteJournal
     assert spoken(chat, room) == ["One", "Two", "Three"]
     assert journal.pending(incident) == 2
     assert journal.troubles(incident) == ["the incident's channel takes no message of the bot: too long"]
+
+
+@pytest.mark.parametrize(("late", "begins"), [(100, "🚨 *P1* api"), (1390, "🕓 *23 min ago* · 🚨 *P1* api")])
+def test_an_alarm_that_comes_late_says_so(journal: SqliteJournal, late: float, begins: str) -> None:
+    chat, incident = Chat(), opened(journal, at=utc(time.time() - late))
+    says(journal, incident, "One")
+    delivery(journal, chat).step(all_now=True)
+    (room,) = [name for name in chat.rooms if name != "incidents"]
+    assert chat.rooms["incidents"][0].replace("@oncall @alice ", "").startswith(begins), chat.rooms["incidents"]
+    assert [text[:2] for text in chat.rooms[room]] == [begins[:2], AT[11:13]], "what calls nobody has its time already"
 
 
 def test_a_room_that_refuses_is_asked_a_few_times_a_minute_and_keeps_its_order(journal: SqliteJournal) -> None:

@@ -97,7 +97,7 @@ def test_fifty_components_with_ninety_days_stay_below_fifty_kilobytes() -> None:
 
 def test_the_outage_comes_first_and_the_worst_group_before_the_others() -> None:
     shown = Parsed(text(outage())).text
-    order = ["Major Service Outage", "Active incidents", "The error rate falls", "A database node has failed", "Since 12:03 UTC",
+    order = ["Major outage", "Active incidents", "The error rate falls", "A database node has failed", "Since 12:03 UTC",
              "Maintenance in progress", "Platform", "Applications", "Data", "Regions",
              "Upcoming maintenance", "Past incidents", "Delayed e-mails"]  # fmt: skip
     places = [shown.index(each) for each in order]
@@ -109,6 +109,12 @@ def test_days_without_incidents_are_told_together() -> None:
     assert "25 – 26 November 2026 No incidents reported. 24 November 2026 Delayed e-mails" in shown
     assert "13 – 23 November 2026 No incidents reported." in shown
     assert "lasted 3 h" in shown
+
+
+def test_while_something_goes_on_no_day_of_it_says_that_nothing_was_reported() -> None:
+    shown = " ".join(Parsed(text(outage())).text.split())
+    past = shown[shown.index("Past incidents") :]
+    assert "26 November 2026 Nothing ended: what goes on is told above. 25 November 2026 No incidents reported." in past
 
 
 def test_an_incident_leaves_the_top_when_it_is_resolved_and_stays_in_the_past_ones() -> None:
@@ -156,27 +162,30 @@ def test_a_damaged_time_hides_nothing(damaged: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("states", "impacts", "expected"),
+    ("states", "impacts", "expected", "headline"),
     [
-        ([], [], ("none", "All Systems Operational")),
-        (["operational"], ["none"], ("none", "All Systems Operational")),
-        (["operational", "under_maintenance"], [], ("none", "Service Under Maintenance")),
-        (["degraded_performance"], [], ("minor", "Partially Degraded Service")),
-        (["operational"], ["minor"], ("minor", "Minor Service Outage")),
-        (["partial_outage", "operational"], [], ("major", "Partial System Outage")),
-        (["degraded_performance"], ["major"], ("major", "Partial System Outage")),
-        (["major_outage", "operational"], [], ("critical", "Major Service Outage")),
-        (["under_maintenance"], ["critical"], ("critical", "Major Service Outage")),
+        ([], [], ("none", "All Systems Operational"), "All systems operational"),
+        (["operational"], ["none"], ("none", "All Systems Operational"), "All systems operational"),
+        (["operational", "under_maintenance"], [], ("none", "Service Under Maintenance"), "Under maintenance"),
+        (["degraded_performance"], [], ("minor", "Partially Degraded Service"), "Degraded performance"),
+        (["operational"], ["minor"], ("minor", "Minor Service Outage"), "Incident in progress"),
+        (["partial_outage", "operational"], [], ("major", "Partial System Outage"), "Partial outage"),
+        (["degraded_performance"], ["major"], ("major", "Partial System Outage"), "Degraded performance"),
+        (["major_outage", "operational"], [], ("critical", "Major Service Outage"), "Major outage"),
+        (["under_maintenance"], ["critical"], ("critical", "Major Service Outage"), "Incident in progress"),
     ],
 )
-def test_the_overall_status_is_that_of_the_worst(states: list[str], impacts: list[str], expected: tuple[str, str]) -> None:
+def test_the_overall_status_is_that_of_the_worst(
+    states: list[str], impacts: list[str], expected: tuple[str, str], headline: str
+) -> None:  # fmt: skip
+    """For programs in Statuspage's words, for people in those of the component's own row."""
     parts = tuple(Component(f"C{place}", state) for place, state in enumerate(states))
     posts = [post(f"INC-{impact}", "Slow", impact, (1, "identified", "Slow", {})) for impact in impacts]
     over = post("INC-9", "Past", "critical", (3, "investigating", "Slow", {}), (1, "resolved", "Over", {}))
     page = Page("Acme", URL, utc(NOW), parts, (*posts, over))
     assert static_api.overall(page) == expected
     assert document(page, "status")["status"] == dict(zip(("indicator", "description"), expected, strict=True))
-    assert f"<h1>{expected[1]}</h1>" in text(page)
+    assert f"<h1>{headline}</h1>" in text(page)
 
 
 def test_maintenance_that_has_begun_shows_though_no_component_is_named() -> None:

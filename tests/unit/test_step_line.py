@@ -14,6 +14,11 @@ def test_it_names_the_incident_what_became_of_it_where_and_who_was_mentioned() -
     assert said == "incident-2025-11-10-001 · P1, opened · in #incident-2025-11-10-001 · mentioned: @oncall, @alice"
 
 
+def test_it_says_what_was_put_down_on_one_line() -> None:
+    assert line(TOLD, "P1, open", noted=["Pool\nexhausted"]) == "incident-2025-11-10-001 · P1, open · Pool ⏎ exhausted · in #incident-2025-11-10-001"
+    assert len(line(TOLD, "P1, open", noted=["x" * 500])) < 240
+
+
 def test_what_is_not_in_chat_has_no_place_there_and_mentions_nobody() -> None:
     assert line({**TOLD, "delivered": False}, "P1, opened", ["alice"]) == "incident-2025-11-10-001 · P1, opened"
     assert line({**TOLD, "channel": ""}, "P1, opened") == "incident-2025-11-10-001 · P1, opened"

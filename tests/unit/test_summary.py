@@ -236,7 +236,7 @@ def test_detail_is_left_out_of_the_thread() -> None:
         Entry("task", AT, text="Start api", host="web01", state="changed"),
         Entry("task", AT, text=f"Plan the restart of api: plan {'0' * 12}: web01: now healthy", host="web01", action="incident.response.action_plan"),
     ]
-    assert chat_text.lines_of(steps) == ["10:05 - Start api on web01: changed", "10:05 - Plan the restart of api: web01: now healthy: "]
+    assert chat_text.lines_of(steps) == ["10:05 - Start api on web01: changed", "10:05 - Plan the restart of api: web01: now healthy"]
 
 
 @pytest.mark.parametrize("damaged", [{"health": "x"}, {"health": None, "plan": {"hosts": [1]}}, {"plan": "x", "hosts": {"a": 1}}, {"verdict": ["x"]}])

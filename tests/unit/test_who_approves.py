@@ -59,6 +59,8 @@ def asked(*said: Said, **changes: Any) -> Tally:
         (by("ada", "!deny 1a2b3c the disk is full", edited=True), [], "ada"),
         (by("Requester", "!deny 1a2b3c"), [], "Requester"),
         (by("ada", "!approve"), [], ""),
+        (by("ada", "!deny"), [], ""),
+        (by("ada", "!approve"), [], ""),
         (by("ada", "!approve ffffff"), [], ""),
         (by("ada", "don't !approve 1a2b3c"), [], ""),
         (Said("request", "bot", "", {YES: ["Requester", "eve", "ada"]}), ["ada"], ""),
@@ -94,12 +96,24 @@ def test_only_somebody_else_who_may_answers_and_only_to_this_plan(said: Said, ye
         (Said("request", "bot", "", {YES: ["nobody"]}), "no such user"),
         (Said("request", "bot", "another text", {YES: ["ada"]}, edited=True), "the question was edited"),
         (Said("request", "bot", "", {YES: ["gus"]}), "guests and bots"),
+        (by("ada", "!approve"), "does not name this plan"),
+        (by("ada", "!approve 1a2b3d"), "does not name this plan"),
+        (by("ada", "!deny"), "does not name this plan"),
     ],
 )
 def test_what_counts_for_nothing_is_told_with_why(said: Said, why: str) -> None:
     found = asked(said)
     assert (found.yes, found.no) == ({}, None)
     assert [why in each.void for each in found.void] == [True]
+
+
+def test_another_plan_is_no_business_of_this_one() -> None:
+    assert asked(by("ada", "!approve 9f8e7d")).void == []
+
+
+def test_who_reacts_in_vain_is_known_and_a_program_is_not_answered() -> None:
+    people, programs = asked(Said("request", "bot", "", {YES: ["requester"]})), asked(Said("request", "bot", "", {YES: ["robot"]}))
+    assert [each.user_id for each in (*people.void, *programs.void)] == ["Requester-id", ""]
 
 
 def test_who_has_taken_the_name_of_one_who_may_is_not_that_one() -> None:

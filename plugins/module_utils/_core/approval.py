@@ -7,11 +7,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 
 YES = {"white_check_mark", "heavy_check_mark", "ballot_box_with_check", "thumbsup", "+1", "ok_hand"}
 NOBODY = {"guest", "anonymous", "bot", "app", "livechat-agent", "livechat-guest"}
 """Roles in chat of whoever approves nothing."""
 NOT_WRITTEN = "no person has written it"
+UNNAMED = "it does not name this plan"
+_NEAR = 0.7
 NO = {"x", "negative_squared_cross_mark", "thumbsdown", "-1", "no_entry", "no_entry_sign"}
 
 
@@ -113,7 +116,8 @@ def tally(said: Iterable[Said], ballot: Ballot, who: Callable[[str, str], Person
         person = None if answer.void else who(answer.user_id, answer.user)
         why = answer.void or _objection(answer, person, ballot)
         if why or person is None:
-            void.append(Answer(answer.user, answer.yes, answer.how, why, answer.message, answer.user_id))
+            people = person.id if person and person.kind == "user" else ""  # of whoever has reacted, the message says the name alone
+            void.append(Answer(answer.user, answer.yes, answer.how, why, answer.message, answer.user_id or people))
         elif not answer.yes:
             no = no or answer
         else:
@@ -125,15 +129,22 @@ def _answers(said: Iterable[Said], ballot: Ballot) -> Iterator[Answer]:
     """Each word about this plan, with what is wrong with the message that it stands in."""
     for each in said:
         words = "".join(" " if char == "`" else char for char in each.text if unicodedata.category(char) != "Cf").lower().split()
-        plan = ballot.plan.lower()
-        if words[:1] in (["!approve"], ["!deny"]) and "".join(words[1:2]).strip(",.;:!?") == plan:
-            yes = words[0] == "!approve"
-            yield Answer(each.user, yes, words[0], _flaw(each, yes=yes, more=words[1:] != [plan]), each.message, each.user_id)
+        if words[:1] in (["!approve"], ["!deny"]):
+            yes, plan, named = words[0] == "!approve", ballot.plan.lower(), "".join(words[1:2]).strip(",.;:!?")
+            if named == plan:
+                yield Answer(each.user, yes, words[0], _flaw(each, yes=yes, more=words[1:] != [plan]), each.message, each.user_id)
+            elif not named or _nearly(named, plan):
+                yield Answer(each.user, yes, words[0], NOT_WRITTEN if each.automatic else UNNAMED, each.message, each.user_id)
         if each.message == ballot.request:
             changed = "the question was edited since it was asked" if each.edited else ""
             for emojis, yes in ((NO, False), (YES, True)):
                 for emoji in sorted(emojis & each.reactions.keys()):
                     yield from (Answer(user, yes, f":{emoji}:", changed if yes else "", each.message) for user in each.reactions[emoji])
+
+
+def _nearly(named: str, plan: str) -> bool:
+    """Whether the hash of a plan is meant that was mistyped: of another one, no more than a few places are the same."""
+    return plan.startswith(named[:6]) or SequenceMatcher(None, named, plan).ratio() > _NEAR
 
 
 def _flaw(said: Said, *, yes: bool, more: bool) -> str:

@@ -10,8 +10,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from . import summary
-from .action import PLANNED
+from . import summary, task_line
 from .clip import clip, isolated
 from .incident import Entry, seconds
 from .overdue import unnamed
@@ -25,9 +24,6 @@ _BLOCK = "\u200b"
 
 _PLAIN = re.compile(r"[^\W_]*(?:[ .,:;!?()/%+='…✅❌-][^\W_]*)*")
 _MENTION = re.compile(r"@([\w.-]+)")
-_PLAN = re.compile(r": plan [0-9a-f]{12}: ")
-"""The hash of a plan, which nobody needs who reads what was planned."""
-_FAILED = {"failed", "unreachable"}
 _COLOURS = {"P0": "#d0021b", "P1": "#f5620f", "P2": "#f5c70f", "P3": "#4a90e2"}
 
 
@@ -80,7 +76,7 @@ def _pieces(line: str, limit: int) -> list[str]:
 
 def lines_of(entries: Sequence[Entry]) -> list[str]:
     """The thread's lines, without detail: the same task with the same outcome is one line however many hosts it ran on."""
-    entries = [entry for entry in entries if not entry.data.get("detail")]
+    entries = [entry for entry in entries if not (entry.data.get("detail") or entry.data.get("inferred"))]
     hosts: dict[tuple[str, str], list[str]] = {}
     order: list[tuple[tuple[str, str], Entry]] = []
     for entry in entries:
@@ -93,12 +89,8 @@ def lines_of(entries: Sequence[Entry]) -> list[str]:
         if entry.kind != "task":
             found.append(entry.line())
             continue
-        where = ", ".join(hosts[key])
-        mark = "❌ " if entry.state in _FAILED else ""
-        on = "" if len(hosts[key]) == 1 and where in entry.text else f" on {where}"
         took = f" ({entry.duration_ms / 1000:.1f} s)" if entry.duration_ms is not None and len(hosts[key]) == 1 else ""
-        text = _PLAN.sub(": ", entry.text, count=1) if entry.action == PLANNED else entry.text
-        found.append(f"{entry.at[11:16]} - {mark}{text}{on}: {entry.state}{took}")
+        found.append(f"{entry.at[11:16]} - {task_line.line(entry, hosts[key])}{took}")
     return found
 
 
@@ -140,17 +132,27 @@ def opening(
     return text, [{"color": _COLOURS.get(state["severity"], "#888888"), "fields": fields}]
 
 
-def approval(about: str, plan: str, lines: Sequence[str], who: str, people: Sequence[str], within: float, needs: int = 1) -> str:
-    """What those who may approve an action are asked, of whom it `needs` so many. `within` is in seconds."""
+def approval(
+    about: str, severity: str, plan: str, lines: Sequence[str], who: str, people: Sequence[str], within: float, needs: int = 1
+) -> str:  # fmt: skip
+    """What those who may approve an action are asked, of whom it `needs` so many. `about` is already quoted; `within` is in seconds."""
     who_needs = f"{needs} of you, " if needs > 1 else ""
-    how = f"{who_needs}within {summary.spoken(within)} react with ✅, or write `!approve {plan}`; with ❌, or `!deny {plan}`, it is not done"
+    yes = f"react to this message with ✅ or 👍, or write `!approve {plan}`"
+    how = f"{who_needs}within {summary.spoken(within)}: {yes}. ❌, 👎 or `!deny {plan}` stops it"
     called = " ".join(f"@{person}" for person in people)
-    return f"✋ *Approval needed* · {quoted(about)} · asked by {quoted(who)}\n{called}: {how}\n{fenced(line[:150] for line in lines[:25])[0]}"
+    asked = f"✋ *{severity}* {about} NEEDS APPROVAL · asked by {quoted(who)}"
+    return f"{asked}\n{called} {how}\n{fenced(line.removeprefix('incident.response: ')[:150] for line in lines[:25])[0]}"
 
 
-def void(user: str, how: str, why: str, plan: str) -> str:
-    """What somebody reads whose approval counts for nothing."""
-    return f"@{user}: your {quoted(how)} counts for nothing: {quoted(why)}. What counts is `!approve {plan}` alone, in a new message of who may"
+def void(user: str, how: str, why: str, plan: str, *, yes: bool) -> str:
+    """What somebody reads whose yes, or no, counts for nothing."""
+    command = f"`!approve {plan}` alone" if yes else f"`!deny {plan}`"
+    return f"@{user}: your {quoted(how)} counts for nothing: {quoted(why)}. What counts is {command}, in a new message of who may"
+
+
+def belated(text: str, late: float) -> str:
+    """A message that calls people, so many seconds after what it tells of: it isn't taken for a new alarm."""
+    return f"🕓 *{summary.spoken(late)} ago* · {text}"
 
 
 def plan(about: str, who: str, lines: Sequence[str]) -> str:
@@ -170,20 +172,27 @@ def titled(state: dict[str, Any], seen: str = "", limit: int = 300) -> str:
     return " · ".join(filter(None, (quoted(state["service"]), seen, quoted(state["title"], limit))))
 
 
-def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[str], seen: str = "") -> str:
-    """What #incidents reads: who is called, what it is, what was `seen` of the service's health, and where."""
+def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[str], seen: str = "", *, acting: bool = False) -> str:
+    """What #incidents reads: who is called, what it is, what was `seen` of the service's health, whether who opened it is `acting`, and where."""
     people = " ".join(f"@{person}" for person in told)
-    return f"{people} 🚨 *{state['severity']}* {titled(state, seen)} · opened by {quoted(actor)} · #{name}".strip()
+    who = f"{quoted(actor)} is on it" if acting else f"opened by {quoted(actor)}"
+    return f"{people} 🚨 *{state['severity']}* {titled(state, seen)} · {who} · #{name}".strip()
 
 
 def all_clear(state: dict[str, Any], name: str, entry: Entry) -> str:
     """What #incidents reads at the end of an incident: `entry` resolves it, or closes it."""
+    return f"{_over(state, entry)} · #{name}"
+
+
+def _over(state: dict[str, Any], entry: Entry) -> str:
+    """That it is resolved, or closed: what, when, how, by whom."""
     after = ""
     with suppress(ValueError, TypeError):
-        after = f" after {summary.spoken(seconds(entry.at) - seconds(state['opened_at']))}"
+        after = f", after {summary.spoken(seconds(entry.at) - seconds(state['opened_at']))}"
     fix = str(state["resolution"].get("fix") or entry.data.get("block", {}).get("message") or "")
     words = f": {quoted(fix)}" if fix else f": {quoted(state['title'])}"
-    return f"✅ *{state['severity']}* {quoted(state['service'] or 'incident')} {entry.data['to']}{after}{words} · by {quoted(entry.actor)} · #{name}"
+    what = f"{quoted(state['service'] or 'incident')} {str(entry.data['to']).upper()} at {entry.at[11:16]}{after}{words}"
+    return f"✅ *{state['severity']}* {what} · by {quoted(entry.actor)}"
 
 
 def backlog(state: dict[str, Any], actor: str) -> str:
@@ -217,7 +226,7 @@ def worse(state: dict[str, Any], before: str, severity: str, actor: str, told: S
 
 def security(state: dict[str, Any], entry: Entry) -> str:
     """What #security reads when a breach is suspected."""
-    return f"🔒 *{state['severity']}* {quoted(state['title'])} · {quoted(entry.text)} · by {quoted(entry.actor)} · #{state['name']}"
+    return f"🔒 *{state['severity']}* {titled(state)} · {quoted(entry.text)} · by {quoted(entry.actor)} · #{state['name']}"
 
 
 def topic(state: dict[str, Any], oncall: Sequence[str]) -> str:
@@ -251,16 +260,16 @@ def _next(entries: Sequence[Entry]) -> list[str]:
     return [f"`{inert(step)}`" if step.startswith("ansible-playbook ") else step for step in steps]
 
 
-def closing(entries: Sequence[Entry], head: str, count: int, severity: str = "") -> str:
+def closing(entries: Sequence[Entry], head: str, count: int, severity: str = "", *, known: bool = False) -> str:
     """The last reply of a run, from all its entries: the outcome, what was seen where it failed, and the record's head as a witness against
-    later changes. The sentence has its mark in the run's root message, and here only where something is to be done."""
-    sentence = summary.sentence(entries, quoted, severity).removeprefix("✅ ")
+    later changes. Where the outcome is `known`, since the run's root message was written with it, it is not said again. Else the sentence has its
+    mark in the root message, and here only where something is to be done."""
     witness = f"record: {count} entries, head `{head}`"
-    what = "\n".join([sentence, *_next(entries)])
+    what = "" if known else "\n".join([summary.sentence(entries, quoted, severity).removeprefix("✅ "), *_next(entries)])
     end = next(entry for entry in entries if entry.kind in {"run_ended", "run_vanished"})
     evidence = fenced(str(end.data.get("evidence", "")).splitlines())
     shown = [evidence[0]] if evidence and units(evidence[0]) + units(what) < LIMIT - 200 else []
-    return "\n".join([what, *shown, witness])
+    return "\n".join(filter(None, [what, *shown, witness]))
 
 
 def late(entry: Entry, state: dict[str, Any], name: str, oncall: Sequence[str]) -> str:
@@ -290,13 +299,22 @@ def told(entry: Entry) -> str:
     return f"📣 *{quoted(entry.data['subject'])}*\n{(fenced(str(entry.data['text']).splitlines()) or [''])[0]}"
 
 
-def said(entry: Entry, people: Sequence[str] = ()) -> str:
+def said(entry: Entry, state: dict[str, Any], people: Sequence[str] = ()) -> str:
     """An entry that a person or another program wrote, as a message in the incident's room. The `people` are to hear of it."""
     if entry.kind == "status" and entry.data.get("block"):
-        return "\n".join([f"✅ *{entry.data['to'].upper()}* at {entry.at[11:16]} by {quoted(entry.actor)}", *_block(entry.data["block"])])
+        return "\n".join([_over(state, entry), *_block(entry.data["block"])])
     by = f" ({quoted(entry.actor)})" if entry.actor else ""
     called = "".join(f" @{name}" for name in people)
-    return f"{entry.at[11:16]} - {'❌ ' if entry.state == 'failed' else ''}{quoted(entry.text, 3000)}{by}{called}"
+    about = f"*{state['severity']}* {quoted(state['service'])}{' · ' if state['service'] else ''}"
+    return f"{entry.at[11:16]} - {'❌ ' if entry.state == 'failed' else ''}{about}{_spoken(entry)}{by}{called}"
+
+
+def _spoken(entry: Entry) -> str:
+    """The text; the address of a review as a link, which whoever wrote it wants to be followed."""
+    what, dummy, where = entry.text.rpartition(": ")
+    if entry.data.get("to") == "reviewed" and re.fullmatch(r"https?://\S{1,500}", where):
+        return f"{quoted(what)}: {address(where)}"
+    return quoted(entry.text, 3000)
 
 
 def _block(block: dict[str, str]) -> list[str]:

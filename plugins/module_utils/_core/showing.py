@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from . import task_line
 from .action import actions
 from .columns import plain
 from .incident import ROLES, Entry, seconds, utc
@@ -153,7 +154,7 @@ def _head(shown: Shown) -> list[str]:
     if opened is not None:
         found.append(f"opened {utc(opened)[:16].replace('T', ' ')}Z, {lasted(shown.now - opened)} ago")
     found += [f"{name.replace('_', ' ').capitalize()}: {plain(text)}" for name, text in state["resolution"].items()]
-    found += ["Under embargo: nothing of it goes out"] if state["embargo"] else []
+    found += ["Under embargo: nothing of it goes to customers"] if state["embargo"] else []
     if not state.get("verified", True):
         where = f", from entry {state['first_bad']} on" if state.get("first_bad") else ""
         found.append(f"THE RECORD IS NOT WHAT WAS WRITTEN{where}: {plain(state.get('reason', ''))}")
@@ -201,12 +202,13 @@ def overdue(shown: Shown) -> list[str]:
 
 
 def _line(entry: Entry, at: str, hosts: Iterable[str]) -> str:
+    if entry.kind == "task":
+        return plain(f"{at[11:16]} - {task_line.line(entry, hosts)}")
     there = [host for host in dict.fromkeys(hosts) if host]
     where = "" if not there or (len(there) == 1 and there[0] in entry.text) else f" on {', '.join(there)}"
     failed = entry.state in {"failed", "unreachable"}
-    outcome = f": {entry.state}" if entry.kind == "task" and entry.state not in {"ok", ""} else ""
     who = f" ({entry.actor})" if entry.kind in _SPOKEN and entry.actor and entry.actor not in entry.text and not entry.data.get("inferred") else ""
-    return plain(f"{at[11:16]} - {'❌ ' if failed else ''}{entry.text or entry.action or entry.kind}{where}{outcome}{who}")
+    return plain(f"{at[11:16]} - {'❌ ' if failed else ''}{entry.text or entry.action or entry.kind}{where}{who}")
 
 
 def _run_lines(shown: Shown) -> list[str]:

@@ -7,6 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .columns import fitted, plain
+
+_NOTED = 120
 NOTHING_NEW = "nothing new, it was so already"
 
 
@@ -20,12 +23,13 @@ def lacking(count: int) -> str:
     return f"{entries(count)} {'is' if count == 1 else 'are'} not in chat"
 
 
-def line(told: Mapping[str, Any], what: str, mentioned: Iterable[str] = ()) -> str:
-    """`told` is that of the result: what chat does not have is no place, and nobody is mentioned there."""
+def line(told: Mapping[str, Any], what: str, mentioned: Iterable[str] = (), noted: Iterable[str] = ()) -> str:
+    """`told` is that of the result: what chat does not have is no place, and nobody is mentioned there. `noted` is what was put down."""
     people = ", ".join(f"@{name}" for name in dict.fromkeys(mentioned))
     where = f" · in #{told['channel']}" if told["delivered"] and told["channel"] else ""
     who = f" · mentioned: {people}" if where and people else ""
-    return f"{told['incident']} · {what}{where}{who}"
+    words = "".join(f" · {fitted(plain(text), _NOTED)}" for text in noted)
+    return f"{told['incident']} · {what}{words}{where}{who}"
 
 
 def delivered(before: Mapping[str, str], after: Mapping[str, str], counts: Mapping[str, int], runs: int) -> list[str]:

@@ -134,6 +134,15 @@ def sentence(entries: Sequence[Entry], quote: Quote = plain, severity: str = "")
     return f"{sign} {f'{severity} ' if severity and sign != '✅' else ''}{what}{by}{took}"
 
 
+def asked(entries: Sequence[Entry], quote: Quote = plain) -> str:
+    """What a run is about to do, once it has a plan: with what, from what to what, where, and how it is there. Empty before."""
+    if not any(entry.action == PLANNED for entry in entries):
+        return ""
+    run = told(entries)
+    seen = _symptom(run, quote)
+    return f"{_subject(run, quote)}{_change(run, quote)}{_where(run.hosts, quote)}{f' ({seen})' if seen else ''}"
+
+
 def next_steps(entries: Sequence[Entry], quote: Quote = plain, *, undoable: bool | None = None) -> list[str]:
     """What to do after a run that did not do what it should: words, and a command on a line of its own. Nothing after one that did.
 

@@ -271,16 +271,26 @@ class _Site:
         return self._environment.get_template(template).render(root=root, kind=kind, here=here, script_hash=script, **words).encode()
 
     def _index(self) -> bytes:
-        indicator, words = static_api.overall(self._page)
         open_posts = [post for post in self._page.posts if not post.is_over]
         active = sorted((post for post in open_posts if not post.is_maintenance), key=lambda post: -_impact_rank(post))
         works = [post for post in open_posts if post.is_maintenance]
+        under_way = [post for post in works if post.status != "scheduled"]
+        kind, words = self._headline(active, under_way)
         return self._html(
-            "index.html", "", "maint" if words == "Service Under Maintenance" else _LOOKS[indicator], here="index", words=words, active=active,
-            maintenance=[post for post in works if post.status != "scheduled"], groups=self._groups(), past=self._past(),
+            "index.html", "", kind, here="index", words=words, active=active, maintenance=under_way, groups=self._groups(),
+            past=self._past([*active, *under_way]),
             upcoming=sorted((post for post in works if post.status == "scheduled"), key=lambda post: instant(post.starts) or 0),
             today=datetime.fromtimestamp(self._now, UTC).date().isoformat(),
         )  # fmt: skip
+
+    def _headline(self, active: Sequence[Post], under_way: Sequence[Post]) -> tuple[str, str]:
+        """How everything looks, and the words for it: those of the component in the worst state, which its row says, too."""
+        state = worst(each.state for each in self._page.components if each.state in COMPONENT_STATES)
+        if active and active[0].impact != "none" and state in {OPERATIONAL, COMPONENT_STATES[1]}:
+            return _impact_kind(active[0]), "Incident in progress"
+        if under_way and state == OPERATIONAL:
+            state = COMPONENT_STATES[1]
+        return KINDS[state], "All systems operational" if state == OPERATIONAL else _states(state)
 
     def _groups(self) -> list[_Group]:
         """Those in the worst state first, and so within each; otherwise in the order of the page."""
@@ -297,21 +307,24 @@ class _Site:
             for name in sorted(found, key=lambda name: -_rank(states[name]))
         ]  # fmt: skip
 
-    def _past(self) -> list[tuple[str, list[Post]]]:
-        """What ended on each of the last days, today first; days on which nothing did are told together."""
+    def _past(self, going_on: Sequence[Post]) -> list[tuple[str, list[Post], bool]]:
+        """What ended on each of the last days, today first, and whether something was `going_on` that hasn't ended; days that are the same in this,
+        and on which nothing ended, are told together."""
         ended: dict[date, list[Post]] = {}
         for post in self._page.posts:
             when = instant(post.updates[-1].at)
             if post.is_over and when is not None:
                 ended.setdefault(datetime.fromtimestamp(when, UTC).date(), []).append(post)
         today = datetime.fromtimestamp(self._now, UTC).date()
-        found: list[tuple[date, date, list[Post]]] = []
+        since = min((_machine(_begun(post))[:10] for post in going_on), default="-")
+        found: list[tuple[date, date, list[Post], bool]] = []
         for day in (today - timedelta(days=back) for back in range(PAST_DAYS)):
-            if day not in ended and found and not found[-1][2]:
-                found[-1] = (day, found[-1][1], [])
+            ill = since <= day.isoformat() if going_on else False
+            if day not in ended and found and not found[-1][2] and found[-1][3] is ill:
+                found[-1] = (day, found[-1][1], [], ill)
             else:
-                found.append((day, day, ended.get(day, [])))
-        return [(_span(first, last), posts) for first, last, posts in found]
+                found.append((day, day, ended.get(day, []), ill))
+        return [(_span(first, last), posts, ill) for first, last, posts, ill in found]
 
     def _by_month(self) -> list[_Month]:
         """Each month in which something began, and this one, the newest first. What began at a damaged time stands under this one."""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from .._core import approval, chat_text
+from .._core import approval, chat_text, summary
+from .._core.incident import derive
 from .._core.overdue import length
 from .._ports import Chat, ChatError, Journal, Message
 from .chat_messages import Place, message_id, place
@@ -68,7 +69,7 @@ def obtain(
         incident, rid = _again(lambda: _place(request.run, journal, chat), arrived, clock, sleep)
         people, asker_ids = _again(lambda: _approvers(request, chat), arrived, clock, sleep)
         here = place(journal, incident)
-        sent = _again(lambda: _ask(request, here, rid, people, chat), arrived, clock, sleep)
+        sent = _again(lambda: _ask(request, here, rid, people, journal, chat), arrived, clock, sleep)
     except ChatError as error:
         raise NoAnswer(f"chat could not be asked: {error}") from None
     may = [each for each, dummy in people]
@@ -105,7 +106,7 @@ def _void(answer: approval.Answer) -> str:
 def _say(
     request: Request, here: Place, rid: str, chat: Chat, count: approval.Tally, told: set[str], tell: Callable[[str], None]
 ) -> None:  # fmt: skip
-    """Whoever has approved in vain reads so where it was done, and who waits at the terminal reads how far it is. Each once. Raises ChatError."""
+    """Whoever has answered in vain reads so where it was done, and who waits at the terminal reads how far it is. Each once. Raises ChatError."""
     if count.yes:
         words = f"approved by {', '.join(each.user for each in count.yes.values())}; {request.needs - len(count.yes)} more needed"
         if words not in told:
@@ -113,12 +114,12 @@ def _say(
         told.add(words)
     for answer in count.void:
         key = f"{answer.message} {answer.user} {answer.how}"
-        if not answer.yes or key in told or len(told) >= _MOST:
+        if key in told or len(told) >= _MOST:
             continue
         told.add(key)
         tell(_void(answer))
         if answer.user_id and answer.void != approval.NOT_WRITTEN:  # no answer to a program, which might answer to it
-            text = chat_text.void(answer.user, answer.how, answer.void, request.plan)
+            text = chat_text.void(answer.user, answer.how, answer.void, request.plan, yes=answer.yes)
             chat.post(Message(message_id(here.incident, "void", key), rid, text, thread=here.message("root", request.run)))
 
 
@@ -178,11 +179,14 @@ def _approvers(request: Request, chat: Chat) -> tuple[list[tuple[str, str]], lis
     return list(others.values()), [each for each in ids.values() if each]
 
 
-def _ask(request: Request, here: Place, rid: str, people: Sequence[tuple[str, str]], chat: Chat) -> str:
+def _ask(request: Request, here: Place, rid: str, people: Sequence[tuple[str, str]], journal: Journal, chat: Chat) -> str:
     """Bring those who may approve into the room, and ask them; the message's id."""
     chat.invite(rid, [each for each, dummy in people])
     sent = message_id(here.incident, "approval", request.run, request.plan)
     names = [name for dummy, name in people]
-    text = chat_text.approval(request.about, request.plan, request.text.splitlines(), request.who, names, request.within, request.needs)
+    entries = journal.entries(here.incident)
+    about = summary.asked([entry for entry in entries if entry.run == request.run], chat_text.quoted) or chat_text.quoted(request.about)
+    severity = derive(here.incident, entries)["severity"]
+    text = chat_text.approval(about, severity, request.plan, request.text.splitlines(), request.who, names, request.within, request.needs)
     chat.post(Message(sent, rid, text, thread=here.message("root", request.run), in_channel=True))
     return sent

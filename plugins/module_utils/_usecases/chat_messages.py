@@ -94,9 +94,9 @@ class Planner:
                 yield from self._draft(position + 1, entry)
             elif entry.kind == "published":
                 yield from self._published(position + 1, entry)
-            elif entry.kind not in {"named", "paging", "sending"}:
+            elif entry.kind not in {"named", "paging", "sending"} and not entry.data.get("inferred"):
                 people = self._named(entry)
-                yield self._message("said", position + 1, text=chat_text.said(entry, people), invite=people)
+                yield self._message("said", position + 1, text=chat_text.said(entry, self._state, people), invite=people)
                 yield from self._worse(position + 1, entry)
                 yield from self._all_clear(position + 1, entry)
             position += 1
@@ -118,8 +118,10 @@ class Planner:
         yield self._message("opening", position, text=text, attachments=attachments, pin=True)
         joined = next((each.data["joined"] for each in self._entries if each.kind == "named" and each.data.get("joined")), "")
         told = bool(joined) and joined <= str(entry.data.get("severity", ""))  # by the controller that opened it
+        told |= any(self._is_worse(place, each) for place, each in enumerate(self._entries[position:], start=position + 1))  # that is announced
         if self._settings.incidents_channel and not told:
-            text = chat_text.announcement(self._state, self._room, entry.actor, self._told, seen)
+            acting = any(each.kind == "run_started" and each.actor == entry.actor for each in self._entries[position:])
+            text = chat_text.announcement(self._state, self._room, entry.actor, self._told, seen, acting=acting)
             yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
 
     def _all_clear(self, position: int, entry: Entry) -> Iterator[Outgoing]:
@@ -135,11 +137,15 @@ class Planner:
         runbook = self._settings.runbooks.get(self._state["service"], "")
         return ({"Runbook": runbook} if runbook else {}) | {title: link for title, link in self._settings.links.items() if link}
 
+    def _is_worse(self, position: int, entry: Entry) -> bool:
+        """Whether somebody has raised the severity by it."""
+        severity = entry.data.get("severity", "") if entry.kind == "changed" and not entry.run and not entry.data.get("joined") else ""
+        return bool(severity) and severity < derive(self._incident, self._entries[: position - 1])["severity"]
+
     def _worse(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """A severity that rises is announced again, to those whom it tells now; a suspected breach, to those who look after security."""
-        severity = entry.data.get("severity", "")
-        before = derive(self._incident, self._entries[: position - 1])["severity"] if severity else ""
-        if severity < before and not entry.data.get("joined") and self._settings.incidents_channel:
+        """A severity that rises is announced, to those whom it tells now; a suspected breach, to those who look after security."""
+        if self._is_worse(position, entry) and self._settings.incidents_channel:
+            severity, before = entry.data["severity"], derive(self._incident, self._entries[: position - 1])["severity"]
             text = chat_text.worse({**self._state, "name": self._room}, before, severity, entry.actor, self._told)
             yield self._message("worse", position, text=text, channel=self._settings.incidents_channel)
         if "security" in entry.data.get("concerns", []) and self._settings.security_channel:
@@ -174,7 +180,7 @@ class Planner:
         """What the policy does to components is on the timeline, and no message; customers' words are also said where they are known."""
         if not entry.data.get("policy"):
             words = f"\n{chat_text.told(entry)}" if entry.data.get("text") else ""
-            yield self._message("said", position, text=f"{chat_text.said(entry)}{words}")
+            yield self._message("said", position, text=f"{chat_text.said(entry, self._state)}{words}")
         if entry.data.get("channel") and entry.data.get("text") and not publication.silent(self._state):
             yield self._message("told", position, text=chat_text.told(entry), channel=str(entry.data["channel"]), outside=True)
 
@@ -193,7 +199,9 @@ class Planner:
         batch = self._entries[first - 1 : last]
         run = batch[0].run
         thread = self._place.message("root", run)
-        if batch[0].kind == "run_started" or (self._place.rid and all(entry.run != run for entry in self._entries[self._place.start : first - 1])):
+        moved = self._place.rid and all(entry.run != run for entry in self._entries[self._place.start : first - 1])
+        begins = bool(moved) or batch[0].kind == "run_started"
+        if begins:
             text = chat_text.root([entry for entry in self._entries if entry.run == run], self._state["severity"])
             yield Outgoing(first, first, thread, chat_text.marked(text, drill=self._state["drill"]))
         lines = chat_text.lines_of([entry for entry in batch if entry.kind not in {"run_started", "run_ended", "run_vanished"}])
@@ -202,7 +210,7 @@ class Planner:
         for position, entry in enumerate(batch, start=first):
             if entry.data.get("break_glass"):
                 yield from self._glass(position, entry)
-        end = next((entry for entry in batch if entry.kind in {"run_ended", "run_vanished"}), None)
-        if end:
-            text = chat_text.closing([entry for entry in self._entries if entry.run == run], self._head, len(self._entries), self._state["severity"])
-            yield self._message("closing", first, last=last, text=text, thread=thread, in_channel=True)
+        if any(entry.kind in {"run_ended", "run_vanished"} for entry in batch):
+            whole, severity = [entry for entry in self._entries if entry.run == run], self._state["severity"]
+            text = chat_text.closing(whole, self._head, len(self._entries), severity, known=begins)
+            yield self._message("closing", first, last=last, text=text, thread=thread, in_channel=not begins)

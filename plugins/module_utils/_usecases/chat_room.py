@@ -152,7 +152,7 @@ class Rooms:
         return projection
 
     def _called(self, incident: str, state: dict[str, Any], people: Sequence[str]) -> list[Outgoing]:
-        position = len(self._journal.entries(incident))
+        position = len(self._journal.entries(incident)) + 1  # no entry: it says itself that it is late
         text = chat_text.called(state, state["channel"] or state["name"], people)
         return [
             Outgoing(position, position, message_id(incident, "called", name, state["severity"], *people), text, channel=name)

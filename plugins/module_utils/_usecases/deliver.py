@@ -11,13 +11,14 @@ What chat refuses stays in the outbox, with the reason, and is tried again.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import _gate
 from .._core import chat_text, publication
-from .._core.incident import Entry, derive
+from .._core.incident import Entry, derive, seconds
 from .._core.severity import Severity
 from .._ports import Chat, ChatError, ChatForbidden, ChatRejected, Journal, Message, Outgoing, Projection
 from .chat_messages import Place, Planner, Settings, message_id, place
@@ -30,6 +31,8 @@ _LOOK = 15.0
 """Seconds between two looks at a room."""
 _GONE = "error-invalid-room"
 """What the server says of a room that isn't there any more (apps/meteor/app/authorization/server/functions/canSendMessage.ts)."""
+_LATE = 120.0
+"""Seconds after which what calls people says how long ago it was."""
 _IN_A_ROW = 3
 """After so many refusals in a row the rest for a room is not tried now. One message that can't be taken must not hold up those after it."""
 
@@ -51,12 +54,13 @@ class Patience:
 
 
 class Delivery:
-    """Delivers one journal to one chat. `clock` is monotonic, in seconds."""
+    """Delivers one journal to one chat. `clock` is monotonic, `now` the time of day, both in seconds."""
 
     def __init__(
-        self, journal: Journal, chat: Chat, settings: Settings, clock: Callable[[], float], patience: Patience | None = None
+        self, journal: Journal, chat: Chat, settings: Settings, clock: Callable[[], float], patience: Patience | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
-        self._journal, self._chat, self._settings, self._clock = journal, chat, settings, clock
+        self._journal, self._chat, self._settings, self._clock, self._now = journal, chat, settings, clock, now
         self._patience = patience or Patience()
         self._rooms = Rooms(journal, chat, settings, self._trouble, self._patience.filed)
         self._batched: dict[str, float] = {}
@@ -196,7 +200,7 @@ class Delivery:
 
     def _said(self, incident: str, projection: Projection, outgoing: Outgoing) -> str:
         """Say it where it belongs; why it can't be. Raises ChatError."""
-        rid, channel, text = projection.rid, outgoing.channel, outgoing.text
+        rid, channel, text = projection.rid, outgoing.channel, self._dated(incident, outgoing)
         if not channel and incident in self._patience.filed:
             if outgoing.thread or not self._settings.incidents_channel:
                 return ""  # nobody would read it there: it is in the record
@@ -213,6 +217,14 @@ class Delivery:
         if outgoing.pin:
             self._optional(incident, "pin", "its first message can't be pinned", self._chat.pin, outgoing.message_id)
         return ""
+
+    def _dated(self, incident: str, outgoing: Outgoing) -> str:
+        """The text; of what calls people, and comes late, with how long ago it was."""
+        entries = self._journal.reckoned(incident) if outgoing.channel or outgoing.pin or outgoing.invite else []
+        if len(entries) < outgoing.first:
+            return outgoing.text
+        late = self._now() - seconds(entries[outgoing.first - 1].at)
+        return chat_text.belated(outgoing.text, late) if late > _LATE else outgoing.text
 
     def _optional(self, incident: str, key: str, words: str, call: Callable[..., None], *arguments: object) -> bool:
         """A nicety: refused, it is said once and left out."""

@@ -91,6 +91,9 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
     if incident is None:
         return _opening(wanted, at=at, actor=actor)
     state = derive(incident, entries)
+    if wanted.status is None and not wanted.incident and Status(state["status"]) in {Status.CLOSED, Status.REVIEWED}:
+        over = f"no incident of {wanted.service} is open: the last one, {state['name']}, is {state['status']}"
+        raise Refused(f"{over}. If it came back, open a new one; if that one is meant, name it: -e incident={state['name']}")
     wanted = _opened_as_milder(state, wanted)
     planned = [*_details(state, wanted, at, actor), *_concerns(state, wanted, at, actor)]
     planned += _embargo(derive(incident, [*entries, *planned])["embargo"], wanted, at, actor)
@@ -98,7 +101,10 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
     if wanted.status is not None:
         planned += _stages(state, wanted, wanted.status, severity, at, actor)
     if wanted.message and not any(_says(entry, wanted.message) for entry in planned) and not _said_last(entries, wanted.message):
-        planned.append(Entry("note", at, actor=actor, text=wanted.message))
+        if planned and planned[-1].kind == "changed":  # whoever reads of the change reads why
+            planned[-1] = replace(planned[-1], text=f"{planned[-1].text}: {wanted.message}")
+        else:
+            planned.append(Entry("note", at, actor=actor, text=wanted.message))
     after = derive(incident, [*entries, *planned])
     return Change(incident, tuple(planned), _view(state), _view(after), len(entries))
 
@@ -143,13 +149,14 @@ def _opening(wanted: Wanted, *, at: str, actor: str) -> Change:
 def _embargo(current: bool, wanted: Wanted, at: str, actor: str) -> list[Entry]:
     if wanted.embargo is None or wanted.embargo is current:
         return []
-    text = "Under embargo: nothing of it goes out" if wanted.embargo else "The embargo is lifted: what is published of it goes out"
+    text = "Under embargo: nothing of it goes to customers" if wanted.embargo else "The embargo is lifted, and what is published of it goes out"
     return [Entry("changed", at, actor=actor, text=text, data={"embargo": wanted.embargo})]
 
 
 def _concerns(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list[Entry]:
     new = [each for each in dict.fromkeys(wanted.concerns) if each not in state["concerns"]]
     text = ", and ".join(CONCERNS[each] for each in new)
+    text += ": nothing of it goes to customers until the embargo is lifted" if "security" in new and wanted.embargo is None else ""
     return [Entry("changed", at, actor=actor, text=text[:1].upper() + text[1:], data={"concerns": new})] if new else []
 
 
@@ -198,12 +205,12 @@ def _stages(state: dict[str, Any], wanted: Wanted, stage: Status, severity: Seve
 
 
 def _says(entry: Entry, message: str) -> bool:
-    return entry.kind == "note" and entry.text == message or entry.kind == "status" and entry.text.endswith(f": {message}")
+    return entry.kind == "note" and entry.text == message or entry.kind in {"status", "changed"} and entry.text.endswith(f": {message}")
 
 
 def _said_last(entries: Sequence[Entry], message: str) -> bool:
     """Whether the message is the last that was said: saying it again by running the same task again adds nothing."""
-    spoken = [entry for entry in entries if entry.kind == "note" or (entry.kind == "status" and not entry.run and ": " in entry.text)]
+    spoken = [entry for entry in entries if entry.kind == "note" or (entry.kind in {"status", "changed"} and not entry.run and ": " in entry.text)]
     return bool(spoken) and _says(spoken[-1], message)
 
 

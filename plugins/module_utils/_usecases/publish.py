@@ -212,8 +212,9 @@ def forbid(state: Mapping[str, Any]) -> None:
     """Raises Refused where nothing of the incident may go out."""
     why = publication.silent(state)
     if why:
-        lift = f" Whoever may, lifts it: playbooks/incident/update.yml -e '{{\"incident\": \"{state['name']}\", \"embargo\": false}}'"
-        raise Refused(f"nothing of {state['name']} goes out: {why}. Nothing was recorded.{lift if state['embargo'] and not state['drill'] else ''}")
+        command = f"ansible-playbook incident.response.incident_update -e 'incident={state['name']} embargo=false'"
+        lift = f". The command below lifts that, for whoever may:\n{command}"
+        raise Refused(f"nothing of {state['name']} goes out: {why}{lift if state['embargo'] and not state['drill'] else ''}")
 
 
 def _refuse(state: Mapping[str, Any], asked: Asked) -> None:

@@ -122,7 +122,7 @@ def _record(journal: Journal, wanted: Wanted) -> tuple[str, str]:
     state = derive(found, journal.entries(found))
     publish.forbid(state)
     if Status(state["status"]).is_over and wanted.state not in {"", *OVER}:
-        raise Refused(f"{state['name']} is {state['status']}: open another one if it came back (playbooks/incident/open.yml)")
+        raise Refused(f"{state['name']} is {state['status']}: open another one if it came back: incident.response.incident_open")
     return found, state["name"]
 
 

@@ -126,10 +126,13 @@ class Project:
                 lines.append(f"## #{room['name']}\n\n{room.get('topic', '')}\n")
             for message in (each for each in messages if not each.get("tmid")):
                 replies = [reply["msg"] for reply in messages if reply.get("tmid") == message["_id"]]
+                questions = [reply for reply in replies if "NEEDS APPROVAL" in reply]  # which are shown in the channel, too
+                replies = [reply for reply in replies if reply not in questions]
                 again = {_DRILL.strip(" ·"), *message["msg"].removeprefix(_DRILL).removeprefix("✅ ").splitlines()}  # how often depends on the time
                 said = [line for reply in replies for line in _one_host_a_line(reply) if line.removeprefix(_DRILL) not in again]
                 thread = "\n".join(_as_it_happened(said, entries))
-                lines += [f"```\n{message['msg']}\n```\n", *([f"in its thread:\n\n```\n{thread}\n```\n"] if thread else [])]
+                lines += [f"```\n{message['msg']}\n```\n", *(f"```\n{each.replace('```', '')}\n```\n" for each in questions)]
+                lines += [*([f"in its thread:\n\n```\n{thread}\n```\n"] if thread else [])]
         return "\n".join(lines)
 
     def same(self, text: str) -> str:

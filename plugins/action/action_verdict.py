@@ -80,6 +80,8 @@ class ActionModule(ControllerAction):
         result = self.recorded(result, data | detail, variables, text=text, state="ok" if good else "failed")
         if good:
             return result | {"after": after}
+        result.pop("words", None)  # a failure says them already, and its evidence once
+        result.get("timeline", {}).pop("evidence", None)
         raise Refused(f"{text}{chr(10) if evidence else ''}{evidence}", **result)
 
     def _tell(self, text: str, variables: dict[str, Any]) -> None:

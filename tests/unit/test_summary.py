@@ -117,7 +117,7 @@ STORIES: dict[str, tuple[Sequence[Entry], str]] = {
     "lost": (
         [started(), planned(dict.fromkeys(TWO, "healthy")), bad("web01", "Stop api: Connection timed out", "unreachable", why="Connection timed out"),
          failing(verdict="unknown")],
-        "❌ P1 api restart on web01 FAILED (1 other not judged): Connection timed out · by ada · 12 s",
+        "❌ P1 api restart on web01 FAILED (1 other not touched): Connection timed out · by ada · 12 s",
     ),
     "refused": (
         [started(host=ONE), bad(ONE, "x", why="prod-api-01 has no unit api.service. Nothing was touched."), failing(verdict="unknown", refused=True)],

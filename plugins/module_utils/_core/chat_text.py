@@ -116,11 +116,11 @@ def address(link: str) -> str:
 
 
 def opening(
-    state: dict[str, Any], actor: str, link: str, oncall: Sequence[str], links: Mapping[str, str], seen: str = ""
+    state: dict[str, Any], actor: str, link: str, oncall: Sequence[str], links: Mapping[str, str], seen: str = "", *, acting: bool = False
 ) -> tuple[str, list[dict[str, Any]]]:
     """The first message of an incident's room, and its attachment. `oncall` are user names of people who were invited, `links` what helps,
-    `seen` what was seen of the service's health."""
-    text = f"🚨 *{state['severity']}* {titled(state, seen)}"
+    `seen` what was seen of the service's health; who opened it may be `acting`."""
+    text = f"🚨 *{state['severity']}* {titled(state, seen)} · {_opened(actor, acting=acting)}"
     if oncall:
         text += "\non call: " + " ".join(f"@{name}" for name in oncall)
     helps = helping(links, LIMIT - units(text) - 100)
@@ -175,8 +175,11 @@ def titled(state: dict[str, Any], seen: str = "", limit: int = 300) -> str:
 def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[str], seen: str = "", *, acting: bool = False) -> str:
     """What #incidents reads: who is called, what it is, what was `seen` of the service's health, whether who opened it is `acting`, and where."""
     people = " ".join(f"@{person}" for person in told)
-    who = f"{quoted(actor)} is on it" if acting else f"opened by {quoted(actor)}"
-    return f"{people} 🚨 *{state['severity']}* {titled(state, seen)} · {who} · #{name}".strip()
+    return f"{people} 🚨 *{state['severity']}* {titled(state, seen)} · {_opened(actor, acting=acting)} · #{name}".strip()
+
+
+def _opened(actor: str, *, acting: bool) -> str:
+    return f"{quoted(actor)} is on it" if acting else f"opened by {quoted(actor)}"
 
 
 def all_clear(state: dict[str, Any], name: str, entry: Entry) -> str:

@@ -36,6 +36,7 @@ _REFUSAL = 300
 _NAME = 40
 _APPROVAL = "incident.response.action_approve"
 _ENDED_WELL = "command ended with 0"
+_PUT_BACK = "it was put back as it was before"
 _STILL = "still good: "
 """What a second look says where nothing is otherwise."""
 _FROM_TO = re.compile(r"^(\S+) to (\S+)")
@@ -60,6 +61,8 @@ class Told:
     """How the hosts are now, by the last look."""
     failed: dict[str, list[Entry]] = field(default_factory=dict)
     """The entries of what went wrong, by host: also what a later step met."""
+    touched: set[str] = field(default_factory=set)
+    """The hosts on which anything was changed."""
     dry: bool = False
     """A drill that changes nothing."""
     end: Entry | None = None
@@ -107,6 +110,8 @@ def _fold(found: Told, entry: Entry) -> None:
         found.hosts = [str(host) for host in named] if isinstance(named, (Mapping, list, tuple)) else []
         if isinstance(planned, Mapping):
             found.changes = [str(each.get("text") or "") for each in planned.values() if isinstance(each, Mapping)]
+    if entry.changed:
+        found.touched.add(str(data.get("for") or entry.host))
     if entry.state in {*_BAD, "rescued"}:
         found.failed.setdefault(entry.host, []).append(entry)
     if isinstance(data.get("verdict"), str):
@@ -229,8 +234,9 @@ def _failure(run: Told, end: Entry, quote: Quote) -> str:
     if _unapproved(run):
         return f"{_subject(run, quote)}{_where(run.hosts, quote)} NOT DONE: {quote(_why(run, bad, end), _REFUSAL)}"
     good = sum(verdict in GOOD for host, verdict in run.verdicts.items() if host not in bad)
-    rest = len([host for host in run.hosts if host not in bad]) - good
-    counts = {"worked": good, "not judged": rest}
+    rest = [host for host in run.hosts if host not in {*bad, *run.verdicts}]
+    left = sum(host not in run.touched for host in rest)
+    counts = {"worked": good, "not touched": left, "not judged": len(rest) - left}
     others = ", ".join(f"{count} other{'s' if count > 1 else ''} {words}" for words, count in counts.items() if count and bad)
     where = f" on {names([quote(host, _NAME) for host in bad], 'host')}" if bad else _where(run.hosts, quote)
     why = quote(_why(run, bad, end), _WHY)
@@ -242,7 +248,9 @@ def _now(run: Told, bad: Sequence[str], quote: Quote) -> str:
     down = [host for host in bad if run.healthy.get(host) is False]
     if down:
         return f", it is DOWN{'' if len(down) == len(bad) else _where(down, quote)}"
-    return ", it is healthy" if bad and all(run.healthy.get(host) for host in bad) else ""
+    if not bad or not all(run.healthy.get(host) for host in bad):
+        return ""
+    return ", and it is healthy as before" if all(_PUT_BACK in run.seen.get(host, "") for host in bad) else ", it is healthy"
 
 
 def _unapproved(run: Told) -> bool:

@@ -114,13 +114,13 @@ class Planner:
     def _opening(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         oncall = self._projection.oncall
         seen = summary.symptom(self._entries[position:], chat_text.quoted) if self._entries[position:] else ""
-        text, attachments = chat_text.opening(self._state, entry.actor, entry.data.get("link", ""), oncall, self._help(), seen)
+        acting = any(each.kind == "run_started" and each.actor == entry.actor for each in self._entries[position:])
+        text, attachments = chat_text.opening(self._state, entry.actor, entry.data.get("link", ""), oncall, self._help(), seen, acting=acting)
         yield self._message("opening", position, text=text, attachments=attachments, pin=True)
         joined = next((each.data["joined"] for each in self._entries if each.kind == "named" and each.data.get("joined")), "")
         told = bool(joined) and joined <= str(entry.data.get("severity", ""))  # by the controller that opened it
         told |= any(self._is_worse(place, each) for place, each in enumerate(self._entries[position:], start=position + 1))  # that is announced
         if self._settings.incidents_channel and not told:
-            acting = any(each.kind == "run_started" and each.actor == entry.actor for each in self._entries[position:])
             text = chat_text.announcement(self._state, self._room, entry.actor, self._told, seen, acting=acting)
             yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
 

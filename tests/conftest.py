@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "collections")]
 
 import left_out  # noqa: E402 - after the path is set
+from ansible_collections.incident.response.plugins.module_utils import _gate  # noqa: E402
 from deployments import Deployed  # noqa: E402
 from servers.running import RocketChat  # noqa: E402
 from sites import Site, install  # noqa: E402
@@ -39,6 +40,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(left_out)
+
+
+@pytest.fixture(autouse=True)
+def learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test has taught this process to be a secret is none in the next."""
+    monkeypatch.setattr(_gate, "_known", frozenset())
+    monkeypatch.setattr(_gate, "_passed", {})
+    monkeypatch.setattr(_gate, "_sources", [_gate._of_environment])
+
+
+@pytest.fixture(autouse=True)
+def at_rest() -> Iterator[None]:
+    """A courier that waits for a chat which a test has ended waits no longer than the test."""
+    Site.made.clear()
+    yield
+    for each in Site.made:
+        each.end_couriers()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils import _state
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
@@ -45,7 +45,11 @@ esac
 class Site:
     """An inventory of three hosts that share one service, and a state folder of their own."""
 
+    made: ClassVar[list[Site]] = []
+    """Those of the test that goes on."""
+
     def __init__(self, folder: Path, programs: Path = Path(sys.executable).parent) -> None:
+        self.made.append(self)
         self.programs = programs
         self.folder, self.state = folder, folder / "state"
         self.script = folder / "service"

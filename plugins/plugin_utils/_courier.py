@@ -51,6 +51,9 @@ from ansible_collections.incident.response.plugins.plugin_utils._spool import ( 
 from ansible_collections.incident.response.plugins.plugin_utils._spool_lines import UNSEALED  # noqa: E402
 
 POLL = 0.05
+IDLE = 0.5
+"""Seconds between two looks while nothing has moved for CALM seconds and no run goes on: a chat that is gone may be waited for for long."""
+CALM = 5.0
 COMMIT_EVERY = 1.0  # the end of a run and the loss of a controller are carried at once
 GIVE_UP = 600.0
 TURN = 2.0
@@ -510,7 +513,7 @@ class Courier:
             if now - began > TURN and self._is_no_use() and self._wanted():
                 self._give_way()
                 return False
-            time.sleep(pause)
+            time.sleep(IDLE if now - self._last > CALM and not self._carrier.live() else pause)
         if self._postman:
             self._postman.stop.set()
         self._published = float("-inf")

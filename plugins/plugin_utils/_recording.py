@@ -35,7 +35,8 @@ from ansible_collections.incident.response.plugins.plugin_utils._secrets import 
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, encoded
 
 _PLAN = "incident.response.action_plan"
-_TELLING = {BALANCER, "incident.response.action_approve", "incident.response.action_begin", _PLAN, "incident.response.action_verdict"}
+_VERDICT = "incident.response.action_verdict"
+_TELLING = {BALANCER, "incident.response.action_approve", "incident.response.action_begin", _PLAN, _VERDICT}
 """Actions of ours whose result says what belongs on the timeline."""
 _OURS = {"action_play", "action_undone"}
 """Variables of the plays of our emergency playbooks: what these do is always judged."""
@@ -207,8 +208,8 @@ class Recording:
         if delegated:
             data["for"] = delegated
             name += "" if delegated in name else f" (for {delegated})"
-        if state in {"failed", "unreachable"}:
-            self._seen.failed.append(f"{name} on {part.host}{cut(text, 200)}")
+        if state in {"failed", "unreachable"} or (state == "rescued" and task.action != _VERDICT):
+            self._seen.failed.append(f"{name}{'' if part.host in name else f' on {part.host}'}{cut(text, 200)}")
             if state == "unreachable":
                 self._seen.lose(part.host)
         line = {"text": name + text, "host": part.host, "action": task.action, "state": state, "changed": part.changed, "data": data}
@@ -300,7 +301,7 @@ class Recording:
         self._seen.half_way = sorted({host for host, change in left if change.touched and change.after is None})
         ended = outcome_of(self._seen)
         now = versions(acted[-1]) if acted and (ended.failed or ended.verdict is Verdict.NOTHING_TO_DO) else ""
-        where = f", failed at {'; '.join(self._seen.failed[:3])}" if self._seen.failed else ""
+        where = f", failed at {'; '.join(self._seen.failed[:3])}" if self._seen.failed and ended.failed else ""
         out, refused = self._out.hosts(), 0 < self._refusals == self._seen.failures and not self._seen.planned and not self._changed
         where += "".join(f"; {words(*each)}" for each in out.items())
         last = Entry(

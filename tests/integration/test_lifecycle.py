@@ -185,7 +185,7 @@ def test_each_playbook_takes_the_incident_a_step_on(site: Site, flat: bool) -> N
     steps: list[tuple[str, dict[str, Any], str]] = [
         ("open", {"title": "API slow", "severity": "P2"}, "Opened: API slow"),
         ("acknowledge", {}, "Acknowledged"),
-        ("assign", {"commander": "ada", "communications": "joan", "scribe": "grace"}, "Commander is now ada (was none), communications is now joan"),
+        ("assign", {"commander": "ada", "communications": "joan", "scribe": "grace"}, "Commander is now ada, communications is now joan"),
         ("investigate", {"message": "High error rate"}, "Investigating: High error rate"),
         ("update", {"message": "Pool exhausted"}, "Pool exhausted"),
         ("severity", {"severity": "P1", "reason": "All customers see it"}, "Severity is now P1 (was P2)"),

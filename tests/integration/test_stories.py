@@ -47,14 +47,14 @@ $ ansible-playbook playbooks/emergency/restart-service.yml -e "service=api host=
 $ ansible-playbook playbooks/emergency/rollback.yml -e "app=api version=previous drill=dry"
 """,
     "p3": """
-$ ansible-playbook incident.response.incident_open -e '{"service": "api", "title": "Typo on the start page", "severity": "P3"}'
-$ ansible-playbook incident.response.incident_severity -e '{"service": "api", "severity": "P1", "message": "it is the price that is wrong"}'
+$ ansible-playbook incident.response.incident_open -e '{"service": "api", "title": "Wrong price on the start page", "severity": "P3"}'
+$ ansible-playbook incident.response.incident_severity -e '{"service": "api", "severity": "P1", "message": "customers buy at 0 EUR"}'
 """,
     "security": """
 # the levels have people
-$ ansible-playbook incident.response.incident_open -e '{"service": "api", "title": "Logins from nowhere", "severity": "P0", "concerns": ["security"]}'
+$ ansible-playbook incident.response.incident_open -e '{"service": "api", "title": "Unexplained logins", "severity": "P0", "concerns": ["security"]}'
 $ ansible-playbook incident.response.incident_communicate -e '{"service": "api", "message": "We look into it."}'
-$ ansible-playbook incident.response.incident_update -e '{"service": "api", "embargo": false, "message": "It was a test of ours"}'
+$ ansible-playbook incident.response.incident_update -e '{"service": "api", "embargo": false, "message": "the logins were our own scanner"}'
 """,
     "chat_away": """
 # chat is gone
@@ -71,11 +71,11 @@ $ ansible-playbook incident.response.incident_open -e '{"service": "api", "title
     "close": """
 $ ansible-playbook incident.response.incident_open -e "service=api severity=P1 title=API errors above 50 %"
 $ ansible-playbook incident.response.incident_close -e "service=api"
-$ ansible-playbook incident.response.incident_close -e "service=api root_cause=pool fix=bigger monitoring=alert next=review"
+$ ansible-playbook incident.response.incident_close -e '{"service": "api", "root_cause": "Pool of 20", "fix": "Pool of 50", "monitoring": "Alert on it", "next": "Review"}'
 $ ansible-playbook incident.response.incident_update -e "service=api message=it is back"
 $ ansible-playbook incident.response.incident_review -e '{"service": "api", "message": "https://wiki.example.com/review"}'
 $ ansible-playbook incident.response.incident_show -e "service=api"
-""",
+""",  # noqa: E501 - as it is typed
 }
 """What is typed (`$`), typed and waits (`&`) until its terminal is shown (`=`), and what happens meanwhile (`#`)."""
 

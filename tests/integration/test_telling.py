@@ -166,7 +166,7 @@ def test_an_escalation_for_which_nobody_is_named_fails_and_says_whom_to_call(sit
     assert "everybody is called already" not in output
     said = [text for text in texts(chat, room) if "⏫" in text]
     assert ["nobody is named for DevOps Lead" in text and text.startswith("@alice") for text in said] == [True, True, False]
-    assert "nobody is named for CEO, so nobody was called" in said[-1]
+    assert "CEO is needed, and NOBODY IS NAMED for that: call somebody yourself" in said[-1]
     configured(site, {"escalation": {"levels": [{"name": "On-call"}, {"name": "DevOps Lead"}, {"name": "CTO", "notify": ["dora"]}]}})
     code, output = played(site, ESCALATE, service="db", reason="stuck")
     assert code == 0, output
@@ -229,5 +229,5 @@ def test_an_incident_that_is_opened_again_as_a_milder_one_stays_as_bad_as_it_is(
         assert code == 0, output
     (incident,) = site.incidents()
     assert (incident["severity"], incident["title"]) == ("P0", "Checkout is down")
-    assert "Opened again as P2, and stays P0: The backup is slow" in [entry["text"] for entry in incident["entries"]]
+    assert "Reported once more, as P2 (it stays P0): The backup is slow" in [entry["text"] for entry in incident["entries"]]
     assert "P0, " in output

@@ -36,18 +36,18 @@ def test_the_opening_says_what_was_seen_of_the_service() -> None:
     plan = Entry("task", OPENED, run="r", action="incident.response.action_plan", data={"health": {"web01": "down: connection refused"}})
     start = Entry("run_started", OPENED, actor="ada", run="r", action="restart", data={"service": "api"})
     (text,) = announced(opening("Restart of api"), start, plan)
-    assert text == "@oncall @alice 🚨 *P1* api · down: connection refused on web01 · Restart of api · ada is on it · #incident-2025-11-10-001"
+    assert text == "@oncall @alice 🚨 *P1* api · down: connection refused on web01 · ada restarts it on web01 · #incident-2025-11-10-001"
 
 
 def test_the_all_clear_says_how_long_it_took_and_what_helped() -> None:
     text = announced(opening(), status("mitigated"), status("resolved", block=BLOCK))[-1]
-    assert text == "✅ *P1* api RESOLVED at 10:47, after 42 min: Pool of 50 · by ada · #incident-2025-11-10-001"
+    assert text == "✅ *P1* api RESOLVED at 10:47, after 42 min: Slow · fix: Pool of 50 · by ada · #incident-2025-11-10-001"
 
 
 def test_the_all_clear_is_said_once() -> None:
     assert len(announced(opening(), status("resolved", block=BLOCK), status("closed"))) == 2
     closed = announced(opening(), status("resolved", inferred=True), status("closed", block={"message": "It was the pool"}))
-    assert closed[1:] == ["✅ *P1* api CLOSED at 10:47, after 42 min: It was the pool · by ada · #incident-2025-11-10-001"]
+    assert closed[1:] == ["✅ *P1* api CLOSED at 10:47, after 42 min: Slow · It was the pool · by ada · #incident-2025-11-10-001"]
 
 
 def test_a_drill_is_told_as_one_to_its_end() -> None:
@@ -76,8 +76,8 @@ def test_an_escalation_says_what_it_is_about() -> None:
 
 
 def test_what_gets_worse_while_it_is_announced_is_announced_once() -> None:
-    worse = Entry("changed", LATER, actor="ada", text="Severity is now P0 (was P1)", data={"severity": "P0"})
-    assert announced(opening(), worse) == ["@oncall @alice 🚨 *P1 → P0* api · Slow · by ada · #incident-2025-11-10-001"]
+    worse = Entry("changed", LATER, actor="ada", text="Severity is now P0 (was P1): nobody can pay", data={"severity": "P0"})
+    assert announced(opening(), worse) == ["@oncall @alice 🚨 *P1 → P0* api · Slow: nobody can pay · by ada · #incident-2025-11-10-001"]
 
 
 def said(*entries: Entry) -> list[str]:
@@ -90,7 +90,7 @@ def test_each_message_names_severity_and_service_and_what_nobody_said_is_not_tol
     note = Entry("note", OPENED, actor="ada", text="The pool is full")
     first, last = said(note, status("investigating", inferred=True), status("mitigated", inferred=True), status("resolved", block=BLOCK))
     assert first == "10:05 - *P1* api · The pool is full (ada)"
-    assert last.startswith("✅ *P1* api RESOLVED at 10:47, after 42 min: Pool of 50 · by ada\n*Root cause:* Pool too small")
+    assert last.startswith("✅ *P1* api RESOLVED at 10:47, after 42 min: Slow · fix: Pool of 50 · by ada\n*Root cause:* Pool too small")
 
 
 def test_a_run_that_is_over_when_it_is_told_is_one_message_and_one_that_is_watched_ends_with_another() -> None:
@@ -114,7 +114,7 @@ def test_a_breach_is_told_with_its_service() -> None:
 
 @pytest.mark.parametrize("title", ["x" * 300, "@all #general `x` http://evil", "שירות\u202e", "👩\u200d👩\u200d👧" * 100])
 def test_a_title_of_anybody_calls_nobody_and_leaves_the_rest_where_it_is(title: str) -> None:
-    state = {"severity": "P1", "title": title, "service": "api", "opened_at": OPENED, "resolution": {}, "drill": False}
+    state = {"severity": "P1", "title": title, "service": "api", "opened_at": OPENED, "resolution": {}, "drill": False, "status": "open"}
     for text in (chat_text.announcement(state, "room", "ada", ()), chat_text.all_clear(state, "room", status("resolved"))):
         assert chat_text.mentioned(text) == []
         assert text.endswith("#room")

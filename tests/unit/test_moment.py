@@ -72,7 +72,7 @@ def test_what_waited_in_a_spool_for_two_hours_is_two_hours_old(tmp_path: Path) -
     machine = Machine()
     opens(tmp_path, machine, ago=2 * HOUR)
     (text,) = ticks(tmp_path, machine)
-    assert text.startswith("Escalation: nobody is named for CTO + Security Lead, so nobody was called")
+    assert text.startswith("Escalation: CTO + Security Lead is needed, and NOBODY IS NAMED for that")
 
 
 def test_a_clock_that_is_ahead_on_another_machine_silences_nobody(tmp_path: Path) -> None:

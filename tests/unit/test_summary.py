@@ -173,7 +173,7 @@ def test_what_was_seen_is_what_says_most() -> None:
     entries = [started(), planned(before), judged(ONE, "worked", "command ended with 0, HTTP 200"), ended("worked")]
     assert ": healthy again (HTTP 200), was down: HTTP: Connection refused" in sentence(entries)
     entries = [started(), planned({ONE: "healthy"}), judged(ONE, "worked", "command ended with 0"), ended("worked")]
-    assert ": healthy (command ended with 0)" in sentence(entries)
+    assert ": healthy (its check passes)" in sentence(entries)
 
 
 def test_a_run_that_failed_says_what_to_do_next_with_a_command_that_can_be_pasted() -> None:

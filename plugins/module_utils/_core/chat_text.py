@@ -24,6 +24,10 @@ _BLOCK = "\u200b"
 
 _PLAIN = re.compile(r"[^\W_]*(?:[ .,:;!?()/%+='…✅❌-][^\W_]*)*")
 _MENTION = re.compile(r"@([\w.-]+)")
+_SIGNS = {"P2": "⚠️", "P3": "🗒"}
+"""Of what wakes nobody; the others have an alarm's."""
+FAILED = "failed "
+"""How the key of a call begins that a run made which has failed."""
 _COLOURS = {"P0": "#d0021b", "P1": "#f5620f", "P2": "#f5c70f", "P3": "#4a90e2"}
 
 
@@ -116,11 +120,11 @@ def address(link: str) -> str:
 
 
 def opening(
-    state: dict[str, Any], actor: str, link: str, oncall: Sequence[str], links: Mapping[str, str], seen: str = "", *, acting: bool = False
+    state: dict[str, Any], actor: str, link: str, oncall: Sequence[str], links: Mapping[str, str], seen: str = "", doing: str = ""
 ) -> tuple[str, list[dict[str, Any]]]:
     """The first message of an incident's room, and its attachment. `oncall` are user names of people who were invited, `links` what helps,
-    `seen` what was seen of the service's health; who opened it may be `acting`."""
-    text = f"🚨 *{state['severity']}* {titled(state, seen)} · {_opened(actor, acting=acting)}"
+    `seen` what was seen of the service's health, `doing` what whoever opened it is doing about it."""
+    text = f"{_called(state, seen, actor, doing)}"
     if oncall:
         text += "\non call: " + " ".join(f"@{name}" for name in oncall)
     helps = helping(links, LIMIT - units(text) - 100)
@@ -140,7 +144,7 @@ def approval(
     yes = f"react to this message with ✅ or 👍, or write `!approve {plan}`"
     how = f"{who_needs}within {summary.spoken(within)}: {yes}. ❌, 👎 or `!deny {plan}` stops it"
     called = " ".join(f"@{person}" for person in people)
-    asked = f"✋ *{severity}* {about} NEEDS APPROVAL · asked by {quoted(who)}"
+    asked = f"✋ *{severity}* NEEDS APPROVAL (✅ or ❌): {about} · asked by {quoted(who)}"
     return f"{asked}\n{called} {how}\n{fenced(line.removeprefix('incident.response: ')[:150] for line in lines[:25])[0]}"
 
 
@@ -172,14 +176,18 @@ def titled(state: dict[str, Any], seen: str = "", limit: int = 300) -> str:
     return " · ".join(filter(None, (quoted(state["service"]), seen, quoted(state["title"], limit))))
 
 
-def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[str], seen: str = "", *, acting: bool = False) -> str:
-    """What #incidents reads: who is called, what it is, what was `seen` of the service's health, whether who opened it is `acting`, and where."""
+def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[str], seen: str = "", doing: str = "") -> str:
+    """What #incidents reads: who is called, what it is, what was `seen` of the service's health, what is being done about it, and where."""
     people = " ".join(f"@{person}" for person in told)
-    return f"{people} 🚨 *{state['severity']}* {titled(state, seen)} · {_opened(actor, acting=acting)} · #{name}".strip()
+    return f"{people} {_called(state, seen, actor, doing)} · #{name}".strip()
 
 
-def _opened(actor: str, *, acting: bool) -> str:
-    return f"{quoted(actor)} is on it" if acting else f"opened by {quoted(actor)}"
+def _called(state: dict[str, Any], seen: str, actor: str, doing: str) -> str:
+    """What people are called for. What an action is called that opened the incident is no trouble: what it does is said instead."""
+    sign, own = _SIGNS.get(state["severity"], "🚨"), f" of {state['service'] or 'a service'}"
+    title = "" if doing and state["title"].endswith(own) and state["title"] != own else quoted(state["title"], 300)
+    by = doing or f"opened by {quoted(actor)}{', nobody has taken it yet' if state['status'] == 'open' else ''}"
+    return f"{sign} *{state['severity']}* {' · '.join(filter(None, (quoted(state['service']), seen, title, by)))}"
 
 
 def all_clear(state: dict[str, Any], name: str, entry: Entry) -> str:
@@ -192,8 +200,9 @@ def _over(state: dict[str, Any], entry: Entry) -> str:
     after = ""
     with suppress(ValueError, TypeError):
         after = f", after {summary.spoken(seconds(entry.at) - seconds(state['opened_at']))}"
-    fix = str(state["resolution"].get("fix") or entry.data.get("block", {}).get("message") or "")
-    words = f": {quoted(fix)}" if fix else f": {quoted(state['title'])}"
+    fix, message = str(state["resolution"].get("fix") or ""), str(entry.data.get("block", {}).get("message") or "")
+    how = f"fix: {quoted(fix)}" if fix else quoted(message)
+    words = f": {quoted(state['title'], 60)}{f' · {how}' if how else ''}"
     what = f"{quoted(state['service'] or 'incident')} {str(entry.data['to']).upper()} at {entry.at[11:16]}{after}{words}"
     return f"✅ *{state['severity']}* {what} · by {quoted(entry.actor)}"
 
@@ -221,10 +230,11 @@ def called(state: dict[str, Any], room: str, people: Sequence[str]) -> str:
     return f"{names} 🚨 *{state['severity']}* {quoted(state['title'])} ({state['status']}) · you could not be called before · #{room}"
 
 
-def worse(state: dict[str, Any], before: str, severity: str, actor: str, told: Sequence[str]) -> str:
-    """What #incidents reads when a severity rises."""
+def worse(state: dict[str, Any], before: str, severity: str, entry: Entry, told: Sequence[str]) -> str:
+    """What #incidents reads when a severity rises, with why."""
     people = "".join(f"@{person} " for person in told)
-    return f"{people}🚨 *{before} → {severity}* {titled(state)} · by {quoted(actor)} · #{state['name']}"
+    why = entry.text.partition("): ")[2]
+    return f"{people}🚨 *{before} → {severity}* {titled(state)}{f': {quoted(why)}' if why else ''} · by {quoted(entry.actor)} · #{state['name']}"
 
 
 def security(state: dict[str, Any], entry: Entry) -> str:
@@ -282,10 +292,14 @@ def late(entry: Entry, state: dict[str, Any], name: str, oncall: Sequence[str]) 
         by = f" ({quoted(entry.actor)})" if entry.actor else ""
         people = "".join(f"@{person} " for person in (oncall if entry.data.get("unnamed") else entry.data.get("notify", [])))
         if entry.data.get("unnamed"):
-            return f"{people}⏫ *Escalation* of {about}: {quoted(unnamed(entry.data['name']))} · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
+            needed = quoted(unnamed(entry.data["name"]))
+            return f"{people}⏫ {about}: {needed} · {quoted(entry.data['reason'], 1000)}{by} · #{name}"
         once_more = " again" if entry.data.get("again") else ""
         return f"{people}⏫ *Escalated{once_more} to {quoted(entry.data['name'])}* · {about}: {quoted(entry.data['reason'], 1000)}{by} · #{name}"
-    return f"{''.join(f'@{person} ' for person in oncall)}⏰ {about}: {quoted(entry.text, 1000)}"
+    people, called = "".join(f"@{person} " for person in oncall), any(key.startswith(FAILED) for key in entry.data.get("reminders", []))
+    if called:  # by what a run has done: that is no reminder
+        return f"{people}🚨 *{state['severity']}* {quoted(state['service'])}{' · ' if state['service'] else ''}{quoted(entry.text, 1000)}"
+    return f"{people}⏰ {about}: {quoted(entry.text, 1000)}"
 
 
 def draft(made: Draft, people: Sequence[str]) -> str:

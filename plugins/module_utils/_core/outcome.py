@@ -21,7 +21,7 @@ class Seen:
     failures: int = 0
     """How many results failed, or lost their host. What was ignored or rescued is not in it."""
     failed: list[str] = field(default_factory=list)
-    """Each of them in words: the task, where, and why."""
+    """Each of them in words: the task, where, and why; and what was rescued, since a verdict on it may say no more than that it failed."""
     lost: list[str] = field(default_factory=list)
     """Hosts that could not be reached any more."""
     half_way: list[str] = field(default_factory=list)

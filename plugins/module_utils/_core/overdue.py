@@ -109,7 +109,7 @@ def escalation(
 
 def unnamed(level: str) -> str:
     """The words for a level that the configuration leaves empty."""
-    return f"nobody is named for {level}, so nobody was called"
+    return f"{level} is needed, and NOBODY IS NAMED for that: call somebody yourself"
 
 
 def _stages(state: Mapping[str, Any], clocks: Clocks, since: float, again: int) -> Iterator[Reminder]:

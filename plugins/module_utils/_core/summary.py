@@ -36,10 +36,12 @@ _REFUSAL = 300
 _NAME = 40
 _APPROVAL = "incident.response.action_approve"
 _ENDED_WELL = "command ended with 0"
+_CHANGE_FAILED = "the change failed"
 _PUT_BACK = "it was put back as it was before"
 _STILL = "still good: "
 """What a second look says where nothing is otherwise."""
 _FROM_TO = re.compile(r"^(\S+) to (\S+)")
+_INSTANCES = re.compile(r"^(\d+) of (\d+) instances run")
 _OF_TO = re.compile(r" of (\d+) to (\d+)$")
 
 
@@ -61,6 +63,8 @@ class Told:
     """How the hosts are now, by the last look."""
     failed: dict[str, list[Entry]] = field(default_factory=dict)
     """The entries of what went wrong, by host: also what a later step met."""
+    elsewhere: dict[str, list[Entry]] = field(default_factory=dict)
+    """Those of what went wrong on another host, by the one that it was done for."""
     touched: set[str] = field(default_factory=set)
     """The hosts on which anything was changed."""
     dry: bool = False
@@ -114,6 +118,8 @@ def _fold(found: Told, entry: Entry) -> None:
         found.touched.add(str(data.get("for") or entry.host))
     if entry.state in {*_BAD, "rescued"}:
         found.failed.setdefault(entry.host, []).append(entry)
+        if data.get("for"):
+            found.elsewhere.setdefault(str(data["for"]), []).append(entry)
     if isinstance(data.get("verdict"), str):
         found.verdicts[entry.host] = data["verdict"]
         if isinstance(data.get("healthy"), bool):
@@ -124,6 +130,8 @@ def _fold(found: Told, entry: Entry) -> None:
 def _short(seen: str) -> str:
     """What was seen without what says little: that a command ended well, where another check says more, and the number of an error."""
     words = re.sub(rf"^((?:\w+: )?){_ENDED_WELL}, (?=\w)", r"\1", seen)
+    words = re.sub(rf"\b{_ENDED_WELL}\b", "its check passes", words)
+    words = re.sub(r"\bcommand ended with (?=\d)", "its check fails with ", words)
     return re.sub(r"\[Errno -?\d+\] (?=\w)", "", words)
 
 
@@ -137,6 +145,13 @@ def sentence(entries: Sequence[Entry], quote: Quote = plain, severity: str = "")
     by = f" · by {quote(run.actor, _NAME)}" if run.actor else ""
     what = _outcome(run, run.end, quote)
     return f"{sign} {f'{severity} ' if severity and sign != '✅' else ''}{what}{by}{took}"
+
+
+def doing(entries: Sequence[Entry], quote: Quote = plain) -> str:
+    """Who does what, where: of a run that went on when somebody was called. The service has been named."""
+    run = told(entries)
+    verb, dummy = _VERBS.get(run.action, (f"runs {quote(run.action, _NAME)} for", ""))
+    return f"{quote(run.actor, _NAME) or 'somebody'} {verb} it{_change(run, quote)}{_where(run.hosts, quote)}"
 
 
 def asked(entries: Sequence[Entry], quote: Quote = plain) -> str:
@@ -222,7 +237,8 @@ def _outcome(run: Told, end: Entry, quote: Quote) -> str:
         return f"{subject}{_where(run.hosts, quote)}: nothing to do, it was so already; look for another cause"
     if end.state == Verdict.WORKED:
         done = _VERBS.get(run.action, ("", ""))[1]
-        what = f"{_service(run, quote)} {done}" if done and not run.dry else f"{subject}{' rehearsed (nothing was changed)' if run.dry else ''}"
+        real = "really " if run.arguments.get("drill") == "true" else ""  # a drill, whose action nobody takes for a pretended one
+        what = f"{_service(run, quote)} {real}{done}" if done and not run.dry else f"{subject}{' rehearsed (nothing was changed)' if run.dry else ''}"
         return f"{what}{_change(run, quote)}{_where(run.hosts, quote)}: {_healthy(run, quote)}"
     return f"{subject}{_where(run.hosts, quote)} ended, and nothing verified the outcome"
 
@@ -250,7 +266,7 @@ def _now(run: Told, bad: Sequence[str], quote: Quote) -> str:
         return f", it is DOWN{'' if len(down) == len(bad) else _where(down, quote)}"
     if not bad or not all(run.healthy.get(host) for host in bad):
         return ""
-    return ", and it is healthy as before" if all(_PUT_BACK in run.seen.get(host, "") for host in bad) else ", it is healthy"
+    return ", was taken back, and is healthy" if all(_PUT_BACK in run.seen.get(host, "") for host in bad) else ", it is healthy"
 
 
 def _unapproved(run: Told) -> bool:
@@ -263,10 +279,13 @@ def _why(run: Told, bad: Sequence[str], end: Entry) -> str:
     from .decisive import decisive  # rarely needed, and not cheap
 
     for host in bad:
-        entries = run.failed.get(host, [])
-        seen = run.seen.get(host, "")
+        entries = [*run.elsewhere.get(host, []), *run.failed.get(host, [])]
+        seen = run.seen.get(host, "").partition(f"; {_PUT_BACK}")[0]
         shown = [row for entry in entries for row in str(entry.data.get("evidence") or "").splitlines() if row.strip() != seen]  # that is no cause
-        words = decisive("\n".join(shown)) or seen or next((str(entry.data.get("why") or entry.text) for entry in reversed(entries)), "")
+        said = [str(entry.data.get("why") or entry.text) for entry in entries if "verdict" not in entry.data]
+        if seen.startswith(_CHANGE_FAILED) and said:  # by what, the task has said that failed
+            seen = said[0]
+        words = decisive("\n".join(shown)) or seen or next(reversed(said), "")
         if words:
             return words
     evidence = str(end.data.get("evidence") or "")
@@ -276,9 +295,18 @@ def _why(run: Told, bad: Sequence[str], end: Entry) -> str:
 def _healthy(run: Told, quote: Quote) -> str:
     """What was seen after it, and before it where that was otherwise. Of several hosts the first that was not well counts."""
     host = next((host for host, words in run.before.items() if words.startswith("down")), next(iter(run.seen), ""))
-    seen, before = run.seen.get(host, ""), run.before.get(host, "")
+    seen, before = _instances(run) or run.seen.get(host, ""), run.before.get(host, "")
     was = f", was {quote(before, _WHY // 2)}" if before.startswith("down") else ""
     return f"healthy{' again' if was else ''}{f' ({quote(seen, _WHY // 2)})' if seen else ''}{was}"
+
+
+def _instances(run: Told) -> str:
+    """How many instances run on all hosts together; empty where that is not what was counted."""
+    found = [_INSTANCES.match(words) for words in run.seen.values()]
+    counted = [(int(each[1]), int(each[2])) for each in found if each]
+    if len(counted) < 2 or len(counted) < len(found):
+        return ""
+    return f"{sum(count for count, dummy in counted)} of {sum(wanted for dummy, wanted in counted)} instances run"
 
 
 def _symptom(run: Told, quote: Quote) -> str:

@@ -114,14 +114,15 @@ class Planner:
     def _opening(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         oncall = self._projection.oncall
         seen = summary.symptom(self._entries[position:], chat_text.quoted) if self._entries[position:] else ""
-        acting = any(each.kind == "run_started" and each.actor == entry.actor for each in self._entries[position:])
-        text, attachments = chat_text.opening(self._state, entry.actor, entry.data.get("link", ""), oncall, self._help(), seen, acting=acting)
+        run = next((each.run for each in self._entries[position:] if each.kind == "run_started" and each.actor == entry.actor), "")
+        doing = summary.doing([each for each in self._entries if each.run == run], chat_text.quoted) if run else ""
+        text, attachments = chat_text.opening(self._state, entry.actor, entry.data.get("link", ""), oncall, self._help(), seen, doing)
         yield self._message("opening", position, text=text, attachments=attachments, pin=True)
         joined = next((each.data["joined"] for each in self._entries if each.kind == "named" and each.data.get("joined")), "")
         told = bool(joined) and joined <= str(entry.data.get("severity", ""))  # by the controller that opened it
         told |= any(self._is_worse(place, each) for place, each in enumerate(self._entries[position:], start=position + 1))  # that is announced
         if self._settings.incidents_channel and not told:
-            text = chat_text.announcement(self._state, self._room, entry.actor, self._told, seen, acting=acting)
+            text = chat_text.announcement(self._state, self._room, entry.actor, self._told, seen, doing)
             yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
 
     def _all_clear(self, position: int, entry: Entry) -> Iterator[Outgoing]:
@@ -146,7 +147,7 @@ class Planner:
         """A severity that rises is announced, to those whom it tells now; a suspected breach, to those who look after security."""
         if self._is_worse(position, entry) and self._settings.incidents_channel:
             severity, before = entry.data["severity"], derive(self._incident, self._entries[: position - 1])["severity"]
-            text = chat_text.worse({**self._state, "name": self._room}, before, severity, entry.actor, self._told)
+            text = chat_text.worse({**self._state, "name": self._room}, before, severity, entry, self._told)
             yield self._message("worse", position, text=text, channel=self._settings.incidents_channel)
         if "security" in entry.data.get("concerns", []) and self._settings.security_channel:
             text = chat_text.security({**self._state, "name": self._room}, entry)

@@ -113,7 +113,7 @@ def _opened_as_milder(state: dict[str, Any], wanted: Wanted) -> Wanted:
     """Who opens what is open, and thinks it milder, adds a note: a second alert must not end the clocks and the calls of a P0."""
     if wanted.status is not Status.OPEN or not wanted.severity or str(wanted.severity) <= state["severity"]:
         return wanted
-    said = ": ".join(filter(None, (f"Opened again as {wanted.severity}, and stays {state['severity']}", wanted.title, wanted.message)))
+    said = ": ".join(filter(None, (f"Reported once more, as {wanted.severity} (it stays {state['severity']})", wanted.title, wanted.message)))
     return replace(wanted, severity=None, title="", message=said)
 
 
@@ -149,7 +149,7 @@ def _opening(wanted: Wanted, *, at: str, actor: str) -> Change:
 def _embargo(current: bool, wanted: Wanted, at: str, actor: str) -> list[Entry]:
     if wanted.embargo is None or wanted.embargo is current:
         return []
-    text = "Under embargo: nothing of it goes to customers" if wanted.embargo else "The embargo is lifted, and what is published of it goes out"
+    text = "Under embargo: nothing of it goes to customers" if wanted.embargo else "The embargo is lifted: customers may be told of it again"
     return [Entry("changed", at, actor=actor, text=text, data={"embargo": wanted.embargo})]
 
 
@@ -166,7 +166,7 @@ def _details(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list
     new = {key: value for key, value in asked.items() if value and value != state[key]}
     if not new:
         return []
-    text = ", ".join(f"{key} is now {value} (was {state[key] or 'none'})" for key, value in new.items())
+    text = ", ".join(f"{key} is now {value}{f' (was {state[key]})' if state[key] else ''}" for key, value in new.items())
     return [Entry("changed", at, actor=actor, text=text[:1].upper() + text[1:], data=dict(new))]
 
 

@@ -45,7 +45,7 @@ SAME = [
     (r"\b\d+\.\d s\b", "N s"), (r"(?<=[,·] )\d+ (s|min( \d+ s)?)\b", "N s"),
     (r"\bafter \d+ (s|min( \d+ s)?)\b", "after N s"), (r"\b\d+ entries", "N entries"),
     (r"http:\u200b?//127\.0\.0\.1:\d+", "https://chat.example.com"), (r" ?\*{3,}", " ***"),
-    (r"\b[0-9a-f]{8}\b", "HASH"), (r"\bPLAN-[0-9a-f]+", "PLAN-ID"), (r"\b[0-9a-f]{64}\b", "SHA256"), (r"[ \t]+$", ""),
+    (r"\b[0-9a-f]{8}\b", "HASH"), (r"\bPLAN-[0-9a-f]+", "PLAN-ID"), (r"\b[0-9a-f]{64}\b", "SHA256"), (r"\b[0-9a-f]{16}\b", "ID"), (r"[ \t]+$", ""),
 ]  # fmt: skip
 """What differs from run to run, and what stands for it."""
 

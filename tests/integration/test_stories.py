@@ -125,6 +125,10 @@ class Story(Project):
         self.chat.kill()
         self.environment["INCIDENT_DRAIN_TIMEOUT"] = "1"
 
+    def _regain_chat(self) -> None:
+        self.deployed.end_couriers()  # or they are there first, at times
+        self.chat.start()
+
     def happens(self, what: str) -> None:
         """What a story says that happens."""
         broken = self.deployed.srv / "prod-api-01" / "broken"
@@ -139,7 +143,7 @@ class Story(Project):
             "bob reacts with ❌": lambda: self._react("bob", "x"),
             "the levels have people": lambda: self.configure(escalation={"levels": levels}),
             "chat is gone": self._lose_chat,
-            "chat is back": self.chat.start,
+            "chat is back": self._regain_chat,
         }[what]()
 
 

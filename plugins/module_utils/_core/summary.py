@@ -150,8 +150,10 @@ def sentence(entries: Sequence[Entry], quote: Quote = plain, severity: str = "")
 def doing(entries: Sequence[Entry], quote: Quote = plain) -> str:
     """Who does what, where: of a run that went on when somebody was called. The service has been named."""
     run = told(entries)
-    verb, dummy = _VERBS.get(run.action, (f"runs {quote(run.action, _NAME)} for", ""))
-    return f"{quote(run.actor, _NAME) or 'somebody'} {verb} it{_change(run, quote)}{_where(run.hosts, quote)}"
+    verb, back, dummy = _VERBS.get(run.action, (f"runs {quote(run.action, _NAME)} for", ""))[0].partition(" back")
+    well = "it was healthy, and " if run.before and all(words.startswith("healthy") for words in run.before.values()) else ""
+    who = quote(run.actor, _NAME) or "somebody"
+    return f"{well}{who} {verb} it{back}{_change(run, quote)}{_where(run.hosts, quote)}"
 
 
 def asked(entries: Sequence[Entry], quote: Quote = plain) -> str:

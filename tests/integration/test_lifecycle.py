@@ -189,7 +189,7 @@ def test_each_playbook_takes_the_incident_a_step_on(site: Site, flat: bool) -> N
         ("investigate", {"message": "High error rate"}, "Investigating: High error rate"),
         ("update", {"message": "Pool exhausted"}, "Pool exhausted"),
         ("severity", {"severity": "P1", "reason": "All customers see it"}, "Severity is now P1 (was P2)"),
-        ("handoff", {"to": "grace", "message": "My shift ends"}, "Commander is now grace (was ada)"),
+        ("handoff", {"to": "grace", "message": "My shift ends"}, "Handed over to grace (was ada): My shift ends"),
         ("mitigate", {}, "Mitigated: nobody looked at api: there is no configuration"),
         ("resolve", {**resolution, "force": True, "message": "I looked"}, "Resolved: I looked (nobody looked at api: there is no configuration"),
         ("close", {"force": True, "message": "Done"}, "Closed: Done"),

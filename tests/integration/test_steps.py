@@ -81,8 +81,8 @@ def test_a_step_says_which_incident_where_and_who_was_mentioned(site: Site, chat
     code, output = step(site, "incident_open", service="db", title="slow", severity="P1")
     assert f"incident.response: {name} · P1, nothing new, it was so already · in #{name}\n" in output
     code, output = step(site, "incident_handoff", service="db", to="@bob", message="sleep")
-    assert f"incident.response: {name} · P1, open · in #{name} · mentioned: @bob\n" in output
-    assert any("Commander is now bob" in message["msg"] and "@bob" in message["msg"] for message in chat.messages(name))
+    assert f"incident.response: {name} · P1, open · Handed over to bob: sleep · in #{name} · mentioned: @bob\n" in output
+    assert any("Handed over to bob: sleep" in message["msg"] and "@bob" in message["msg"] for message in chat.messages(name))
     code, output = step(site, "incident_handoff", service="db", to="bobb", message="sleep")
     assert "@bobb is not called" in " ".join(output.split()), output
 

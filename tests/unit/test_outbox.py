@@ -194,7 +194,7 @@ def test_an_older_version_sees_what_is_refused_as_what_it_gave_up(journal: Sqlit
 
 
 def opening(links: dict[str, str], title: str = "Slow") -> str:
-    state = {"severity": "P1", "title": title, "service": "api", "opened_at": AT, "status": "open"}
+    state = {"severity": "P1", "title": title, "service": "api", "opened_at": AT, "status": "open", "drill": False}
     return chat_text.opening(state, "ada", "", ["alice"], links)[0]
 
 

@@ -184,10 +184,10 @@ def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[st
 
 def _called(state: dict[str, Any], seen: str, actor: str, doing: str) -> str:
     """What people are called for. What an action is called that opened the incident is no trouble: what it does is said instead."""
-    sign, own = _SIGNS.get(state["severity"], "🚨"), f" of {state['service'] or 'a service'}"
+    sign, own = "" if state["drill"] else f"{_SIGNS.get(state['severity'], '🚨')} ", f" of {state['service'] or 'a service'}"
     title = "" if doing and state["title"].endswith(own) and state["title"] != own else quoted(state["title"], 300)
     by = doing or f"opened by {quoted(actor)}{', nobody has taken it yet' if state['status'] == 'open' else ''}"
-    return f"{sign} *{state['severity']}* {' · '.join(filter(None, (quoted(state['service']), seen, title, by)))}"
+    return f"{sign}*{state['severity']}* {' · '.join(filter(None, (quoted(state['service']), seen, title, by)))}"
 
 
 def all_clear(state: dict[str, Any], name: str, entry: Entry) -> str:
@@ -298,7 +298,8 @@ def late(entry: Entry, state: dict[str, Any], name: str, oncall: Sequence[str]) 
         return f"{people}⏫ *Escalated{once_more} to {quoted(entry.data['name'])}* · {about}: {quoted(entry.data['reason'], 1000)}{by} · #{name}"
     people, called = "".join(f"@{person} " for person in oncall), any(key.startswith(FAILED) for key in entry.data.get("reminders", []))
     if called:  # by what a run has done: that is no reminder
-        return f"{people}🚨 *{state['severity']}* {quoted(state['service'])}{' · ' if state['service'] else ''}{quoted(entry.text, 1000)}"
+        sign = "⚠️" if entry.data.get("eased") else "🚨"
+        return f"{people}{sign} *{state['severity']}* {quoted(state['service'])}{' · ' if state['service'] else ''}{quoted(entry.text, 1000)}"
     return f"{people}⏰ {about}: {quoted(entry.text, 1000)}"
 
 

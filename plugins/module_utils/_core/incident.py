@@ -102,12 +102,14 @@ def relapses(entries: Iterable[Entry]) -> list[int]:
     return found
 
 
-def calling(key: str, text: str, *, at: str, pages: bool, actor: str = "", announced: bool = False) -> Entry:
+def calling(key: str, text: str, *, at: str, pages: bool, actor: str = "", announced: bool = False, eased: bool = False) -> Entry:
     """The entry that calls who is on call: by a mention, and where it `pages` by the notifiers, too, whoever has acknowledged the incident.
 
-    One that is `announced` calls all whom the severity tells, also where incidents are announced, as an opening does.
+    One that is `announced` calls all whom the severity tells, also where incidents are announced, as an opening does. What was made worse, and is
+    well again, is `eased`.
     """
-    return Entry("reminded", at, actor=actor, text=text, data={"reminders": [key], "reason": text, "pages": pages, "announced": announced})
+    data = {"reminders": [key], "reason": text, "pages": pages, "announced": announced, **({"eased": True} if eased else {})}
+    return Entry("reminded", at, actor=actor, text=text, data=data)
 
 
 def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:

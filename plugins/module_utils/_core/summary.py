@@ -36,6 +36,7 @@ _REFUSAL = 300
 _NAME = 40
 _APPROVAL = "incident.response.action_approve"
 _ENDED_WELL = "command ended with 0"
+_FAILS, _FAILED = "its check fails with", "its check failed with"
 _CHANGE_FAILED = "the change failed"
 _PUT_BACK = "it was put back as it was before"
 _STILL = "still good: "
@@ -131,7 +132,7 @@ def _short(seen: str) -> str:
     """What was seen without what says little: that a command ended well, where another check says more, and the number of an error."""
     words = re.sub(rf"^((?:\w+: )?){_ENDED_WELL}, (?=\w)", r"\1", seen)
     words = re.sub(rf"\b{_ENDED_WELL}\b", "its check passes", words)
-    words = re.sub(r"\bcommand ended with (?=\d)", "its check fails with ", words)
+    words = re.sub(r"\bcommand ended with (?=\d)", f"{_FAILS} ", words)
     return re.sub(r"\[Errno -?\d+\] (?=\w)", "", words)
 
 
@@ -150,10 +151,17 @@ def sentence(entries: Sequence[Entry], quote: Quote = plain, severity: str = "")
 def doing(entries: Sequence[Entry], quote: Quote = plain) -> str:
     """Who does what, where: of a run that went on when somebody was called. The service has been named."""
     run = told(entries)
+    who, where = quote(run.actor, _NAME) or "somebody", f"{_change(run, quote)}{_where(run.hosts, quote)}"
+    if run.dry:
+        return f"{who} rehearses its {quote(run.action, _NAME)}{where}, and changes nothing"
     verb, back, dummy = _VERBS.get(run.action, (f"runs {quote(run.action, _NAME)} for", ""))[0].partition(" back")
-    well = "it was healthy, and " if run.before and all(words.startswith("healthy") for words in run.before.values()) else ""
-    who = quote(run.actor, _NAME) or "somebody"
-    return f"{well}{who} {verb} it{back}{_change(run, quote)}{_where(run.hosts, quote)}"
+    well = "; its check saw no fault" if run.before and all(words.startswith("healthy") for words in run.before.values()) else ""
+    return f"{who} {_really(run)}{verb} it{back}{where}{well}"
+
+
+def _really(run: Told) -> str:
+    """Of a drill, whose action nobody shall take for a pretended one."""
+    return "really " if run.arguments.get("drill") == _DRILLS["drill"] else ""
 
 
 def asked(entries: Sequence[Entry], quote: Quote = plain) -> str:
@@ -239,8 +247,8 @@ def _outcome(run: Told, end: Entry, quote: Quote) -> str:
         return f"{subject}{_where(run.hosts, quote)}: nothing to do, it was so already; look for another cause"
     if end.state == Verdict.WORKED:
         done = _VERBS.get(run.action, ("", ""))[1]
-        real = "really " if run.arguments.get("drill") == "true" else ""  # a drill, whose action nobody takes for a pretended one
-        what = f"{_service(run, quote)} {real}{done}" if done and not run.dry else f"{subject}{' rehearsed (nothing was changed)' if run.dry else ''}"
+        plainly = f"{subject}{' rehearsed (nothing was changed)' if run.dry else ''}"
+        what = f"{_service(run, quote)} {_really(run)}{done}" if done and not run.dry else plainly
         return f"{what}{_change(run, quote)}{_where(run.hosts, quote)}: {_healthy(run, quote)}"
     return f"{subject}{_where(run.hosts, quote)} ended, and nothing verified the outcome"
 
@@ -257,8 +265,11 @@ def _failure(run: Told, end: Entry, quote: Quote) -> str:
     counts = {"worked": good, "not touched": left, "not judged": len(rest) - left}
     others = ", ".join(f"{count} other{'s' if count > 1 else ''} {words}" for words, count in counts.items() if count and bad)
     where = f" on {names([quote(host, _NAME) for host in bad], 'host')}" if bad else _where(run.hosts, quote)
-    why = quote(_why(run, bad, end), _WHY)
-    return f"{_subject(run, quote)}{where} FAILED{f' ({others})' if others else ''}{_now(run, bad, quote)}{f': {why}' if why else ''}"
+    why = quote(_why(run, bad, end).replace(_FAILS, _FAILED), _WHY)
+    what, rest_of_them = f"{_subject(run, quote)}{where} FAILED", f" ({others})" if others else ""
+    if bad and all(run.healthy.get(host) and _PUT_BACK in run.seen.get(host, "") for host in bad):
+        return f"{what}{f': {why}' if why else ''}; it is back as it was, and healthy{rest_of_them}"
+    return f"{what}{rest_of_them}{_now(run, bad, quote)}{f': {why}' if why else ''}"
 
 
 def _now(run: Told, bad: Sequence[str], quote: Quote) -> str:
@@ -266,9 +277,7 @@ def _now(run: Told, bad: Sequence[str], quote: Quote) -> str:
     down = [host for host in bad if run.healthy.get(host) is False]
     if down:
         return f", it is DOWN{'' if len(down) == len(bad) else _where(down, quote)}"
-    if not bad or not all(run.healthy.get(host) for host in bad):
-        return ""
-    return ", was taken back, and is healthy" if all(_PUT_BACK in run.seen.get(host, "") for host in bad) else ", it is healthy"
+    return ", it is healthy" if bad and all(run.healthy.get(host) for host in bad) else ""
 
 
 def _unapproved(run: Told) -> bool:
@@ -298,7 +307,7 @@ def _healthy(run: Told, quote: Quote) -> str:
     """What was seen after it, and before it where that was otherwise. Of several hosts the first that was not well counts."""
     host = next((host for host, words in run.before.items() if words.startswith("down")), next(iter(run.seen), ""))
     seen, before = _instances(run) or run.seen.get(host, ""), run.before.get(host, "")
-    was = f", was {quote(before, _WHY // 2)}" if before.startswith("down") else ""
+    was = f", was {quote(before.replace(_FAILS, _FAILED), _WHY // 2)}" if before.startswith("down") else ""
     return f"healthy{' again' if was else ''}{f' ({quote(seen, _WHY // 2)})' if seen else ''}{was}"
 
 
@@ -308,7 +317,7 @@ def _instances(run: Told) -> str:
     counted = [(int(each[1]), int(each[2])) for each in found if each]
     if len(counted) < 2 or len(counted) < len(found):
         return ""
-    return f"{sum(count for count, dummy in counted)} of {sum(wanted for dummy, wanted in counted)} instances run"
+    return f"{sum(count for count, dummy in counted)} of {sum(wanted for dummy, wanted in counted)} instances run in all"
 
 
 def _symptom(run: Told, quote: Quote) -> str:

@@ -166,6 +166,9 @@ def _details(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list
     new = {key: value for key, value in asked.items() if value and value != state[key]}
     if not new:
         return []
+    if list(new) == ["commander"] and wanted.message:
+        was = f" (was {state['commander']})" if state["commander"] else ""
+        return [Entry("changed", at, actor=actor, text=f"Handed over to {new['commander']}{was}", data=dict(new))]
     text = ", ".join(f"{key} is now {value}{f' (was {state[key]})' if state[key] else ''}" for key, value in new.items())
     return [Entry("changed", at, actor=actor, text=text[:1].upper() + text[1:], data=dict(new))]
 

@@ -107,19 +107,22 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     what = f"the {start.action} of {start.data.get('service') or 'a service'}" if start else "a run"
     verdict = "made it worse" if worse else f"failed (verdict {end.state.replace('_', ' ')})"
     acted = [each for each in action.actions(entries) if each.run == end.run]
-    now, versions = ", ".join(_hosts_now(entries, end.run)), action.versions(acted[-1]) if acted else ""
-    text = f"{f'{now}: ' if now else ''}{what} {verdict}{', so it is being investigated again' if back else ''}{f'; {versions}' if versions else ''}"
-    text = text if now else text[:1].upper() + text[1:]
+    hosts, versions = _hosts_now(entries, end.run), action.versions(acted[-1]) if acted else ""
+    now, again = ", ".join(hosts.values()), ", so it is being investigated again" if back else ""
+    eased = worse and list(hosts) == [True]
+    text = f"{what} failed, and was taken back: {now}{again}" if eased else f"{f'{now}: ' if now else ''}{what} {verdict}{again}"
+    text = f"{text if now and not eased else text[:1].upper() + text[1:]}{f'; {versions}' if versions else ''}"
     alone = not (start and start.data.get("person"))  # nobody sits in front of it
     step = transition(current, Status.INVESTIGATING, at=end.at, actor=end.actor, run=end.run) if back else []
-    journal.append(incident, [*step, calling(f"failed {end.run}", text, at=end.at, pages=worse or alone)])
+    journal.append(incident, [*step, calling(f"failed {end.run}", text, at=end.at, pages=worse or alone, eased=eased)])
 
 
-def _hosts_now(entries: Sequence[Entry], run: str) -> list[str]:
-    """How the hosts are now that the run made worse: what was put back may be well again."""
+def _hosts_now(entries: Sequence[Entry], run: str) -> dict[bool, str]:
+    """How the hosts are now that the run made worse, in words, by whether they are healthy: what was put back may be well again."""
     well = {each.host: each.data.get("healthy") for each in entries if each.run == run and each.data.get("verdict") == Verdict.MADE_WORSE}
-    found = {words: [host for host in sorted(well) if well[host] is state] for words, state in (("DOWN", False), ("healthy again", True))}
-    return [f"{', '.join(hosts)} {'is' if len(hosts) == 1 else 'are'} {words}" for words, hosts in found.items() if hosts]
+    found = {state: [host for host in sorted(well) if well[host] is state] for state in (False, True)}
+    words = {False: "DOWN", True: "healthy again"}
+    return {state: f"{', '.join(hosts)} {'is' if len(hosts) == 1 else 'are'} {words[state]}" for state, hosts in found.items() if hosts}
 
 
 def _advance(journal: Journal, incident: str, wanted: Status, cause: Entry) -> None:

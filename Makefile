@@ -25,7 +25,7 @@ test:
 lint: $(VENV)/.dev
 	ruff check plugins tests
 	mypy -p ansible_collections.incident.response.plugins
-	mypy tests/servers tests/conftest.py tests/left_out.py tests/sites.py tests/environments.py tests/pages.py tests/deployments.py tests/kubernetes_core.py tests/unit tests/fuzz tests/integration tests/e2e tests/bench tests/docs.py tests/picture.py
+	mypy tests/servers tests/conftest.py tests/left_out.py tests/sites.py tests/environments.py tests/pages.py tests/deployments.py tests/projects.py tests/kubernetes_core.py tests/unit tests/fuzz tests/integration tests/e2e tests/bench tests/docs.py tests/picture.py
 	python tests/docs.py --check
 	python tests/picture.py --check
 	antsibull-changelog lint

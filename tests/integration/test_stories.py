@@ -121,6 +121,10 @@ class Story(Project):
     def _react(self, user: str, emoji: str) -> None:
         self.chat.person(user, message=self.question()["_id"], emoji=emoji)
 
+    def _break_release(self) -> None:
+        for host in HOSTS:
+            (self.deployed.srv / host / "releases" / MIDDLE / "bad").touch()
+
     def _lose_chat(self) -> None:
         self.chat.kill()
         self.environment["INCIDENT_DRAIN_TIMEOUT"] = "1"
@@ -136,7 +140,7 @@ class Story(Project):
         {
             "its port is taken on prod-api-01": lambda: broken.touch(),
             "the port is free again": lambda: broken.unlink(),
-            "the release before is broken": lambda: [(self.deployed.srv / host / "releases" / MIDDLE / "bad").touch() for host in HOSTS],
+            "the release before is broken": self._break_release,
             "a rollback needs the approval of alice or bob": self._approval,
             "alice writes !approve and no more": self._mistake,
             "alice reacts with ✅": lambda: self._react("alice", "white_check_mark"),

@@ -181,7 +181,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         code, said = run(module, wanted["command"])
         good.append(code == 0)
         seen.append(_ended(code, wanted["timeout"], said))
-        evidence = "\n".join(said.splitlines()[-10:]) if code is not None else ""
+        evidence = "\n".join(line[:_LONGEST] for line in said.splitlines()[-_LAST:]) if code is not None else ""
     for name, check in (("http", look_at_http), ("tcp", look_at_tcp)):
         if wanted[name]:
             answers, words = check(wanted[name], wanted["timeout"])
@@ -194,6 +194,8 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     return {"healthy": all(good), **about, "detail": ", ".join(seen), "evidence": evidence, "token": token}
 
 
+_LAST, _LONGEST = 60, 2000
+"""Lines of a log, or of an output, that are evidence: a stack stands between the cause and the end. And characters of each."""
 LATE = -1
 """How a command ended that was killed for its time."""
 
@@ -266,7 +268,7 @@ def last_words(module: AnsibleModule, unit: str) -> str:
     """What the host says of a unit that isn't well."""
     unit = unit.replace("@.", "@*.")
     _code, status = run(module, ["systemctl", "status", "--no-pager", "--full", "--lines=0", "--", unit], errors=False)
-    _code, log = run(module, ["journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", unit], errors=False)
+    _code, log = run(module, ["journalctl", "--no-pager", "--output=cat", f"--lines={_LAST}", "--unit", unit], errors=False)
     return f"{status.rstrip()}\n{log.rstrip()}"
 
 

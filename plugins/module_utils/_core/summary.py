@@ -155,13 +155,12 @@ def doing(entries: Sequence[Entry], quote: Quote = plain) -> str:
     if run.dry:
         return f"{who} rehearses its {quote(run.action, _NAME)}{where}, and changes nothing"
     verb, back, dummy = _VERBS.get(run.action, (f"runs {quote(run.action, _NAME)} for", ""))[0].partition(" back")
-    well = "; its check saw no fault" if run.before and all(words.startswith("healthy") for words in run.before.values()) else ""
-    return f"{who} {_really(run)}{verb} it{back}{where}{well}"
+    return f"{who} {verb} it{back}{_really(run)}{where}"
 
 
 def _really(run: Told) -> str:
     """Of a drill, whose action nobody shall take for a pretended one."""
-    return "really " if run.arguments.get("drill") == _DRILLS["drill"] else ""
+    return " for real" if run.arguments.get("drill") == _DRILLS["drill"] else ""
 
 
 def asked(entries: Sequence[Entry], quote: Quote = plain) -> str:
@@ -248,7 +247,7 @@ def _outcome(run: Told, end: Entry, quote: Quote) -> str:
     if end.state == Verdict.WORKED:
         done = _VERBS.get(run.action, ("", ""))[1]
         plainly = f"{subject}{' rehearsed (nothing was changed)' if run.dry else ''}"
-        what = f"{_service(run, quote)} {_really(run)}{done}" if done and not run.dry else plainly
+        what = f"{_service(run, quote)} {done}{_really(run)}" if done and not run.dry else plainly
         return f"{what}{_change(run, quote)}{_where(run.hosts, quote)}: {_healthy(run, quote)}"
     return f"{subject}{_where(run.hosts, quote)} ended, and nothing verified the outcome"
 

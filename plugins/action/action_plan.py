@@ -80,6 +80,7 @@ class ActionModule(ControllerAction):
         health, seen = (_by_host(params["hosts"], params[name]) for name in ("health", "looks"))
         _refuse_twice(params["hosts"], variables["hostvars"])
         _refuse_unknown(health, params["service"])
+        _refuse_lacking(health, params["service"])
         if params["replicas"] is not None:
             seen = _spread(seen, params["replicas"], params["limits"])
         order = self._turns(params, seen, health, variables)
@@ -140,7 +141,7 @@ class ActionModule(ControllerAction):
     def _check_approved(self, given: str, found: str, text: str, config: dict[str, Any], variables: dict[str, Any], *, check: bool) -> None:
         """Raises Refused where the plan that was approved isn't this one, is somebody else's, is too old, or was carried out already."""
         who = _person.asks(self.origin(variables), config["safety"]["approval"]["logins"])
-        then = "Make a plan anew, with plan=true"
+        then, again = "Make a plan anew, with plan=true", ""
         why = plan.refusal(given, found, who, now=time.time(), lasts=_config.seconds(config["safety"]["plan_expires"]))
         try:
             folder = self.folder()
@@ -149,11 +150,12 @@ class ActionModule(ControllerAction):
                 if self.clock and not why:
                     why = f"Whether plan {found} is still good can't be told: {self.clock}"
                     then = "Set the clock right, such as with: timedatectl set-ntp true, or leave approved_plan out"
-                why = why or approve.spend(journal, given.strip(), run, check=check)
+                again = "" if why else approve.spend(journal, given.strip(), run, check=check)
+                why = why or again
         except (OSError, sqlite3.Error, ValueError) as error:
             self._display.warning(f"incident.response: whether the approved plan was carried out before can't be told: {error}")
         if why:
-            raise Refused(f"{why}. Nothing was touched. {then}.\n{text}", hash=found)
+            raise Refused(f"{why}. Nothing was touched. {then}.{'' if again else chr(10) + text}", hash=found)
 
     def _facts(self, params: dict[str, Any], variables: dict[str, Any], config: dict[str, Any]) -> approval.Facts:
         settings = _catalogue.service_settings(config, params["service"])
@@ -271,6 +273,17 @@ def _refuse_twice(hosts: list[str], hostvars: Mapping[str, Any]) -> None:
                 "Nothing was touched. Leave one of them out: -e host=…"
             )
         first[address] = host
+
+
+def _refuse_lacking(health: Looks, service: str) -> None:
+    """Raises Refused where a host doesn't have a program that would be run there: found out after the stop, it takes the service down."""
+    where: dict[str, list[str]] = {}
+    for host, look in health.items():
+        for program in look.get("lacking", ()):
+            where.setdefault(program, []).append(host)
+    if where:
+        said = "; ".join(f"{program} is no program that can be run on {', '.join(hosts)}" for program, hosts in where.items())
+        raise Refused(f"{said}. Nothing was touched. Mend commands.start and commands.stop of {service} in the service catalogue, or install it there")
 
 
 def _refuse_unknown(health: Looks, service: str) -> None:

@@ -50,6 +50,12 @@ options:
       - A number is taken for that of a process, which has to live. Of a O(unit), systemd knows it already.
     type: list
     elements: str
+  programs:
+    description: Programs, by their paths or as PATH has them, that the host must have beside. Those that can't be run there are RV(lacking).
+    type: list
+    elements: str
+    default: []
+    version_added: 0.1.0
   timeout:
     description: Seconds that each check of a look gets as a whole. A command that doesn't end by then is killed, with all that it started.
     type: float
@@ -91,6 +97,11 @@ listener:
     - Another one is a proof of a restart; the same one may only stand before the service.
   type: str
   returned: success
+lacking:
+  description: The O(programs) that can't be run there.
+  type: list
+  elements: str
+  returned: success
 detail:
   description: What was seen, in words.
   type: str
@@ -101,6 +112,7 @@ evidence:
   returned: success
 """
 
+import shutil
 import socket
 import time
 from typing import Any
@@ -196,6 +208,8 @@ def look(module: AnsibleModule) -> dict[str, Any]:
 
 _LAST, _LONGEST = 60, 2000
 """Lines of a log, or of an output, that are evidence: a stack stands between the cause and the end. And characters of each."""
+_SAID = 300
+_NO_SYSTEMD = ". No systemd runs here: say in the service catalogue how the service is started (backend: command, see docs/services.md)"
 LATE = -1
 """How a command ended that was killed for its time."""
 
@@ -217,10 +231,16 @@ def run(module: AnsibleModule, command: list[str], *, errors: bool = True) -> tu
 
 def must(module: AnsibleModule, *command: str) -> str:
     """What it prints."""
-    code, said = run(module, list(command), errors=False)
-    if code != 0:
-        module.fail_json(msg=f"{' '.join(command)}: {_ended(code, module.params['timeout'], said)}")
-    return said
+    try:
+        ran = _command.run(list(command), module.params["timeout"])
+    except (OSError, ValueError) as error:
+        module.fail_json(msg=f"{' '.join(command)}: {_ended(None, 0, str(error))}{_NO_SYSTEMD}")
+    if ran.code or not ran.in_time:
+        said = " ".join(ran.err.split())[:_SAID]
+        other = _NO_SYSTEMD if "booted with systemd" in said else ""
+        how = _ended(ran.code if ran.in_time else LATE, module.params["timeout"], said)
+        module.fail_json(msg=f"{command[0]} can't look at it: {said or how}{other}")
+    return ran.out
 
 
 def ports(wanted: dict[str, Any]) -> list[int]:
@@ -283,6 +303,7 @@ def main() -> None:
         "in_a_row": {"type": "int", "default": 1},
         "steady_for": {"type": "float", "default": 0},
         "identity": {"type": "list", "elements": "str"},
+        "programs": {"type": "list", "elements": "str", "default": []},
         "timeout": {"type": "float", "default": 10},
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[["unit", "command", "http", "tcp"]], supports_check_mode=True)
@@ -295,7 +316,8 @@ def main() -> None:
     seen = look_until_steady(module)
     if not seen["healthy"] and module.params["unit"] and seen["exists"]:
         seen["evidence"] = (last_words(module, module.params["unit"]) + "\n" + seen["evidence"]).strip()
-    module.exit_json(changed=False, **seen, listener="" if seen["instance"] else listener(module.params))
+    lacking = [program for program in module.params["programs"] if not shutil.which(program)]
+    module.exit_json(changed=False, **seen, lacking=lacking, listener="" if seen["instance"] else listener(module.params))
 
 
 if __name__ == "__main__":

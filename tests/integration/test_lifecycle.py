@@ -203,7 +203,9 @@ def test_each_playbook_takes_the_incident_a_step_on(site: Site, flat: bool) -> N
     (incident,) = site.incidents()
     assert (incident["status"], incident["severity"]) == ("reviewed", "P1")
     assert incident["roles"] == {"commander": "grace", "communications": "joan", "scribe": "grace"}
-    assert {"All customers see it", "My shift ends"} <= {entry["text"] for entry in incident["entries"]}
+    assert {"Severity is now P1 (was P2): All customers see it", "Handed over to grace (was ada): My shift ends"} <= {
+        entry["text"] for entry in incident["entries"]
+    }
     code, output = said(site, "list", flat=flat)
     assert code == 0, output
     assert f"\nOver: 1\n  {incident['name']}  P1  reviewed  api  API slow\n" in output

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 
@@ -65,6 +66,19 @@ def test_a_service_that_cannot_come_up_fails_with_its_verdict(site: Site, was_ru
     assert f"verdict {verdict}" in output
     assert "❌ api restart on prod-api-01 FAILED, it is DOWN: " in " ".join(output.split())
     assert site.ending()["text"].startswith("❌")
+
+
+@pytest.mark.parametrize("word", ["start", "stop"])
+@pytest.mark.parametrize("more", ["", "plan=true"])
+def test_a_program_that_is_not_there_is_found_before_the_service_is_stopped(site: Site, word: str, more: str) -> None:
+    (site.folder / "running").touch()
+    wrong = {each: [f"{site.script}{'x' if each == word else ''}", each] for each in ("start", "stop", "status")}
+    code, output = site.run("-e", f"service=api host=prod-api-01 {more}", "-e", json.dumps({"service_restart_commands": wrong}))
+    assert code != 0
+    said = f"{site.script}x is no program that can be run on prod-api-01. Nothing was touched. Mend commands.start and commands.stop of api"
+    assert said in " ".join(output.split())
+    assert (site.folder / "running").exists()
+    assert site.kinds() == ["no incident yet"]
 
 
 def test_sigkill_of_the_controller_loses_no_entry_and_is_on_the_timeline(site: Site) -> None:

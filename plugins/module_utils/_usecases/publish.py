@@ -174,7 +174,9 @@ def waiting(journal: Journal, incident: str, name: str) -> Draft:
     if found:
         return found
     known = ", ".join(f"{each.id} ({each.audience}, {publication.words(each.occasion)})" for each in there) or "none waits"
-    raise Refused(f"there is no draft {name} that waits: it was published, or a newer one stands for it. Drafts: {known}")
+    made = {each.id for each in map(publication.draft_of, entries) if each}
+    why = "it was published, or a newer one stands for it" if name.strip().lower() in made else "none was ever called so"
+    raise Refused(f"there is no draft {name} that waits: {why}. Drafts: {known}")
 
 
 def mail(journal: Journal, incident: str, plan: Plan, *, clock: Callable[[], float]) -> list[tuple[str, Entry]]:

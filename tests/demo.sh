@@ -91,7 +91,7 @@ cat <<EOF
 The record is $INCIDENT_STATE_DIR/journal.db
 The status page is $INCIDENT_STATE_DIR/page/index.html
 To look at the incident again (its chat has ended with the demo):
-  export PATH=\$PWD/.venv/bin:\$PATH INCIDENT_STATE_DIR=\$PWD/.cache/demo-state INCIDENT_CONFIG=/dev/null ANSIBLE_INVENTORY=localhost,
-  ansible-playbook incident.response.incident_show -e detail=true
+  export PATH=\$PWD/.venv/bin:\$PATH INCIDENT_STATE_DIR=\$PWD/.cache/demo-state INCIDENT_CONFIG=/dev/null
+  ansible-playbook -i localhost, incident.response.incident_show -e detail=true
 Next, a service of your own in five minutes: README.md
 EOF

@@ -283,7 +283,7 @@ def _refuse_lacking(health: Looks, service: str) -> None:
             where.setdefault(program, []).append(host)
     if where:
         said = "; ".join(f"{program} is no program that can be run on {', '.join(hosts)}" for program, hosts in where.items())
-        raise Refused(f"{said}. Nothing was touched. Mend commands.start and commands.stop of {service} in the service catalogue, or install it there")
+        raise Refused(f"{said}. Nothing was touched. Mend commands.start and commands.stop of {service} in the catalogue, or install it there")
 
 
 def _refuse_unknown(health: Looks, service: str) -> None:

@@ -20,7 +20,7 @@ def notifications(story: str) -> list[str]:
     """What a telephone shows of each message that is not in a thread."""
     told = re.sub(r"^in its thread:\n\n```\n.*?^```$", "", story, flags=re.MULTILINE | re.DOTALL)
     texts = [" ".join(re.sub(r"[*`]", "", block).split()) for block in BLOCK.findall(told)]
-    return [text[:SHOWN] for text in texts]
+    return [text[:SHOWN].strip() for text in texts]
 
 
 def read() -> dict[str, str]:

@@ -37,12 +37,16 @@ _raw:
   elements: str
 """
 
+import signal
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _options, _refusal
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import careful
+
+_READS = {"incident_show", "incident_list"}
+"""Playbooks that only print."""
 
 
 class LookupModule(LookupBase):
@@ -52,6 +56,8 @@ class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         self.set_options(var_options=variables, direct=kwargs)
         variables, playbook = variables if variables is not None else {}, str(self.get_option("playbook"))
+        if playbook in _READS:  # `| head` ends it, as it ends whatever else only prints; ansible-core would wait for ever
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         _options.say(_options.settings())
         try:
             if playbook:

@@ -15,6 +15,8 @@ from ansible_collections.incident.response.plugins.plugin_utils import _config_f
 from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE, ConfigError
 
 NAME = "incident-response.yml"
+_NEARLY = ("incident-response.yaml", "incident_response.yml", "incident_response.yaml")
+"""What people call it who remember its name nearly."""
 _DIGITS = 12
 _NOTHING = {"---", "...", "{}", "null", "~"}
 
@@ -74,9 +76,8 @@ def locate(named: Place | None, places: Iterable[Place]) -> Location:
         except PermissionError:
             notes.append(f"{place.path.parent} can't be looked into for a configuration: permission denied")
         except (OSError, ValueError):
-            other = place.path.with_suffix(".yaml")
-            if other != place.path and other.is_file():
-                notes.append(f"{other} is not read: rename it to {place.path.name}")
+            nearly = (place.path.with_name(name) for name in _NEARLY if place.path.name == NAME)
+            notes += [f"{other} is not read: rename it to {NAME}" for other in nearly if other.is_file()]
         else:
             there.append(place)
     used = named or (there[0] if there else Place(NONE, ""))

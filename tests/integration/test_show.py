@@ -109,6 +109,16 @@ def test_follow_prints_what_is_new_until_it_is_interrupted(site: Site) -> None:
     assert process.returncode == 99, printed
 
 
+@pytest.mark.parametrize("playbook", ["incident.response.incident_show", "incident.response.incident_list"])
+def test_what_is_read_no_further_ends(site: Site, playbook: str) -> None:
+    """As by `| head -1`, or by leaving a pager: on a thread of its own ansible-core would wait for ever."""
+    opened(site, "api")
+    process = site.start(playbook=playbook)
+    assert process.stdout
+    process.stdout.close()
+    assert process.wait(timeout=60) == -signal.SIGPIPE
+
+
 def test_follow_ends_after_the_time_that_it_is_given(site: Site) -> None:
     opened(site, "api")
     code, output = site.run("-e", "follow=true duration=1.5", playbook=SHOW)

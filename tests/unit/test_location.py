@@ -157,9 +157,10 @@ def test_one_that_says_nothing_protects_nobody_and_is_said(tmp_path: Path, text:
     assert found.words == f"configuration {one.path} (in one)"
 
 
-def test_one_by_another_ending_is_named_since_it_is_not_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["incident-response.yaml", "incident_response.yml", "incident_response.yaml"])
+def test_one_by_nearly_the_name_is_named_since_it_is_not_read(tmp_path: Path, name: str) -> None:
     (one,) = places(tmp_path, "one")
-    other = one.path.with_suffix(".yaml")
+    other = one.path.with_name(name)
     other.write_text("safety: {protected_hosts: [a]}\n")
     assert locate(None, [one]).notes == (f"{other} is not read: rename it to incident-response.yml",)
     one.path.write_text("safety: {protected_hosts: [a]}\n")

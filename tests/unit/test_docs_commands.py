@@ -355,3 +355,41 @@ def test_a_configuration_that_would_be_refused_is_found(text: str, tmp_path: Pat
 def test_a_message_that_we_do_not_say_is_found() -> None:
     (message,) = messages("## Troubleshooting\n\n| `RECORDING IS DEGRADDED` | mend it |\n")
     assert message not in sources()
+
+
+PROGRAMS = ("ansible-playbook", "ansible", "ansible-galaxy", "make", "pip")
+
+
+def shown_commands(page: Path) -> list[str]:
+    """Each command that a page shows whole."""
+    calls = ((program, call) for program in PROGRAMS for call in commands(page.read_text(), program))
+    return [f"{program} {shlex.join(call)}" for program, call in calls if len(call) > 1 or program == "make"]
+
+
+def untyped(command: str, tests: str) -> bool:
+    """Whether no test types the playbook, or calls the module."""
+    named = re.search(r"incident\.response\.(\w+)|playbooks/(?:incident/|emergency/)?([\w-]+)\.yml|([\w-]+)\.yml", command)
+    return named is None or next(filter(None, named.groups())).removeprefix("incident_") not in tests
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=name)
+def test_each_command_is_typed_by_a_test_or_says_why_not(page: Path) -> None:
+    known = yaml.safe_load((ROOT / "tests" / "commands.yml").read_text())
+    tests = "\n".join((ROOT / path).read_text() for path in known["typed"].get(name(page), []))
+    left = [each for each in shown_commands(page) if not each.startswith(tuple(known["not_typed"]))]
+    if name(page) in {"README.md", "docs/quickstart.md", "docs/handbook.md"}:
+        return  # their test reads the page itself
+    assert [each for each in left if untyped(each, tests)] == []
+
+
+def test_the_commands_that_nobody_types_are_few_and_still_shown() -> None:
+    shown = [each for page in GUIDES for each in shown_commands(page)]
+    not_typed = yaml.safe_load((ROOT / "tests" / "commands.yml").read_text())["not_typed"]
+    assert [each for each in not_typed if not any(command.startswith(each) for command in shown)] == []
+    assert len(not_typed) == 13
+    assert all(len(reason) > 10 for reason in not_typed.values())
+
+
+def test_a_command_that_no_test_knows_is_found() -> None:
+    assert untyped("ansible-playbook incident.response.incident_flush -e x=1", "restart_service rollback")
+    assert not untyped("ansible-playbook -i hosts playbooks/emergency/rollback.yml -e app=api", "playbooks/emergency/rollback.yml")

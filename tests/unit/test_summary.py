@@ -94,6 +94,25 @@ STORIES: dict[str, tuple[Sequence[Entry], str]] = {
         [started("rollback"), planned({ONE: "healthy"}), judged(ONE, "made_worse", "HTTP 503", evidence=REFUSED, healthy=True), failing()],
         "❌ P1 api rollback on prod-api-01 FAILED, it is healthy: listen tcp :8080: bind: address already in use · by ada · 12 s",
     ),
+    "taken back": (
+        [started("rollback"), planned({ONE: "healthy"}, {ONE: None, "b": None}), Entry("task", AT, run=RUN, host=ONE, text="Switch", changed=True),
+         judged(ONE, "made_worse", "command ended with 1; it was put back as it was before, and is healthy (HTTP 200)", healthy=True), failing()],
+        "❌ P1 api rollback on prod-api-01 FAILED: its check failed with 1; it is back as it was, and healthy (1 other not touched) · by ada · 12 s",
+    ),
+    "nginx's host was lost": (
+        [started(host=ONE), planned({ONE: "healthy"}), bad("lb1", "Tell nginx", "rescued", why="nginx on lb1 can't be reached", **{"for": ONE}),
+         judged(ONE, "no_effect", "the change failed; HTTP 200", healthy=True), failing()],
+        "❌ P1 api restart on prod-api-01 FAILED, it is healthy: nginx on lb1 can't be reached · by ada · 12 s",
+    ),
+    "drill": (
+        [started(drill="drill", host=ONE), planned({ONE: "healthy"}), judged(ONE), ended()],
+        "✅ api restarted for real on prod-api-01: healthy (HTTP 200) · by ada · 31 s",
+    ),
+    "instances of two hosts": (
+        [started("scale-up"), planned({}, {"web01": change("a", "b", "1 to 2, of 2 to 3"), "web02": change("a", "a", "1 to 1, of 2 to 3")}),
+         judged("web01", seen="2 of 2 instances run"), judged("web02", seen="1 of 1 instances run"), ended()],
+        "✅ api scaled 2 → 3 on web01, web02: healthy (3 of 3 instances run in all) · by ada · 31 s",
+    ),
     "one of two is down": (
         [started(), planned(dict.fromkeys(TWO, "healthy")), judged("web01", "made_worse", evidence=REFUSED, healthy=True),
          judged("web02", "made_worse", evidence=REFUSED, healthy=False), failing()],

@@ -26,6 +26,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.status_pag
 from ansible_collections.incident.response.plugins.module_utils._mail import Mailer, MailError
 from ansible_collections.incident.response.plugins.module_utils._ports import Journal, StatusPage, StatusPageError
 from ansible_collections.incident.response.plugins.module_utils._statuspage import static
+from ansible_collections.incident.response.plugins.module_utils._statuspage.static_bars import lasting
 from ansible_collections.incident.response.plugins.module_utils._usecases import bring, mirror, publish
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -286,9 +287,5 @@ def _clock(context: jinja2.runtime.Context, at: str) -> str:
 
 
 def _since(until: str, at: str) -> str:
-    """How long it was, as `1 h 20 min`."""
-    minutes = max(1, round((seconds(until) - seconds(at)) / 60))
-    days, rest = divmod(minutes, 1440)
-    hours, minutes = divmod(rest, 60)
-    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
-    return " ".join(part for part in parts if part)
+    """How long it was, in the words of the status page."""
+    return lasting(seconds(until) - seconds(at))

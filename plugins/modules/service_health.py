@@ -206,8 +206,10 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     return {"healthy": all(good), **about, "detail": ", ".join(seen), "evidence": evidence, "token": token}
 
 
-_LAST, _LONGEST = 60, 2000
-"""Lines of a log, or of an output, that are evidence: a stack stands between the cause and the end. And characters of each."""
+_LAST = 60
+"""Lines of a log, or of an output, that are evidence: a stack stands between the cause and the end."""
+_LONGEST = 2000
+"""Characters of each of them."""
 _SAID = 300
 _NO_SYSTEMD = ". No systemd runs here: say in the service catalogue how the service is started (backend: command, see docs/services.md)"
 LATE = -1

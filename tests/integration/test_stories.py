@@ -138,8 +138,8 @@ class Story(Project):
         broken = self.deployed.srv / "prod-api-01" / "broken"
         levels = [{"name": "On-call Engineer"}, {"name": "DevOps Lead", "notify": ["dora"]}, {"name": "CTO + Security Lead", "notify": ["eve"]}]
         {
-            "its port is taken on prod-api-01": lambda: broken.touch(),
-            "the port is free again": lambda: broken.unlink(),
+            "its port is taken on prod-api-01": broken.touch,
+            "the port is free again": broken.unlink,
             "the release before is broken": self._break_release,
             "a rollback needs the approval of alice or bob": self._approval,
             "alice writes !approve and no more": self._mistake,

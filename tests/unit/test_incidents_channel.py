@@ -96,7 +96,7 @@ def test_each_message_names_severity_and_service_and_what_nobody_said_is_not_tol
 def test_a_run_that_is_over_when_it_is_told_is_one_message_and_one_that_is_watched_ends_with_another() -> None:
     start = Entry("run_started", OPENED, actor="ada", run="r", action="restart", data={"service": "api"})
     end = Entry("run_ended", LATER, run="r", state="worked", text="Ended", data={})
-    in_room = [message for message in Planner(Place("i"), Projection(), [opening(), start, end], "0" * 12, Settings(), ()).messages(1)]
+    in_room = list(Planner(Place("i"), Projection(), [opening(), start, end], "0" * 12, Settings(), ()).messages(1))
     assert [(bool(each.thread), each.in_channel) for each in in_room] == [(False, False), (True, False)]
     assert "restarted" in in_room[0].text
     assert "restarted" not in in_room[1].text

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -137,7 +138,7 @@ class Story(Project):
         """What a story says that happens."""
         broken = self.deployed.srv / "prod-api-01" / "broken"
         levels = [{"name": "On-call Engineer"}, {"name": "DevOps Lead", "notify": ["dora"]}, {"name": "CTO + Security Lead", "notify": ["eve"]}]
-        {
+        acts: dict[str, Callable[[], object]] = {
             "its port is taken on prod-api-01": broken.touch,
             "the port is free again": broken.unlink,
             "the release before is broken": self._break_release,
@@ -148,7 +149,8 @@ class Story(Project):
             "the levels have people": lambda: self.configure(escalation={"levels": levels}),
             "chat is gone": self._lose_chat,
             "chat is back": self._regain_chat,
-        }[what]()
+        }
+        acts[what]()
 
 
 @pytest.mark.parametrize("name", STORIES)

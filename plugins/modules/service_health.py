@@ -233,15 +233,16 @@ def run(module: AnsibleModule, command: list[str], *, errors: bool = True) -> tu
 
 def must(module: AnsibleModule, *command: str) -> str:
     """What it prints."""
+    before = "" if module.params["retries"] else ". Nothing was touched"  # what looks again and again does so after a change
     try:
         ran = _command.run(list(command), module.params["timeout"])
     except (OSError, ValueError) as error:
-        module.fail_json(msg=f"{' '.join(command)}: {_ended(None, 0, str(error))}{_NO_SYSTEMD}")
+        module.fail_json(msg=f"{' '.join(command)}: {_ended(None, 0, str(error))}{_NO_SYSTEMD}{before}")
     if ran.code or not ran.in_time:
         said = " ".join(ran.err.split())[:_SAID]
         other = _NO_SYSTEMD if "booted with systemd" in said else ""
         how = _ended(ran.code if ran.in_time else LATE, module.params["timeout"], said)
-        module.fail_json(msg=f"{command[0]} can't look at it: {said or how}{other}")
+        module.fail_json(msg=f"{command[0]} can't look at it: {(said or how).rstrip('.')}{other}{before}")
     return ran.out
 
 

@@ -81,6 +81,28 @@ def test_a_program_that_is_not_there_is_found_before_the_service_is_stopped(site
     assert site.kinds() == ["no incident yet"]
 
 
+SYSTEMCTL = """#!/bin/sh
+# As systemd 252 answers in a container.
+echo "System has not been booted with systemd as init system (PID 1). Can't operate." >&2
+echo "Failed to connect to bus: Host is down" >&2
+exit 1
+"""
+
+
+def test_a_host_without_systemd_says_so_and_what_to_do_and_calls_nobody(site: Site) -> None:
+    program = site.folder / "bin" / "systemctl"
+    program.parent.mkdir()
+    program.write_text(SYSTEMCTL)
+    program.chmod(0o755)
+    site.environment["PATH"] = f"{program.parent}:{site.environment['PATH']}"
+    code, output = site.run("-e", "service=api host=prod-api-01", "-e", json.dumps({"service_restart_backend": "systemd"}))
+    assert code != 0
+    output = " ".join(output.split())
+    assert "❌ api restart on prod-api-01 REFUSED: systemctl can't look at it: System has not been booted with systemd as init system" in output
+    assert "say in the service catalogue how the service is started (backend: command" in output
+    assert site.kinds() == ["no incident yet"]
+
+
 def test_sigkill_of_the_controller_loses_no_entry_and_is_on_the_timeline(site: Site) -> None:
     process = site.start_slowly("-e", "service=api host=prod-api-01")
     process.send_signal(signal.SIGKILL)

@@ -180,7 +180,7 @@ def test_words_without_quotes_are_the_text_and_the_open_incident_is_meant(site: 
     assert code == 0, output
     (incident,) = site.incidents()
     assert incident["severity"] == "P1"
-    assert "half of the customers see it" in {entry["text"] for entry in incident["entries"]}
+    assert "Severity is now P1 (was P2): half of the customers see it" in {entry["text"] for entry in incident["entries"]}
 
 
 def test_a_template_among_loose_words_is_never_filled_in(site: Site) -> None:

@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def learned(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test has taught this process to be a secret is none in the next."""
     monkeypatch.setattr(_gate, "_known", frozenset())
     monkeypatch.setattr(_gate, "_passed", {})

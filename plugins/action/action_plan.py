@@ -141,7 +141,7 @@ class ActionModule(ControllerAction):
     def _check_approved(self, given: str, found: str, text: str, config: dict[str, Any], variables: dict[str, Any], *, check: bool) -> None:
         """Raises Refused where the plan that was approved isn't this one, is somebody else's, is too old, or was carried out already."""
         who = _person.asks(self.origin(variables), config["safety"]["approval"]["logins"])
-        then, again = "Make a plan anew, with plan=true", ""
+        then = "Make a plan anew, with plan=true"
         why = plan.refusal(given, found, who, now=time.time(), lasts=_config.seconds(config["safety"]["plan_expires"]))
         try:
             folder = self.folder()
@@ -150,12 +150,13 @@ class ActionModule(ControllerAction):
                 if self.clock and not why:
                     why = f"Whether plan {found} is still good can't be told: {self.clock}"
                     then = "Set the clock right, such as with: timedatectl set-ntp true, or leave approved_plan out"
-                again = "" if why else approve.spend(journal, given.strip(), run, check=check)
-                why = why or again
+                if not why:
+                    why = approve.spend(journal, given.strip(), run, check=check)
+                    text = ""  # it is known: it was carried out
         except (OSError, sqlite3.Error, ValueError) as error:
             self._display.warning(f"incident.response: whether the approved plan was carried out before can't be told: {error}")
         if why:
-            raise Refused(f"{why}. Nothing was touched. {then}.{'' if again else chr(10) + text}", hash=found)
+            raise Refused(f"{why}. Nothing was touched. {then}.{chr(10) if text else ''}{text}", hash=found)
 
     def _facts(self, params: dict[str, Any], variables: dict[str, Any], config: dict[str, Any]) -> approval.Facts:
         settings = _catalogue.service_settings(config, params["service"])

@@ -10,7 +10,17 @@ from typing import Any, ClassVar
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
-from ansible_collections.incident.response.plugins.module_utils._core.verdict import GOOD, Verdict, health, judge, replaced, unproved
+from ansible_collections.incident.response.plugins.module_utils._core.verdict import (
+    CHANGE_FAILED,
+    GOOD,
+    PUT_BACK,
+    STILL_GOOD,
+    Verdict,
+    health,
+    judge,
+    replaced,
+    unproved,
+)
 from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._remote import in_one_trip
@@ -58,7 +68,7 @@ class ActionModule(ControllerAction):
             back = bool(left) and left == change.get("before")
             seen += "; it is put back as it was before, BUT NOT PROVED TO RUN so: look at it" if back else "; IT COULD NOT BE PUT BACK as it was"
         elif restored:
-            seen += f"; it was put back as it was before, and is {'healthy' if restored.get('healthy') else 'NOT HEALTHY'} ({restored.get('detail')})"
+            seen += f"; {PUT_BACK}, and is {'healthy' if restored.get('healthy') else 'NOT HEALTHY'} ({restored.get('detail')})"
         if verdict is Verdict.WORKED and _idle(params["plan"], variables):
             verdict = Verdict.NOTHING_TO_DO
         if not params["last"] and verdict not in GOOD:
@@ -114,7 +124,7 @@ class ActionModule(ControllerAction):
         if params["dry"]:  # nothing was to happen
             return judge(before=before.get("healthy"), after=after.get("healthy"), acted=True), f"{seen} (a dry drill: nothing was changed)"
         if failed:
-            seen = f"the change failed; {seen}"
+            seen = f"{CHANGE_FAILED}; {seen}"
         if change.get("wanted"):
             return _changed(before, after, change, left, failed=failed), seen
         stopped = bool(variables.get(params["backend"], {}).get("stopped")) if params["backend"] else False
@@ -186,4 +196,4 @@ def _still(judged: dict[str, Any], after: dict[str, Any], change: dict[str, Any]
         return Verdict.UNKNOWN, f"it was changed again since it was judged: {seen}. Look at who did, and at what it is now"
     if judged.get("healthy") and replaced(judged, after):
         return Verdict.UNKNOWN, f"it was started anew since it was judged: {seen}. Look at its log: it may crash again and again"
-    return Verdict.WORKED, f"still good: {seen}"
+    return Verdict.WORKED, f"{STILL_GOOD}{seen}"

@@ -17,6 +17,8 @@ _LOOK = 0.1
 """Seconds between two looks at whether a command has ended that has left its output to something that goes on."""
 _KEPT = 1_000_000
 """Bytes that are kept of what it says, the last ones."""
+LAST, _LONGEST = 60, 2000
+"""Lines of a log, or of an output, that are evidence, and characters of each."""
 _POLITE = 5.0
 """Seconds between asking it to end, and killing it: a package manager must be able to tidy up."""
 
@@ -85,6 +87,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(patience)
+
+
+def last(lines: Sequence[str]) -> list[str]:
+    """The lines that are evidence: a stack stands between the cause and the end; none without end."""
+    return [line[:_LONGEST] for line in lines[-LAST:]]
 
 
 def told(command: Sequence[str], within: float, *, folder: str | None = None, environment: Mapping[str, str] | None = None) -> tuple[int, str, str]:

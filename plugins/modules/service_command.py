@@ -57,13 +57,6 @@ evidence:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.incident.response.plugins.module_utils import _backend, _command
 
-_LAST = 60
-"""Lines of its output that are evidence: a stack stands between the cause and the end."""
-
-
-_LONGEST = 2000
-"""Characters of each of them."""
-
 
 def main() -> None:
     spec = {"argv": {"type": "list", "elements": "str", "required": True}, "timeout": {"type": "float", "default": 120}}
@@ -82,8 +75,7 @@ def main() -> None:
     if ran.code == 0:
         module.exit_json(changed=True, **result, stdout=ran.out.rstrip("\r\n"), stderr=ran.err.rstrip("\r\n"))
     how = f"ended with {ran.code}" if ran.in_time else f"did not end within {module.params['timeout']:g} s, and was killed"
-    last = [line for line in f"{ran.out}\n{ran.err}".splitlines() if line.strip()][-_LAST:]
-    last = [line[:_LONGEST] for line in last]
+    last = _command.last([line for line in f"{ran.out}\n{ran.err}".splitlines() if line.strip()])
     module.fail_json(msg=f"{' '.join(command)} {how}{': ' + last[-1] if last and ran.in_time else ''}", evidence="\n".join(last), **result)
 
 

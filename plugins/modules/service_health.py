@@ -193,7 +193,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         code, said = run(module, wanted["command"])
         good.append(code == 0)
         seen.append(_ended(code, wanted["timeout"], said))
-        evidence = "\n".join(line[:_LONGEST] for line in said.splitlines()[-_LAST:]) if code is not None else ""
+        evidence = "\n".join(_command.last(said.splitlines())) if code is not None else ""
     for name, check in (("http", look_at_http), ("tcp", look_at_tcp)):
         if wanted[name]:
             answers, words = check(wanted[name], wanted["timeout"])
@@ -206,10 +206,6 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     return {"healthy": all(good), **about, "detail": ", ".join(seen), "evidence": evidence, "token": token}
 
 
-_LAST = 60
-"""Lines of a log, or of an output, that are evidence: a stack stands between the cause and the end."""
-_LONGEST = 2000
-"""Characters of each of them."""
 _SAID = 300
 _NO_SYSTEMD = ". No systemd runs here: say in the service catalogue how the service is started (backend: command, see docs/services.md)"
 LATE = -1
@@ -291,7 +287,7 @@ def last_words(module: AnsibleModule, unit: str) -> str:
     """What the host says of a unit that isn't well."""
     unit = unit.replace("@.", "@*.")
     _code, status = run(module, ["systemctl", "status", "--no-pager", "--full", "--lines=0", "--", unit], errors=False)
-    _code, log = run(module, ["journalctl", "--no-pager", "--output=cat", f"--lines={_LAST}", "--unit", unit], errors=False)
+    _code, log = run(module, ["journalctl", "--no-pager", "--output=cat", f"--lines={_command.LAST}", "--unit", unit], errors=False)
     return f"{status.rstrip()}\n{log.rstrip()}"
 
 

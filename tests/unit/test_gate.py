@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,9 @@ AT = "2025-11-10T10:00:00.000Z"
 
 
 @pytest.fixture(autouse=True)
-def learned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def learned(nothing_learned: None) -> None:
     """It is known, for as long as the test goes on."""
-    monkeypatch.setattr(_gate, "_known", frozenset())
-    monkeypatch.setattr(_gate, "_passed", {})
     _gate.learn([PLANT])
-    yield
 
 
 def test_data_beside_a_text_of_the_journal_have_no_secret(tmp_path: Path) -> None:

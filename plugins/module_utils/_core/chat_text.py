@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from . import summary, task_line
 from .clip import clip, isolated
-from .incident import Entry, seconds
+from .incident import FAILED, Entry, seconds
 from .overdue import unnamed
 from .publication import Draft, words
 
@@ -26,8 +26,6 @@ _PLAIN = re.compile(r"[^\W_]*(?:[ .,:;!?()/%+='…✅❌-][^\W_]*)*")
 _MENTION = re.compile(r"@([\w.-]+)")
 _SIGNS = {"P2": "⚠️", "P3": "🗒"}
 """Of what wakes nobody; the others have an alarm's."""
-FAILED = "failed "
-"""How the key of a call begins that a run made which has failed."""
 _COLOURS = {"P0": "#d0021b", "P1": "#f5620f", "P2": "#f5c70f", "P3": "#4a90e2"}
 
 
@@ -124,7 +122,7 @@ def opening(
 ) -> tuple[str, list[dict[str, Any]]]:
     """The first message of an incident's room, and its attachment. `oncall` are user names of people who were invited, `links` what helps,
     `seen` what was seen of the service's health, `doing` what whoever opened it is doing about it."""
-    text = f"{_called(state, seen, actor, doing)}"
+    text = _called(state, seen, actor, doing)
     if oncall:
         text += "\non call: " + " ".join(f"@{name}" for name in oncall)
     helps = helping(links, LIMIT - units(text) - 100)

@@ -27,6 +27,9 @@ RESOLUTION = ("root_cause", "fix", "monitoring", "next")
 ROLES = ("commander", "communications", "scribe")
 """Who does what in an incident: leads it, speaks for it, writes down."""
 
+FAILED = "failed "
+"""How the key of a call begins that a run made which has failed; the run follows."""
+
 CONCERNS = {
     "security": "a security breach is suspected",
     "data_loss": "data may be lost",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from .action import PLANNED, actions
 from .clip import clip, line, names
 from .incident import Entry
-from .verdict import GOOD, Verdict, mark
+from .verdict import CHANGE_FAILED, GOOD, PUT_BACK, STILL_GOOD, Verdict, mark
 
 Quote = Callable[[str, int], str]
 """Makes a text that isn't ours fit for where it is shown, in so many characters."""
@@ -37,10 +37,6 @@ _NAME = 40
 _APPROVAL = "incident.response.action_approve"
 _ENDED_WELL = "command ended with 0"
 _FAILS, _FAILED = "its check fails with", "its check failed with"
-_CHANGE_FAILED = "the change failed"
-_PUT_BACK = "it was put back as it was before"
-_STILL = "still good: "
-"""What a second look says where nothing is otherwise."""
 _FROM_TO = re.compile(r"^(\S+) to (\S+)")
 _INSTANCES = re.compile(r"^(\d+) of (\d+) instances run")
 _OF_TO = re.compile(r" of (\d+) to (\d+)$")
@@ -125,7 +121,7 @@ def _fold(found: Told, entry: Entry) -> None:
         found.verdicts[entry.host] = data["verdict"]
         if isinstance(data.get("healthy"), bool):
             found.healthy[entry.host] = data["healthy"]
-        found.seen[entry.host] = _short(str(data.get("seen") or "").removeprefix(_STILL))
+        found.seen[entry.host] = _short(str(data.get("seen") or "").removeprefix(STILL_GOOD))
 
 
 def _short(seen: str) -> str:
@@ -266,7 +262,7 @@ def _failure(run: Told, end: Entry, quote: Quote) -> str:
     where = f" on {names([quote(host, _NAME) for host in bad], 'host')}" if bad else _where(run.hosts, quote)
     why = quote(_why(run, bad, end).replace(_FAILS, _FAILED), _WHY)
     what, rest_of_them = f"{_subject(run, quote)}{where} FAILED", f" ({others})" if others else ""
-    if bad and all(run.healthy.get(host) and _PUT_BACK in run.seen.get(host, "") for host in bad):
+    if bad and all(run.healthy.get(host) and PUT_BACK in run.seen.get(host, "") for host in bad):
         return f"{what}{f': {why}' if why else ''}; it is back as it was, and healthy{rest_of_them}"
     return f"{what}{rest_of_them}{_now(run, bad, quote)}{f': {why}' if why else ''}"
 
@@ -290,10 +286,10 @@ def _why(run: Told, bad: Sequence[str], end: Entry) -> str:
 
     for host in bad:
         entries = [*run.elsewhere.get(host, []), *run.failed.get(host, [])]
-        seen = run.seen.get(host, "").partition(f"; {_PUT_BACK}")[0]
+        seen = run.seen.get(host, "").partition(f"; {PUT_BACK}")[0]
         shown = [row for entry in entries for row in str(entry.data.get("evidence") or "").splitlines() if row.strip() != seen]  # that is no cause
         said = [str(entry.data.get("why") or entry.text) for entry in entries if "verdict" not in entry.data]
-        if seen.startswith(_CHANGE_FAILED) and said:  # by what, the task has said that failed
+        if seen.startswith(CHANGE_FAILED) and said:  # by what, the task has said that failed
             seen = said[0]
         words = decisive("\n".join(shown)) or seen or next(reversed(said), "")
         if words:

@@ -25,6 +25,10 @@ _DETAIL = 120
 _WORST_FIRST = (Verdict.MADE_WORSE, Verdict.UNKNOWN, Verdict.NO_EFFECT, Verdict.WORKED, Verdict.NOTHING_TO_DO)
 
 
+CHANGE_FAILED, PUT_BACK, STILL_GOOD = "the change failed", "it was put back as it was before", "still good: "
+"""How what was seen begins, or goes on, where more is to be said of it."""
+
+
 def judge(*, before: bool | None, after: bool | None, acted: bool | None) -> Verdict:
     """Judge one host. Each argument is None where it could not be found out.
 

@@ -316,10 +316,10 @@ class _Site:
             if post.is_over and when is not None:
                 ended.setdefault(datetime.fromtimestamp(when, UTC).date(), []).append(post)
         today = datetime.fromtimestamp(self._now, UTC).date()
-        since = min((_machine(_begun(post))[:10] for post in going_on), default="-")
+        since = min((_machine(_begun(post))[:10] for post in going_on), default="9999")
         found: list[tuple[date, date, list[Post], bool]] = []
         for day in (today - timedelta(days=back) for back in range(PAST_DAYS)):
-            ill = since <= day.isoformat() if going_on else False
+            ill = since <= day.isoformat()
             if day not in ended and found and not found[-1][2] and found[-1][3] is ill:
                 found[-1] = (day, found[-1][1], [], ill)
             else:

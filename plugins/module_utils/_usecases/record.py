@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from .._core import action
-from .._core.incident import Entry, calling, derive, transition
+from .._core.incident import FAILED, Entry, calling, derive, transition
 from .._core.naming import numbered
 from .._core.severity import DEFAULT_SEVERITY, Severity
 from .._core.status import Status, is_back
@@ -110,11 +110,12 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     hosts, versions = _hosts_now(entries, end.run), action.versions(acted[-1]) if acted else ""
     now, again = ", ".join(hosts.values()), ", so it is being investigated again" if back else ""
     eased = worse and list(hosts) == [True]
-    text = f"{what} failed, and was taken back: {now}{again}" if eased else f"{f'{now}: ' if now else ''}{what} {verdict}{again}"
-    text = f"{text if now and not eased else text[:1].upper() + text[1:]}{f'; {versions}' if versions else ''}"
+    began = f"{what[:1].upper()}{what[1:]}"
+    text = f"{began} failed, and was taken back: {now}" if eased else f"{now}: {what} {verdict}" if now else f"{began} {verdict}"
+    text += f"{again}{f'; {versions}' if versions else ''}"
     alone = not (start and start.data.get("person"))  # nobody sits in front of it
     step = transition(current, Status.INVESTIGATING, at=end.at, actor=end.actor, run=end.run) if back else []
-    journal.append(incident, [*step, calling(f"failed {end.run}", text, at=end.at, pages=worse or alone, eased=eased)])
+    journal.append(incident, [*step, calling(f"{FAILED}{end.run}", text, at=end.at, pages=worse or alone, eased=eased)])
 
 
 def _hosts_now(entries: Sequence[Entry], run: str) -> dict[bool, str]:

@@ -45,9 +45,11 @@ class _Place:
 
     def words(self, count: int) -> str:
         """How many hosts the plan is for, how many there are, and of which environment."""
-        part = "" if not self.everywhere else "all that it has" if count == self.everywhere else f"of the {self.everywhere} that it has"
-        about = ", ".join(filter(None, (part, str(self.settings.get("environment", "")))))
-        return f"{count} host{'s' if count > 1 else ''}{f' ({about})' if about else ''}"
+        of = self.everywhere or count
+        share = f"{count} of its " if count < of else "all " if self.everywhere > 1 else ""
+        scope = f"{share}{of} host{'' if of == 1 else 's'}"
+        environment = str(self.settings.get("environment", ""))
+        return f"{scope} ({environment})" if environment else scope
 
 
 class ActionModule(ControllerAction):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils import _gate, _owned
-from ansible_collections.incident.response.plugins.plugin_utils._spool_lines import Read, bodies, place_key, read, sealed
+from ansible_collections.incident.response.plugins.plugin_utils._spool_lines import Read, bodies, place_key, read, sealer
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _FLAGS = os.O_CREAT | os.O_APPEND | os.O_RDWR
@@ -115,7 +115,7 @@ class Spool:
         self._places = _to_write(folder)
         self._all = tuple(self._places)
         self._fd: int | None = None
-        self._key, self._path, self._inode, self._size = b"", "", 0, 0
+        self._key, self._sealed, self._path, self._inode, self._size = b"", sealer(b""), "", 0, 0
 
     def append(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
         """One line, in one write. `sync` waits for the disk."""
@@ -139,7 +139,7 @@ class Spool:
             raise _Gone(f"{self._path} was removed while the run wrote it")
         if sync:
             self._look()
-        line = sealed(self._key, line)
+        line = self._sealed(line)
         if os.write(self._fd, line) != len(line):
             raise OSError("the disk is full")
         self._size += len(line)
@@ -156,6 +156,7 @@ class Spool:
         path = place / f"{self.run}.jsonl"
         with _owned.folder(place, make=True, above=_above(place)) as parent:
             self._key = place_key(place)
+            self._sealed = sealer(self._key)
             file = _owned.opened(parent, path, _FLAGS)
         about = os.fstat(file)
         self._path, self._inode, self._size = str(path), about.st_ino, about.st_size
@@ -207,7 +208,7 @@ def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **f
                 if first == bool(there):
                     return False
                 line = encoded_line(kind=kind, run=run, run_seq=there + 1, **_gate.clean_data(fields))
-                spool.write(sealed(place_key(place), line))
+                spool.write(sealer(place_key(place))(line))
                 spool.flush()
                 os.fsync(spool.fileno())
             return True

@@ -64,6 +64,7 @@ class ActionModule(ControllerAction):
         "hosts": {"type": "list", "elements": "str", "required": True},
         "health": {"type": "list", "elements": "dict", "default": []},
         "looks": {"type": "list", "elements": "dict", "default": []},
+        "out": {"type": "int"},
         "replicas": {"type": "raw"},
         "limits": {"type": "dict", "default": {}},
         "approved": {"type": "str", "default": ""},
@@ -80,6 +81,9 @@ class ActionModule(ControllerAction):
         except AnsibleError as error:
             raise Refused(str(error)) from None
         health, seen = (_by_host(params["hosts"], params[name]) for name in ("health", "looks"))
+        if params["out"] is not None and not 0 <= params["out"] <= 100:
+            raise Refused(f"out={params['out']} is no share of a host: say how many per cent of it, 0 to 100, can't answer. Nothing was touched.")
+        seen = seen if params["out"] is None else {host: {"out": params["out"], **look} for host, look in seen.items()}
         _refuse_twice(params["hosts"], variables["hostvars"])
         _refuse_unknown(health, params["service"])
         _refuse_lacking(health, params["service"])

@@ -47,6 +47,11 @@ options:
     type: list
     elements: dict
     default: []
+  out:
+    description:
+      - How many per cent of the service can't answer while a host changes, for an action whose backend doesn't say it.
+      - By default one host's share. 0 for an action that interrupts nothing, such as the flush of a cache.
+    type: int
   replicas:
     description: How many instances there are to be on all hosts together, where the state is a list of C(instances).
     type: raw

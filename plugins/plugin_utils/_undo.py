@@ -23,6 +23,10 @@ from ansible_collections.incident.response.plugins.plugin_utils._terminal import
 _NOTHING = "Nothing was touched."
 _FORCE = 'Name the exact version to go to instead; or to believe it all the same: -e force_unverified="reason".'
 _MOST = 600
+NOTHING: dict[str, Any] = {
+    "run": "", "name": "undo", "service": "", "role": "incident.response.action", "backend": "", "hosts": {}, "drill": False, "unverified": "",
+}  # fmt: skip
+"""What a playbook is read with where nobody has named what to undo, as when its syntax is checked."""
 
 
 def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:

@@ -224,14 +224,17 @@ def encoded_line(**fields: Any) -> bytes:
     return to_json(fields)[:-1].encode("utf-8", "replace")
 
 
-def start_courier(folder: Path, run: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start the process that carries the spool into the journal and to chat, and outlives this one. Raises OSError."""
+def start_courier(folder: Path, run: str, environ: Mapping[str, str] | None = None, lock: int = -1) -> subprocess.Popen[bytes]:
+    """Start the process that carries the spool into the journal and to chat, and outlives this one. Raises OSError.
+
+    `lock` is the file descriptor of the couriers' lock, where this process holds it for the new one.
+    """
     program = Path(__file__).absolute().with_name("_courier.py")
     with _owned.folder(folder, link=True) as parent:
         log = _owned.opened(parent, folder / "courier.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         return subprocess.Popen(  # noqa: S603
-            [sys.executable, str(program), str(folder), run],
+            [sys.executable, str(program), str(folder), run, str(lock)], pass_fds=[lock] if lock >= 0 else [],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", env=dict(os.environ if environ is None else environ),
         )  # fmt: skip
     finally:

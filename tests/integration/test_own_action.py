@@ -85,7 +85,8 @@ def flushed(own: Site) -> Site:
     kept = own.folder / "flushed"
     inventory = json.loads(own.inventory.read_text())
     inventory["all"]["vars"] |= {
-        "flush_cache_command": ["sh", "-c", f"echo flush $(date +%s%N) > {kept}"], "flush_cache_check": ["true"], "flush_cache_identity": ["cat", str(kept)],
+        "flush_cache_command": ["sh", "-c", f"echo flush $(date +%s%N) > {kept}"], "flush_cache_check": ["true"],
+        "flush_cache_identity": ["cat", str(kept)],
     }  # fmt: skip
     own.inventory.write_text(json.dumps(inventory))
     kept.write_text("never\n")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import textwrap
 import time
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 from ansible_collections.incident.response.plugins.module_utils._core.scale import cautions, count, planned, refusal, running
 from ansible_collections.incident.response.plugins.module_utils._core.severity import DEFAULT_SEVERITY, Severity
 from ansible_collections.incident.response.plugins.module_utils._core.turns import Turns
-from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatRejected, Message
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatRejected, JournalError, Message
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import approve, chat_messages
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _balance, _catalogue, _config, _options, _person, _pins
@@ -159,7 +158,7 @@ class ActionModule(ControllerAction):
                 if not why:
                     why = approve.spend(journal, given.strip(), run, check=check)
                     text = ""  # it is known: it was carried out
-        except (OSError, sqlite3.Error, ValueError) as error:
+        except (OSError, JournalError, ValueError) as error:
             self._display.warning(f"incident.response: whether the approved plan was carried out before can't be told: {error}")
         if why:
             raise Refused(f"{why}. Nothing was touched. {then}.{chr(10) if text else ''}{text}", hash=found)
@@ -185,7 +184,7 @@ class ActionModule(ControllerAction):
             with self.journal(self.folder(), timeout=2) as journal:
                 there = (journal.find(asked) if asked else None) or journal.open_for(service, drill=bool(self.drill(variables)))
                 return journal.info(there) if there else None
-        except (OSError, sqlite3.Error, ValueError):
+        except (OSError, JournalError, ValueError):
             return None
 
     def _post(self, channel: str, text: str, found: str, variables: dict[str, Any]) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import sys
 import threading
 import time
@@ -33,6 +32,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 from ansible_collections.incident.response.plugins.module_utils._core.outcome import Outcome, Seen, outcome_of  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location, open_journal  # noqa: E402
+from ansible_collections.incident.response.plugins.module_utils._ports import JournalError  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import VANISHED, ingest  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._chat_lock import GivesBack  # noqa: E402
@@ -65,7 +65,7 @@ HOLD = 15.0
 EMPTY_FOR = 60.0
 ASIDE_WITHIN = 300.0
 PUBLISH_AFTER = 10.0  # while a run goes on: what it takes, 0.2 s of a processor, is then 2 % of the run at most. At its end it is done at once
-_TROUBLE = (OSError, sqlite3.Error, ValueError, TypeError, KeyError)
+_TROUBLE = (OSError, JournalError, ValueError, TypeError, KeyError)
 
 
 def log(text: str) -> None:
@@ -203,7 +203,7 @@ class Carrier:
                 self._seen.pop(path, None)
             except _owned.NotOurs as error:
                 self.refused[path] = str(error)
-            except (OSError, sqlite3.Error):
+            except (OSError, JournalError):
                 raise
             except Exception as error:  # one spool's trouble, whatever it is, leaves the others alone
                 left, trouble = True, trouble or error

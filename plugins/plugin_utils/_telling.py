@@ -27,7 +27,7 @@ class TellingAction(ControllerAction):
         """Bring the incident to chat; what became of it, as `told` of a result. Says loudly what was not delivered.
 
         `calls`: somebody is to hear of it now; for a P0 or P1 that must be delivered, unless `require` says otherwise. `people` are those who
-        are to be mentioned, else whom the severity tells; `seen` is how many entries the incident had before. Raises OSError, sqlite3.Error.
+        are to be mentioned, else whom the severity tells; `seen` is how many entries the incident had before. Raises OSError, JournalError.
         """
         severity = str(derive(incident, journal.entries(incident))["severity"])
         urgent = calls and severity in telling.URGENT

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .._core.incident import Entry, derive
+from .connection import Connection
 from .marks import INDEX, OUTBOX, PROJECTION, Marks
 
 _NEWEST = 300
@@ -34,7 +34,7 @@ def row_of(incident: str, entries: Sequence[Entry]) -> Row | None:
 class Mending:
     """One look at all rows. `entries` reads those of an incident, `sound` says whether they are what was written."""
 
-    def __init__(self, db: sqlite3.Connection, marks: Marks, entries: Callable[[str], list[Entry]], sound: Callable[[str], bool]) -> None:
+    def __init__(self, db: Connection, marks: Marks, entries: Callable[[str], list[Entry]], sound: Callable[[str], bool]) -> None:
         self._db, self._marks, self._entries, self._sound = db, marks, entries, sound
         self.told: dict[str, list[str]] = {}
         """What was put right, in words, by the incident."""
@@ -74,7 +74,7 @@ class Mending:
         return [incident for incident in {**found, **kept} if found.get(incident) != kept.get(incident)]
 
     @staticmethod
-    def index_of(db: sqlite3.Connection, incident: str) -> Row:
+    def index_of(db: Connection, incident: str) -> Row:
         """What the index says of one incident, as its copy has it."""
         row = db.execute("SELECT name, service, status, opened_at FROM incidents WHERE id = ?", (incident,)).fetchone()
         names = db.execute("SELECT name FROM names WHERE incident = ? ORDER BY name", (incident,))

@@ -10,7 +10,6 @@ What chat refuses stays in the outbox, with the reason, and is tried again.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from .. import _gate
 from .._core import chat_text, publication
 from .._core.incident import Entry, derive, seconds
 from .._core.severity import Severity
-from .._ports import Chat, ChatError, ChatForbidden, ChatRejected, Journal, Message, Outgoing, Projection
+from .._ports import Chat, ChatError, ChatForbidden, ChatRejected, Journal, JournalError, Message, Outgoing, Projection
 from .chat_messages import Place, Planner, Settings, message_id, place
 from .chat_room import CALL, Rooms, fields
 
@@ -72,7 +71,7 @@ class Delivery:
     def step(self, *, all_now: bool = False) -> bool:
         """Deliver what is due; `all_now` makes everything due. Whether anything is left that may get there without somebody's help.
 
-        One incident's trouble, whatever it is, leaves the others alone. Raises ChatError, OSError, sqlite3.Error.
+        One incident's trouble, whatever it is, leaves the others alone. Raises ChatError, OSError, JournalError.
         """
         failing = self._patience.failing
         for incident, told in self._journal.mend(messages=True).items():
@@ -89,7 +88,7 @@ class Delivery:
             except (ChatForbidden, ChatRejected) as error:
                 self._trouble(incident, "room", f"it can't be shown in chat: {error}")
                 self._stuck.add(incident)
-            except (ChatError, OSError, sqlite3.Error):
+            except (ChatError, OSError, JournalError):
                 raise
             except Exception as error:
                 self._trouble(incident, "room", f"it can't be shown in chat, which is a mistake of this collection: {type(error).__name__}: {error}")

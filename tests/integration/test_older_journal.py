@@ -1,13 +1,12 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A journal that the version before this one wrote opens, verifies and says what it said: an incident with actions, steps and a review, and a drill."""
+"""A journal that the version before this one wrote opens, verifies and says what it said: an incident with actions and steps, and a drill."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from os import F_OK, access, write
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,15 @@ class Spool:
     def append_encoded(self, fields: str, *, sync: bool = False) -> None:
         """As `append`, of fields that are JSON already, by `encoded`."""
         self.seq += 1
-        self._unwritten.append(f'{{"run":"{self.run}","run_seq":{self.seq},{fields}'.encode("utf-8", "replace"))
+        line = f'{{"run":"{self.run}","run_seq":{self.seq},{fields}'.encode("utf-8", "replace")
+        if self._unwritten or not self._places:
+            self._unwritten.append(line)
+        else:
+            try:
+                self._write(line, sync)
+            except OSError as error:
+                self._unwritten.append(line)
+                self._leave(error)
         while self._unwritten and self._places:
             try:
                 self._write(self._unwritten[0], sync)
@@ -135,12 +144,12 @@ class Spool:
     def _write(self, line: bytes, sync: bool) -> None:
         if self._fd is None:
             self._fd = self._open(self._places[0])
-        if not os.access(self._path, os.F_OK):
+        if not access(self._path, F_OK):
             raise _Gone(f"{self._path} was removed while the run wrote it")
         if sync:
             self._look()
         line = self._sealed(line)
-        if os.write(self._fd, line) != len(line):
+        if write(self._fd, line) != len(line):
             raise OSError("the disk is full")
         self._size += len(line)
         if sync:

@@ -9,11 +9,11 @@ type: notification
 short_description: Records every emergency play on its incident's timeline
 version_added: 0.1.0
 description:
-  - A play that sets the variable C(incident_action) opens or updates an incident, and everything it does is recorded.
-  - Nothing that a task is given or prints is recorded, only its name, host, outcome and duration, and the message of a failure,
-    cut and redacted.
-  - What nobody would tell is marked as detail, which stays in the journal and out of chat. That is what was skipped; and where it is ok,
-    what only decides, such as C(set_fact), C(assert) and includes, and a task with C(changed_when=false) and C(failed_when=false).
+  - A play that sets the variable C(incident_action) opens or updates an incident, and all its tasks are recorded.
+  - Arguments and output of a task are not recorded. The record has its name, host, outcome and duration, and the message of a failure, cut and
+    redacted.
+  - Unimportant results are marked as detail, which is in the journal but not in chat. Details are skipped tasks, and successful tasks that only
+    decide, such as C(set_fact), C(assert) and includes, or that have C(changed_when=false) and C(failed_when=false).
 author: Contributors to incident.response (@incident-response)
 options:
   state_dir:
@@ -23,34 +23,34 @@ options:
     env: [{name: INCIDENT_STATE_DIR}]
     ini: [{section: incident_response, key: state_dir}]
   journal:
-    description: Where the journal is, as C(sqlite:///journal.db), relative to the state folder.
+    description: The address of the journal, such as C(sqlite:///journal.db), relative to the state folder.
     type: str
     default: ""
     env: [{name: INCIDENT_JOURNAL}]
     ini: [{section: incident_response, key: journal}]
   journal_key_file:
-    description: The file of the key that seals the entries; made at first use. Defaults to C(journal.key) in the state folder.
+    description: The file of the key that seals the entries. It is created at first use. Defaults to C(journal.key) in the state folder.
     type: str
     default: ""
     env: [{name: INCIDENT_JOURNAL_KEY_FILE}]
     ini: [{section: incident_response, key: journal_key_file}]
   config:
     description:
-      - The configuration file. Without it C(incident-response.yml) is looked for beside the playbook, beside the inventory, beside
+      - The configuration file. By default C(incident-response.yml) is searched in the folders of the playbook, of the inventory and of
         C(ansible.cfg), in the working directory, in C($XDG_CONFIG_HOME/incident-response) and in C(/etc/incident-response).
-      - C(/dev/null) for none.
+      - C(/dev/null) means no configuration.
     type: str
     default: ""
     env: [{name: INCIDENT_CONFIG}]
     ini: [{section: incident_response, key: config}]
   require_config:
-    description: Whether an action is refused where no configuration is found, or an empty one.
+    description: Whether to refuse an action if no configuration is found, or an empty one.
     type: str
     default: ""
     env: [{name: INCIDENT_REQUIRE_CONFIG}]
     ini: [{section: incident_response, key: require_config}]
   rocketchat_url:
-    description: Address of the Rocket.Chat server. Nothing is sent to chat where it is empty.
+    description: Address of the Rocket.Chat server. If empty, nothing is sent to chat.
     type: str
     default: ""
     env: [{name: ROCKETCHAT_URL}]
@@ -74,20 +74,20 @@ options:
     env: [{name: ROCKETCHAT_VALIDATE_CERTS}]
     ini: [{section: incident_response, key: rocketchat_validate_certs}]
   rocketchat_ca_path:
-    description: File of the authorities to check the certificate with.
+    description: File of the certificate authorities.
     type: str
     default: ""
     env: [{name: ROCKETCHAT_CA_PATH}]
     ini: [{section: incident_response, key: rocketchat_ca_path}]
   incident:
-    description: Attach to this incident.
+    description: Record in this incident.
     type: str
     default: ""
     env: [{name: INCIDENT_ID}]
     ini: [{section: incident_response, key: incident}]
   drain_timeout:
     description:
-      - Seconds to wait at the end of a run until the timeline is in the journal and in chat. What is left is carried on in the background.
+      - Seconds to wait at the end of a run until the timeline is in the journal and in chat. The rest is delivered in the background.
       - By default 2, and 30 in a container that ends with the play.
     type: str
     default: ""

@@ -8,19 +8,19 @@ name: action_targets
 short_description: The hosts that an emergency action may touch
 version_added: 0.1.0
 description:
-  - Checks what a person named before any play acts. An unknown host is an error, never an empty play that ends with 0.
-  - With a service catalogue the hosts must be of those where the service runs, and are all of these where no host is named.
+  - Checks the hosts that a person named before any play acts. An unknown host is an error, never an empty play that ends with 0.
+  - With a service catalogue, the hosts must be hosts of the service. If no host is named, all hosts of the service are used.
 author: Contributors to incident.response (@incident-response)
 options:
   _terms:
     description:
-      - The host or pattern that was named; may be empty where the service catalogue says where the service runs.
+      - The host or pattern that was named. It may be empty if the service catalogue has the hosts of the service.
       - A list means each of its hosts.
   playbook:
     description:
-      - One of the collection's own playbooks, as C(restart_service). Everything else is then taken from the variables that it knows, as
-        C(docs/playbooks.md) lists them, and all of these are checked.
-      - A refusal is then printed as it is, and ends the run with 5, before any play begins.
+      - One of the collection's own playbooks, such as C(restart_service). The other options are then taken from the variables of that playbook
+        (C(docs/playbooks.md)), and all of these variables are checked.
+      - A refusal is then printed without a wrapper, and ends the run with exit code 5 before any play begins.
     type: str
     default: ""
   service:
@@ -28,7 +28,7 @@ options:
     type: str
     default: ""
   max_hosts:
-    description: How many hosts may be named by hand. 0 for the configuration's C(safety.max_hosts).
+    description: The largest number of hosts that a person may name. 0 means C(safety.max_hosts) of the configuration.
     type: int
     default: 0
   whole_service:
@@ -38,7 +38,7 @@ options:
     type: raw
     default: false
   config:
-    description: The configuration file, if not the one that the run goes by.
+    description: Another configuration file than the one of the run.
     type: str
     default: ""
 """

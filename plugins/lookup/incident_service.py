@@ -8,12 +8,14 @@ name: incident_service
 short_description: Where the service of an incident runs, and how its health is checked
 version_added: 0.2.0
 description:
-  - Reads the journal and the service catalogue. Where the incident has no service, or the catalogue doesn't know it, there is nothing to look at.
-  - A C(--limit) that leaves any of the hosts out is an error; so is an inventory without any of them, unless the variable C(force) is true.
+  - Reads the journal and the service catalogue. If the incident has no service, or the catalogue doesn't have the service, there is nothing to
+    check.
+  - A C(--limit) that leaves out one of the hosts is an error. An inventory without any of the hosts is an error, too, unless the variable C(force)
+    is true.
 author: Contributors to incident.response (@incident-response)
 options:
   _terms:
-    description: The name or id of the incident. Empty where O(service) says which.
+    description: The name or id of the incident. Empty if O(service) names the service.
   playbook:
     description: >-
       One of the collection's own playbooks, as C(incident_close), which take both from their variables. These are then checked; a refusal is
@@ -21,7 +23,7 @@ options:
     type: str
     default: ""
   service:
-    description: The service that was named.
+    description: The service of the incident.
     type: str
     default: ""
 """
@@ -36,9 +38,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - A mapping with C(name), C(hosts) and C(checks), which has those of C(unit), C(command), C(http) and C(tcp) that are there, and with them
+    - A mapping with C(name), C(hosts) and C(checks). C(checks) has the configured ones of C(unit), C(command), C(http) and C(tcp), together with
       C(steady_for), C(timeout) and C(identity).
-    - Where there is nothing to look at, C(hosts) has C(localhost) alone, and C(checks) is empty. C(unlooked) says why nobody looks at a service.
+    - If there is nothing to check, C(hosts) only has C(localhost), and C(checks) is empty. C(unlooked) says why a service is not checked.
   type: list
   elements: dict
 """

@@ -8,16 +8,15 @@ module: nginx_upstream
 short_description: Take servers out of nginx's upstream, and put them there
 version_added: 0.2.0
 description:
-  - Marks servers C(down), adds or removes them, in the upstream blocks of a file, checks the configuration with C(nginx -t), and reloads nginx.
-    What C(nginx -t) refuses, or nginx doesn't take over, is put back. A file that nginx doesn't read is refused.
-  - C(nginx -s reload) ends before anything has changed, and ends well where nginx then goes on with the old configuration.
-    So this waits until the workers that have the old one take no more requests; for V(drained) and V(absent), until they have ended theirs.
-  - Where the file is right already, but nginx has not read it since it was written, since a run was killed in between, nginx is made to.
-  - The file is read by nginx's rules for words, quotes, comments and blocks, and is the same to the byte after the server is put back.
+  - Marks servers as C(down), adds or removes them in the upstream blocks of a file, checks the configuration with C(nginx -t), and reloads nginx.
+    If C(nginx -t) fails, or nginx does not load the change, the file is restored. A file that nginx does not read is refused.
+  - C(nginx -s reload) ends before the change is active, and it succeeds even if nginx keeps the old configuration. So the module waits until the
+    workers with the old configuration accept no more requests. For V(drained) and V(absent) it waits until they have finished their requests.
+  - If the file is right but nginx has not loaded it yet, because a run was killed in between, nginx is reloaded.
+  - The module parses words, quotes, comments and blocks like nginx. After the server is put back, the file is byte for byte the same as before.
     Servers that an upstream includes from another file, and Lua, are refused. Give the included file itself as O(path).
-  - The last server of an upstream that serves is not taken out, unless another one answers, since nobody could answer then.
-    One that is C(down), and one that takes no TCP connection from nginx's host, can't answer.
-    Where no server at all takes one, as with UDP, all that are not C(down) count.
+  - A server is not taken out of an upstream if no other server could answer. A server can't answer if it is C(down), or if it accepts no TCP
+    connection from nginx's host. If no server at all accepts a TCP connection, as with UDP, every server that is not C(down) counts.
 author: Contributors to incident.response (@incident-response)
 options:
   path:
@@ -27,35 +26,35 @@ options:
   servers:
     description:
       - The servers, such as V(10.0.0.11:8080) or V([fd00::11]:8080). Other spellings of the same address are the same.
-      - With none, nothing is changed, and RV(upstreams) has all that the file has.
+      - With an empty list nothing is changed, and RV(upstreams) has all upstreams of the file.
     type: list
     elements: str
     required: true
   upstream:
-    description: The name of the upstream. Needed for V(present); else all upstreams of the file are meant.
+    description: The name of the upstream. Required for V(present). Otherwise the default is all upstreams of the file.
     type: str
     default: ""
   state:
     description:
-      - Whether a server that is there gets requests (V(serving)) or none (V(drained)).
-        Only what was taken out by this module is put back; what a person has set C(down) stays so.
-      - Or whether it is there at all (V(present), V(absent)).
+      - Whether an existing server gets requests (V(serving)) or not (V(drained)). Only servers that this module took out are put back; a server
+        that a person has set C(down) stays C(down).
+      - Or whether the server exists in the upstream (V(present), V(absent)).
     type: str
     choices: [serving, drained, present, absent]
     required: true
   alone:
     description:
-      - What is done where no other server could answer. V(refuse) fails, and changes nothing. V(keep) leaves the server in, and says so.
-      - V(only) keeps it where the upstream lists no other server at all, and refuses where others are out or don't answer.
+      - What to do if no other server could answer. V(refuse) fails and changes nothing. V(keep) leaves the server in the upstream, and says so.
+      - V(only) leaves the server in if the upstream has no other server at all, and fails if other servers are out or don't answer.
     type: str
     choices: [refuse, only, keep]
     default: refuse
   wait:
-    description: Seconds, at most, for the requests under way to a server that is taken out.
+    description: Maximum time in seconds to wait for open requests to a server that is taken out.
     type: float
     default: 5
   reload_timeout:
-    description: Seconds, at most, until nginx has taken over the change.
+    description: Maximum time in seconds until nginx has loaded the change.
     type: float
     default: 30
 attributes:
@@ -72,7 +71,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 alone:
-  description: The servers that were left in since no other could answer. Where nothing else was to be done, the task counts as skipped.
+  description: The servers that were left in because no other server could answer. If there was nothing else to do, the task counts as skipped.
   type: list
   elements: str
   returned: success

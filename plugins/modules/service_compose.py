@@ -8,10 +8,10 @@ module: service_compose
 short_description: Look at a service of a compose project, change its version or its count, restart it
 version_added: 0.2.0
 description:
-  - Its version is the tag in one line of the project's environment file. That line alone is changed, in one step, and the containers follow.
-  - All versions are images that the host has; none is pulled or built. V(previous) is the tag before the current one, by its name and by the
-    age of its image; tags that are named otherwise are none, and where it can't be told for sure, it is refused.
-  - A container is healthy when its own health check says so, where it has one, and once it has run for O(steady_for) seconds.
+  - The version is the tag in one line of the project's environment file. Only that line is changed, atomically, and the containers follow.
+  - Only images on the host are versions; no image is pulled or built. V(previous) is the tag before the current one, by its name and by the age of
+    its image. Tags with another form of name are ignored. If V(previous) is not certain, it is refused.
+  - A container is healthy if its own health check (if it has one) passes, and it has run for O(steady_for) seconds.
   - Works with C(docker compose) and with the older C(docker-compose).
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend, incident.response.containers, incident.response.docker]
@@ -21,10 +21,10 @@ options:
     type: path
     required: true
   file:
-    description: The compose file, relative to O(path). Without it, what compose finds there.
+    description: The compose file, relative to O(path). Default is the file that compose finds there.
     type: str
   project:
-    description: The name of the project. Without it, what compose makes of the folder.
+    description: The name of the project. Default is the name that compose derives from the folder.
     type: str
   service:
     description: The name of the service in the compose file.
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 state:
-  description: The tag, or how many containers run, after the change.
+  description: The tag, or the number of running containers, after the change.
   type: dict
   returned: when O(what) is not V(restart)
   sample: {tag: "1.4.2"}
@@ -73,11 +73,11 @@ wanted:
   type: dict
   returned: when O(what) is not V(restart)
 name:
-  description: The same in words.
+  description: The state in words.
   type: str
   returned: when O(what) is not V(restart)
 text:
-  description: From what to what, and of an image how old it is and who made it.
+  description: The change, and for an image its age and its author.
   type: str
   returned: when O(what) is not V(restart)
 healthy:
@@ -85,27 +85,27 @@ healthy:
   type: bool
   returned: success
 exists:
-  description: Always true; a service that isn't there is an error.
+  description: Always true; a missing service is an error.
   type: bool
   returned: success
 instance:
-  description: What is another one after a restart.
+  description: A value that differs after a restart.
   type: str
   returned: success
 detail:
-  description: What was seen, in words.
+  description: The result of the check in words.
   type: str
   returned: success
 evidence:
-  description: The last lines of what is not healthy.
+  description: The last log lines of the unhealthy containers.
   type: str
   returned: success
 broken:
-  description: The new containers that did not get healthy, each with its last lines, and were removed again.
+  description: The new containers that did not become healthy and were removed again, each with its last log lines.
   type: dict
   returned: success
 memory_left:
-  description: MiB that new processes may take.
+  description: Free memory for new processes in MiB.
   type: int
   returned: success
 """

@@ -8,56 +8,57 @@ module: service_health
 short_description: Ask a service whether it is healthy
 version_added: 0.1.0
 description:
-  - Runs all checks in one trip, again and again, until the service is healthy or the tries are used up.
-  - It is healthy once all checks pass in each look, O(in_a_row) looks and O(steady_for) seconds on end, and it is the same process all that time.
-    A look that fails, or that meets another process, costs one of the O(retries), and the count begins anew.
+  - Runs all checks on the host, and repeats them until the service is healthy or the retries are used up.
+  - The service is healthy if all checks pass O(in_a_row) times in a row and for O(steady_for) seconds, with the same process all that time. If a
+    check fails, or finds another process, it uses one of the O(retries), and the count starts again.
 author: Contributors to incident.response (@incident-response)
 options:
   unit:
-    description: A systemd unit that must be active. Of a template, such as V(api@.service), all instances that were started, and one at least.
+    description: A systemd unit that must be active. For a template, such as V(api@.service), all started instances must be active, and at least
+      one.
     type: str
   command:
     description: A command that must end with 0, as a list.
     type: list
     elements: str
   http:
-    description: An address that must answer with a status below 400. It is asked without a proxy; redirections are followed.
+    description: An address that must answer with a status below 400. The request uses no proxy, and follows redirects.
     type: str
   tcp:
-    description: A C(host:port) that must take connections.
+    description: A C(host:port) that must accept connections.
     type: str
   retries:
-    description: How many times to look again after a look that failed, or met another process than the look before.
+    description: How many times to repeat the checks after a check that failed, or that found another process than before.
     type: int
     default: 0
   delay:
-    description: Seconds between two looks.
+    description: Seconds between two checks.
     type: float
     default: 1
   in_a_row:
-    description: How many looks in a row must pass. With one, a service that comes and goes is healthy if the look falls well.
+    description: How many checks in a row must pass. With one, a service that is only sometimes healthy may count as healthy.
     type: int
     default: 1
   steady_for:
     description:
-      - For how many seconds it must be healthy in each look, and be the same process. With 0, the looks alone count.
-      - A service that crashes a moment after each start is healthy in between; this is how long such a moment may be to be seen.
+      - For how many seconds the service must stay healthy, with the same process. With 0, only the checks count.
+      - This detects a service that crashes within this time after each start, and is healthy in between.
     type: float
     default: 0
   identity:
     description:
-      - A command that prints what is another one after each start of the service, such as V([cat, /run/api.pid]), as a list.
-      - A number is taken for that of a process, which has to live. Of a O(unit), systemd knows it already.
+      - A command that prints a value that changes with each start of the service, such as V([cat, /run/api.pid]), as a list.
+      - A number counts as a process id, and that process must be alive. A O(unit) does not need it, because systemd knows each start.
     type: list
     elements: str
   programs:
-    description: Programs, by their paths or as PATH has them, that the host must have beside. Those that can't be run there are RV(lacking).
+    description: Other programs that the host must have, as paths or as names in PATH. RV(lacking) lists the programs that can't be run there.
     type: list
     elements: str
     default: []
     version_added: 0.1.0
   timeout:
-    description: Seconds that each check of a look gets as a whole. A command that doesn't end by then is killed, with all that it started.
+    description: The timeout of each check in seconds. A command that has not ended by then is killed, with all processes that it started.
     type: float
     default: 10
 attributes:
@@ -76,38 +77,38 @@ healthy:
   type: bool
   returned: success
 exists:
-  description: Whether the unit is known to systemd; true where no unit was asked for.
+  description: Whether systemd knows the unit; true without O(unit).
   type: bool
   returned: success
 unit:
-  description: The name under which systemd keeps the unit.
+  description: The main name of the unit in systemd.
   type: str
   returned: success
 alias:
-  description: The name that was asked for, where that is only another name of the unit; else empty.
+  description: The requested name, if it is only an alias of the unit; otherwise empty.
   type: str
   returned: success
 instance:
-  description: What is another one after a real restart, by systemd for a O(unit), else by O(identity). Empty where it can't be known.
+  description: A value that differs after a real restart, from systemd for a O(unit), otherwise from O(identity). Empty if unknown.
   type: str
   returned: success
 listener:
   description:
-    - Which process listens on the port of a check by O(http) or O(tcp), where that port is the host's own and there is no RV(instance).
-    - Another one is a proof of a restart; the same one may only stand before the service.
+    - The process that listens on the port of O(http) or O(tcp), if that port is on this host and RV(instance) is empty.
+    - Another process proves a restart. The same process proves nothing, because it may only be a proxy in front of the service.
   type: str
   returned: success
 lacking:
-  description: The O(programs) that can't be run there.
+  description: The O(programs) that can't be run on the host.
   type: list
   elements: str
   returned: success
 detail:
-  description: What was seen, in words.
+  description: The result of the check in words.
   type: str
   returned: success
 evidence:
-  description: Of a service that isn't healthy, the unit's status and last log lines, and the last lines of the command.
+  description: If the service isn't healthy, the unit's status and last log lines, and the last lines of the command.
   type: str
   returned: success
 """

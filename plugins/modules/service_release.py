@@ -8,26 +8,27 @@ module: service_release
 short_description: Look at release folders, and switch between them
 version_added: 0.2.0
 description:
-  - Knows the layout of Capistrano and its like, a folder V(releases) with a folder for each release, and a symbolic link V(current) to one.
-  - V(previous) is the next older folder whose name is of the same form as that of the current one. Numbers, instants and versions are ordered
-    as such, hashes by the age of their folders. Folders of another form, empty ones and those of a broken upload are none.
-  - Where it can't be told for sure, it is refused, with what there is.
-  - The link is replaced in one step, so that a service sees the one release or the other.
+  - Uses the layout of Capistrano and similar tools, which is a folder V(releases) with a folder for each release, and a symbolic link V(current) to
+    one of them.
+  - V(previous) is the next older folder whose name has the same form as the current one. Numbers, timestamps and versions are ordered by value,
+    hashes by the age of their folders. Folders with another form of name, empty folders and broken uploads are ignored.
+  - If V(previous) is not certain, it is refused, with a list of the releases.
+  - The link is replaced atomically, so a service sees either the old or the new release.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend]
 options:
   path:
-    description: The folder that holds V(releases) and V(current).
+    description: The folder that contains V(releases) and V(current).
     type: path
     required: true
   migration_marker:
     description:
-      - A file whose presence says that a migration of the database is pending or under way, relative to O(path) or to the current release.
-      - No older release is offered while it is there, since it may not understand the data.
+      - A file whose presence means that a database migration is pending or running, relative to O(path) or to the current release.
+      - While the file exists, an older release is refused, because it may not understand the data.
     type: str
     default: MIGRATION_PENDING
   force_migrations:
-    description: Go on in spite of the O(migration_marker).
+    description: Ignore the O(migration_marker).
     type: bool
     default: false
 """
@@ -46,7 +47,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 state:
-  description: Where the link points, after the change.
+  description: The target of the link after the change.
   type: dict
   returned: success
   sample: {current: releases/20251103101500}
@@ -56,11 +57,11 @@ wanted:
   returned: success
   sample: {current: releases/20251103101500}
 name:
-  description: The release that is current.
+  description: The current release.
   type: str
   returned: success
 text:
-  description: From which release to which, when its folder was changed, and who deployed it.
+  description: The change from one release to the other, when the folder of the other one was changed, and who deployed it.
   type: str
   returned: success
 """

@@ -9,13 +9,11 @@ short_description: Look at a service of a Docker swarm, change its image or its 
 version_added: 0.2.0
 description:
   - Runs on a manager of the swarm.
-  - The swarm itself carries a change out, by the rules that the service has for updates and rollbacks.
-    This waits until its tasks are as they are to be.
-  - A task is healthy when the swarm says that it runs, which takes its image's health check into account, and once it has run for
-    O(steady_for) seconds.
-  - An exact image is given to the swarm as it is; it is not looked up in a registry to pin its digest. One that this manager doesn't have, that no
-    task ran of late, and that its registry doesn't know or can't be asked for, is refused.
-  - V(previous) is the image that the swarm knows from before the last change. A newer one is refused.
+  - The swarm itself makes the change, by the service's rules for updates and rollbacks. The module waits until all tasks have the wanted state.
+  - A task is healthy if the swarm says that it runs (this includes the health check of its image), and it has run for O(steady_for) seconds.
+  - An exact image is passed to the swarm unchanged; its digest is not looked up in a registry. An image is refused if this manager doesn't have it,
+    no recent task ran it, and its registry doesn't know it or doesn't answer.
+  - V(previous) is the image before the last change, as the swarm has stored it. It is refused if it is newer than the current image.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend, incident.response.containers, incident.response.docker]
 options:
@@ -55,39 +53,39 @@ wanted:
   type: dict
   returned: when O(what) is not V(restart)
 name:
-  description: The same in words.
+  description: The state in words.
   type: str
   returned: when O(what) is not V(restart)
 text:
-  description: From what to what, and of an image that this host has, how old it is and who made it.
+  description: The change, and the age and author of the image, if this host has it.
   type: str
   returned: when O(what) is not V(restart)
 healthy:
-  description: Whether as many tasks run as are to run, with the service's image.
+  description: Whether the wanted number of tasks runs with the service's image.
   type: bool
   returned: success
 exists:
-  description: Always true; a service that isn't there is an error.
+  description: Always true; a missing service is an error.
   type: bool
   returned: success
 instance:
-  description: What is another one after a restart.
+  description: A value that differs after a restart.
   type: str
   returned: success
 detail:
-  description: What was seen, in words.
+  description: The result of the check in words.
   type: str
   returned: success
 evidence:
-  description: What the swarm says of the tasks that failed, and their last lines.
+  description: The swarm's messages about the failed tasks, and their last log lines.
   type: str
   returned: success
 out:
-  description: How much of the service, in per cent, is out while its tasks are replaced.
+  description: The percentage of the service that can't answer while its tasks are replaced.
   type: int
   returned: success
 memory_left:
-  description: MiB of memory of all nodes that take tasks. What is reserved there, the swarm itself knows.
+  description: The memory in MiB of all nodes that take tasks. It includes memory that the swarm has reserved.
   type: int
   returned: success
 """

@@ -44,10 +44,10 @@ _ACTION = {
     "drill": Variable("Mark the action as a drill; `dry` does not make the change.", "drill"),
     "plan": Variable("Only show what would be done.", "switch"),
     "approved_plan": Variable("The ticket of the only plan that may be carried out, as `plan=true` prints it.", "name"),
-    "break_glass": Variable("The reason to go on without the approval that the policy requires, or against the lock of another controller in chat.", "reason"),
+    "break_glass": Variable("The reason to go on without the required approval, or against the lock of another controller in chat.", "reason"),
 }
 """The variables of every emergency action."""
-_HOST = Variable("The hosts: a host, a pattern, or a list. Default: all hosts of the service in the catalogue.", "hosts", ("hosts",), example="prod-api-01")
+_HOST = Variable("A host, a pattern, or a list. Default: all hosts of the service in the catalogue.", "hosts", ("hosts",), example="prod-api-01")
 _MAX_HOSTS = Variable("The largest number of hosts that you may name. Default: `safety.max_hosts`.", "count")
 _RESOLUTION = {
     "root_cause": Variable("The root cause."), "fix": Variable("The fix."), "monitoring": Variable("The new monitoring."),
@@ -101,7 +101,7 @@ PLAYBOOKS: Mapping[str, Variables] = {
         "since": Variable("Only incidents opened since then.", "since", example="7d"), "force": _ABOUT["force"],
     },
     "incident_show": {
-        "incident": replace(_INCIDENT, about="The incident, by its name or id. Default: the open incident of the service, or the only open incident."),
+        "incident": replace(_INCIDENT, about="The incident, by its name or id. Default: the open incident of the service, or the only open one."),
         "service": _SERVICE, "detail": Variable("Show the whole timeline, with argument checks and skipped tasks.", "switch"),
         "follow": Variable("Keep running, and print new entries.", "switch"),
         "duration": Variable("With `follow`: end after this number of seconds.", "seconds"), "force": _ABOUT["force"],
@@ -125,7 +125,7 @@ PLAYBOOKS: Mapping[str, Variables] = {
         "team": Variable("The chat team whose members are the people on call. Default: `oncall.team`. Empty: no team is changed."),
     },
     "tick": {
-        "watch": Variable("Repeat the tick every this number of seconds.", "seconds"), "duration": Variable("End after this number of seconds.", "seconds"),
+        "watch": Variable("Repeat the tick after this many seconds.", "seconds"), "duration": Variable("End after this many seconds.", "seconds"),
     },
     "deliver": {"wait": Variable("The time to wait.", "seconds", ("timeout",))},
 }  # fmt: skip

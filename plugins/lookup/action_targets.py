@@ -76,7 +76,8 @@ _LOOK = "Look with: ansible-inventory --graph"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked for. `hosts` is None where no host was named; `most` is how many may be named by hand, 0 for what the configuration says."""
+    """The request. `hosts` is None if no host was named. `most` is the largest number of hosts that a person may name; 0 means the limit of the
+    configuration."""
 
     service: str
     hosts: tuple[str, ...] | None
@@ -87,7 +88,7 @@ class Asked:
 
 
 class LookupModule(LookupBase):
-    """Resolves with Ansible's own patterns, over the inventory of the run."""
+    """Resolves hosts with Ansible's own patterns, over the inventory of the run."""
 
     @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
@@ -131,7 +132,7 @@ class LookupModule(LookupBase):
 
 
 def _resolved(asked: Asked, variables: dict[str, Any], config_file: str) -> list[str]:
-    """The names of the hosts. Raises AnsibleError where there are none, or others, or more than may be."""
+    """The names of the hosts. Raises AnsibleError if there are none, if they are not allowed, or if there are too many."""
     config = _catalogue.for_action(config_file)
     settings = _catalogue.service_settings(config, asked.service)
     service, every = settings["name"], variables.get("groups", {}).get("all", [])
@@ -166,14 +167,14 @@ def _resolved(asked: Asked, variables: dict[str, Any], config_file: str) -> list
 
 
 def _check_limit(inventory: InventoryManager, found: list[str], pattern: str, limit: str | None) -> None:
-    """Whether `--limit` would leave any of them out, in silence."""
+    """Raises AnsibleError if `--limit` would silently leave out one of the hosts."""
     left_out = _catalogue.left_out(inventory, limit, found) if limit else []
     if left_out:
         raise AnsibleError(f"--limit {limit} leaves out {', '.join(left_out)}, which host={pattern} names. Nothing was touched.")
 
 
 def _in_turns(found: list[str], variables: dict[str, Any]) -> list[str]:
-    """Sort the hosts as the plan of this run does, where it has one for exactly these hosts."""
+    """Sort the hosts in the order of this run's plan, if it has a plan for exactly these hosts."""
     facts: Any = variables.get("hostvars")
     for host in found if facts is not None else []:
         order = ((facts.raw_get(host) or {}).get("_action_plan") or {}).get("order") or []
@@ -183,7 +184,7 @@ def _in_turns(found: list[str], variables: dict[str, Any]) -> list[str]:
 
 
 def _check_place(inventory: InventoryManager, found: list[str], settings: dict[str, Any], config: dict[str, Any]) -> None:
-    """Whether the service runs there, and whether the place is left to us."""
+    """Raises AnsibleError if the service does not run on these hosts, or if a host is protected."""
     service = settings["name"]
     if service in config["services"]:
         there = _catalogue.matching(inventory, settings["hosts"])
@@ -198,7 +199,7 @@ def _check_place(inventory: InventoryManager, found: list[str], settings: dict[s
 
 
 def _check_names(inventory: InventoryManager, found: list[str], settings: dict[str, Any], config: dict[str, Any]) -> None:
-    """Whether the catalogue has the same unit of the same host under another name: that would be two locks, and two incidents."""
+    """Raises AnsibleError if the catalogue has the same unit on the same host under another name: that would mean two locks and two incidents."""
     name, unit = settings["name"], settings["unit"]
     for other, entry in config["services"].items():
         same = settings["backend"] == entry["backend"] == "systemd" and entry.get("unit", f"{other}.service") == unit

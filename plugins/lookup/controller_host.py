@@ -50,7 +50,7 @@ _READS = {"incident_show", "incident_list"}
 
 
 class LookupModule(LookupBase):
-    """Looks at what was typed."""
+    """Checks the typed variables, and returns the controller."""
 
     @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:

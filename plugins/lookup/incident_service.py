@@ -61,7 +61,7 @@ _CHECKS = ("unit", "command", "http", "tcp")
 
 
 class LookupModule(LookupBase):
-    """The journal and the catalogue, read on the controller."""
+    """Reads the journal and the catalogue on the controller."""
 
     @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ class LookupModule(LookupBase):
 
 
 def _nobody_looks(service: str, settings: dict[str, Any], config: dict[str, Any], location: Location) -> tuple[str, str]:
-    """Why the health of a service isn't looked at, and what mends that."""
+    """The reason why the health of a service isn't checked, and what to do about it."""
     if location.path == NONE:
         where = "Name the inventory with -i, beside which it is looked for, or it: INCIDENT_CONFIG=/path/of/incident-response.yml"
         return "there is no configuration here, so no service catalogue", where
@@ -116,7 +116,7 @@ def _nobody_looks(service: str, settings: dict[str, Any], config: dict[str, Any]
 
 
 def _refuse_unlooked(about: dict[str, Any], given: dict[str, Any]) -> None:
-    """Raises AnsibleError where a service that nobody looks at would be called well without a reason."""
+    """Raises AnsibleError if a service that nobody can check would be called healthy without a reason."""
     forced = argument.switch(given.get("force", False)) and str(given.get("message") or "").strip()
     if about["unlooked"] and not forced and not _command_line.only_lists():
         raise AnsibleError(

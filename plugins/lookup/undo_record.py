@@ -47,7 +47,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._terminal import
 
 
 class LookupModule(LookupBase):
-    """The journal, read on the controller."""
+    """Reads the journal on the controller."""
 
     @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:

@@ -136,7 +136,7 @@ TROUBLE = (OSError, sqlite3.Error, ValueError, NotFound)
 
 
 def shown(params: Mapping[str, Any], journal: Journal) -> dict[str, Any]:
-    """What the task returns. Raises one of TROUBLE."""
+    """The result of the task. Raises one of TROUBLE."""
     filters = {name: params[name] or "" for name in ("incident", "service", "status")}
     since = instant(params["since"], now=time.time()) if params["since"] else None
     incidents = select(journal, **filters, since=since)

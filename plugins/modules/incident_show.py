@@ -117,7 +117,7 @@ TROUBLE = (OSError, sqlite3.Error, ValueError, NotFound)
 
 
 def result(there: showing.Shown, *, detail: bool) -> dict[str, Any]:
-    """What the task returns, through the gate."""
+    """The result of the task, after the gate."""
     found = {
         "changed": False, "lines": showing.lines(there, detail=detail), "incident": {**there.state, "links": dict(there.links)},
         "clocks": [asdict(each) for each in showing.clocks(there)], "overdue": showing.overdue(there),

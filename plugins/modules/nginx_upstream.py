@@ -104,12 +104,12 @@ _FILE = re.compile(r"(?m)^# configuration file (.+):$")
 _NOTHING = "Nothing was touched."
 _CONNECT = 1.0
 _LONGEST = 60.0
-"""Seconds for a command of nginx."""
-"""Seconds that a server has to take a connection."""
+"""The timeout of an nginx command in seconds."""
+"""The timeout of a connection to a server in seconds."""
 
 
 def _connected(address: str) -> str:
-    """The address, if it takes a connection."""
+    """The address if it accepts a connection, otherwise empty."""
     try:
         if address.startswith("unix:"):
             with socket.socket(socket.AF_UNIX) as connection:
@@ -124,14 +124,14 @@ def _connected(address: str) -> str:
 
 
 def connecting(upstreams: list[_nginx.Upstream]) -> set[str]:
-    """Those of their servers that take a connection."""
+    """The servers that accept a connection."""
     asked = sorted({server.address for upstream in upstreams for server in upstream.servers})
     with ThreadPoolExecutor(max(1, min(32, len(asked)))) as several:
         return set(several.map(_connected, asked)) - {""}
 
 
 def replace(module: AnsibleModule, path: Path, text: str) -> None:
-    """In one step, with the owner and mode that the file has."""
+    """Replace the file atomically, with its owner and mode."""
     handle, draft = tempfile.mkstemp(dir=module.tmpdir)
     with os.fdopen(handle, "wb") as file:
         file.write(text.encode("latin-1"))
@@ -139,7 +139,7 @@ def replace(module: AnsibleModule, path: Path, text: str) -> None:
 
 
 def workers(master: int) -> dict[int, bool]:
-    """The worker processes of this nginx, and whether each takes new requests."""
+    """The worker processes of this nginx, and whether each of them accepts new requests."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -162,7 +162,7 @@ def _in_time(true: Callable[[], bool], seconds: float) -> bool:
 
 
 def master(config: str) -> int:
-    """The process that the configuration, or else nginx itself, says is this nginx; 0 where that can't be told."""
+    """The process id of this nginx, from the configuration or from nginx itself; 0 if unknown."""
     named = _PID.search(config) or _PID_PATH.search("".join(_command.told(["nginx", "-V"], _LONGEST)[1:]))
     try:
         return int(Path(named[1]).read_text()) if named else 0
@@ -171,13 +171,13 @@ def master(config: str) -> int:
 
 
 def started(pid: int) -> float:
-    """Since when a process runs, as Unix time, to about 0.01 s."""
+    """The start time of a process as Unix time, to about 0.01 s."""
     ticks = int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19])
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def is_unread(path: Path, config: str) -> bool:
-    """Whether workers that take requests are older than the file: who wrote it was killed before nginx was told."""
+    """Whether workers that accept requests are older than the file: the run that wrote it was killed before it reloaded nginx."""
     written = path.stat().st_mtime
     process = master(config)
     try:
@@ -187,7 +187,8 @@ def is_unread(path: Path, config: str) -> bool:
 
 
 def read_config(module: AnsibleModule, path: Path) -> str:
-    """What nginx reads now. Fails where that has mistakes, or `path` is no part of it: what is changed there would change nothing."""
+    """The configuration that nginx reads now. Fails if it has mistakes, or if `path` is not a part of it, because a change there would have no
+    effect."""
     code, config, err = _command.told(["nginx", "-T"], _LONGEST)
     if code:
         module.fail_json(msg=f"nginx refuses the configuration that it has: {err.strip()}. {_NOTHING}")
@@ -197,7 +198,7 @@ def read_config(module: AnsibleModule, path: Path) -> str:
 
 
 def trouble_with(module: AnsibleModule, config: str, *, drain: bool) -> str:
-    """Makes nginx take over what is in its files. What went wrong; empty where nothing did."""
+    """Check the configuration and reload nginx. Returns the error; empty if it worked."""
     code, _out, err = _command.told(["nginx", "-t"], _LONGEST)
     if code:
         return f"refuses it: {err.strip()}"
@@ -230,7 +231,7 @@ def read(module: AnsibleModule, path: Path) -> str:
 
 
 def seen(upstreams: list[_nginx.Upstream], connects: set[str]) -> list[dict[str, Any]]:
-    """The upstreams, for people and for a plan."""
+    """The upstreams in the form that the module returns."""
     found = []
     for upstream in upstreams:
         answering = _nginx.answering(upstream, connects.__contains__)
@@ -242,7 +243,7 @@ def seen(upstreams: list[_nginx.Upstream], connects: set[str]) -> list[dict[str,
 
 
 def changed(module: AnsibleModule, path: Path, text: str) -> tuple[_nginx.Changed, list[dict[str, Any]]]:
-    """The file as it is to be, and the upstreams that it is about as they are. Fails where it is not to be."""
+    """The new content of the file, and the affected upstreams before the change. Fails if the change is not allowed."""
     servers, state, name = (module.params[option] for option in ("servers", "state", "upstream"))
     wanted = {_nginx.address(server) for server in servers}
     try:
@@ -298,7 +299,7 @@ def main() -> None:
 
 
 def take_over(module: AnsibleModule, path: Path, before: str, after: str, config: str) -> None:
-    """Have nginx work by the new text, or put the old one back and fail."""
+    """Make nginx load the new text, or restore the old text and fail."""
     if after != before:
         replace(module, path, after)
     trouble = trouble_with(module, config, drain=module.params["state"] in {"drained", "absent"})

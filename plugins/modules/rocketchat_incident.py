@@ -182,7 +182,7 @@ _SHOWN = ("id", "name", "title", "service", "severity", "status", "channel", "ur
 
 
 def wanted(params: Mapping[str, Any], incident: str) -> lifecycle.Wanted:
-    """The options as a use case takes them; `incident` is the one of the environment. Raises ValueError for what is no severity."""
+    """The options in the form of the use case; `incident` is the one from the environment. Raises ValueError for an invalid severity."""
     return lifecycle.Wanted(
         status=None if params["state"] == "updated" else Status(params["state"]),
         incident=params["incident"] or incident,
@@ -200,7 +200,7 @@ def wanted(params: Mapping[str, Any], incident: str) -> lifecycle.Wanted:
 
 
 def change(journal: Journal, asked: lifecycle.Wanted, *, actor: str, chat: bool, check: bool) -> tuple[lifecycle.Change, str | None]:
-    """Plan, and unless in check mode append. The change and the incident's id. Raises lifecycle.Refused."""
+    """Plan the change and append it, except in check mode. Returns the change and the incident's id. Raises lifecycle.Refused."""
     at = utc(time.time())
     with journal.transaction():
         incident = lifecycle.locate(journal, asked)
@@ -211,20 +211,20 @@ def change(journal: Journal, asked: lifecycle.Wanted, *, actor: str, chat: bool,
 
 
 def calls(params: Mapping[str, Any], planned: lifecycle.Change) -> bool:
-    """Whether somebody is to hear of it now: it is opened, gets worse, or is escalated for at once."""
+    """Whether the task calls somebody: the incident is opened, gets worse, or has a concern."""
     worse = bool(planned.before) and str(planned.after["severity"]) < str(planned.before["severity"])
     return params["state"] == "open" or bool(params["concerns"]) or worse
 
 
 def result(journal: Journal, planned: lifecycle.Change, incident: str | None) -> dict[str, Any]:
-    """What the task returns, with the same keys in every case."""
+    """The result of the task, with the same keys in every case."""
     info = journal.info(incident) if incident else {"pending": 0}
     shown = {key: info.get(key) for key in _SHOWN} | {key: value for key, value in planned.after.items() if key in _SHOWN}
     return {"changed": planned.changed, "incident": shown, "told": None, "diff": {"before": planned.before, "after": planned.after}}
 
 
 def _deliver(journal: Journal, connection: dict[str, Any], timeout: float) -> str:
-    """Into chat at once: where no controller does it, nobody else would. What holds it up."""
+    """Deliver to chat at once, because without a controller nobody else does it. Returns the cause if it is not delivered."""
     from ..module_utils._rocketchat.client import RocketChat
 
     client = RocketChat.of(connection, timeout=timeout)

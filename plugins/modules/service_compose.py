@@ -148,18 +148,18 @@ class Project:
         return self.docker.must(*self._compose, *arguments, folder=str(self.folder), **environment)
 
     def containers(self) -> list[dict[str, Any]]:
-        """List the containers of the service in the order of their numbers, without those of `compose run`."""
+        """The containers of the service in the order of their numbers, without containers of `compose run`."""
         found = self.docker.inspect("container", self.compose("ps", "--all", "--quiet", self.service).split())
         return sorted((each for each in found if _label(each, "oneoff") != "True"), key=lambda each: int(_label(each, "container-number") or 0))
 
     def up(self, count: int, *options: str) -> None:
-        """Bring the containers about; what compose has to complain of is kept: their health decides."""
+        """Start the containers. An error of compose is stored, because the health of the containers decides."""
         arguments = ("up", "--detach", "--no-deps", "--no-build", *options, "--scale", f"{self.service}={count}", self.service)
         code, out, err = self.docker.run(*self._compose, *arguments, folder=str(self.folder))
         self.trouble = (err or out).strip() if code else ""
 
     def wait(self, *only: str) -> bool:
-        """Until the containers, or those of these names, are healthy or beyond hope."""
+        """Wait until the containers, or the named ones, are healthy or can't become healthy."""
 
         def judged() -> bool | None:
             each = [self.healthy(one) for one in self.containers() if not only or _name(one) in only]
@@ -171,14 +171,14 @@ class Project:
         return healthy(container, time.time(), self.steady_for)
 
     def restart(self) -> None:
-        """One after the other; the others are left alone once one doesn't get healthy."""
+        """Restart one container at a time. If one does not become healthy, the others are not touched."""
         for container in self.containers():
             self.docker.must("docker", "restart", container["Id"])
             if not self.wait(_name(container)):
                 return
 
     def remove(self, container: dict[str, Any]) -> str:
-        """Its last words."""
+        """The last log lines of the container."""
         words = self.last_words(container)
         self.docker.must("docker", "rm", "--force", "--volumes", container["Id"])
         return words
@@ -191,7 +191,7 @@ class Project:
 
 
 class Tag:
-    """The version of the service. A state is the tag that the environment file says."""
+    """The version of the service. A state is the tag in the environment file."""
 
     def __init__(self, project: Project, module: AnsibleModule) -> None:
         self._project, self._module, self._variable = project, module, module.params["variable"]
@@ -225,7 +225,7 @@ class Tag:
         self._project.wait()
 
     def _before(self, tag: str, there: dict[str, float]) -> str:
-        """The tag before this one, by the age of its image and by its name. In doubt there is none."""
+        """The tag before this one, by the age of its image and by its name. Raises Refused in case of doubt."""
         if tag not in there:
             raise Refused(
                 f"What was there before {self._image(tag)} can't be told, since this host doesn't have that image. "
@@ -239,7 +239,7 @@ class Tag:
             raise Refused(f"{why}. It has {_some(list(there))}, oldest first. Nothing was touched. Name the exact version: -e version=…") from None
 
     def _built(self) -> dict[str, float]:
-        """When the image of each tag that this host has was built, oldest first."""
+        """The build time of the image of each tag on this host, oldest first."""
         repository = self._image("").rpartition(":")[0]
         lines = self._project.docker.must("docker", "images", "--format", "{{.Repository}}:{{.Tag}}", "--", repository).split()
         found = re.escape(self._image(_ANY)).replace(re.escape(_ANY), r"([A-Za-z0-9_][A-Za-z0-9_.-]*)")
@@ -249,7 +249,7 @@ class Tag:
         return dict(sorted(instants.items(), key=lambda each: (each[1], each[0] != "latest", each[0])))
 
     def _image(self, tag: str) -> str:
-        """The service's image with another tag, by what compose makes of its file."""
+        """The service's image with another tag, from compose's own rendering of its file."""
         if not hasattr(self, "_pattern"):
             self._pattern = image_in(self._project.compose("config", **{self._variable: _ANY}), self._project.service)
             if _ANY not in self._pattern.rpartition(":")[2] or _ANY in self._pattern.rpartition(":")[0]:
@@ -269,7 +269,7 @@ class Tag:
         return text
 
     def _write(self, text: str) -> None:
-        """In one step, with the owner and mode that the file has."""
+        """Write the file atomically, with its owner and mode."""
         handle, draft = tempfile.mkstemp(dir=self._module.tmpdir)
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
@@ -277,7 +277,7 @@ class Tag:
 
 
 class Count:
-    """How many containers of the service run here. A state is that number."""
+    """The number of running containers of the service on this host. A state is that number."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -304,10 +304,8 @@ class Count:
 
 
 def healthy(container: dict[str, Any], now: float, steady_for: float) -> bool | None:
-    """Whether it is, and has run for long enough; None where that will be seen. `now` in seconds since 1970.
-
-    Each start sets the clock anew, so one that crashes sooner after each is never healthy, whatever its own check says in between.
-    """
+    """Whether the container is healthy and has run for long enough; None if it is too early to say. `now` is in seconds since 1970. Each start resets
+    the time, so a container that crashes sooner after each start is never healthy, whatever its own check says in between."""
     state = container["State"]
     crashes = int(container.get("RestartCount", 0)) >= _docker.CRASHES
     if state["Status"] == "restarting":
@@ -323,11 +321,8 @@ def healthy(container: dict[str, Any], now: float, steady_for: float) -> bool | 
 
 
 def previous(tag: str, built: dict[str, float]) -> str:
-    """The tag before this one; `built` is when the image of each was, in seconds since 1970. Raises Doubt.
-
-    A tag that has no order, as `latest`, goes by another one of the same image. Of an older image that has several, the one counts that is
-    named as this one is.
-    """
+    """The tag before this one. `built` is the build time of each tag's image, in seconds since 1970. Raises Doubt. For a tag without an order, such
+    as `latest`, another tag of the same image counts. If an older image has several tags, the tag with the same form of name counts."""
     names = [tag, *(each for each in built if each != tag and built[each] == built[tag])]
     name = next((each for each in names if release.pattern(each)[0]), tag)
     form = release.pattern(name)[0]
@@ -341,7 +336,7 @@ def previous(tag: str, built: dict[str, float]) -> str:
 
 
 def image_in(config: str, service: str) -> str:
-    """The service's image, in what `compose config` prints: always two spaces for each level."""
+    """The service's image in the output of `compose config`, which always indents each level by two spaces."""
     services = re.search(r"^services:\n((?:  .*\n)+)", config, re.MULTILINE)
     block = re.search(rf"^  {re.escape(service)}:\n((?:    .*\n)+)", services[1] if services else "", re.MULTILINE)
     image = re.search(r"^    image: [\"']?([^\s\"']+)", block[1] if block else "", re.MULTILINE)
@@ -349,7 +344,7 @@ def image_in(config: str, service: str) -> str:
 
 
 def value_of(text: str, variable: str, where: str) -> str:
-    """What an environment file says of the variable. Raises Refused."""
+    """The value of the variable in an environment file. Raises Refused."""
     found = _lines(variable).findall(text)
     if len(found) != 1:
         what = f"has {variable} {len(found)} times" if found else f"sets no {variable} to a tag"
@@ -358,7 +353,7 @@ def value_of(text: str, variable: str, where: str) -> str:
 
 
 def with_value(text: str, variable: str, value: str) -> str:
-    """The same file but for that one value."""
+    """The same file with only that value changed."""
     return _lines(variable).sub(lambda found: f"{found[1]}{found[2]}{value}{found[2]}", text)
 
 
@@ -390,7 +385,7 @@ def _some(tags: list[str]) -> str:
 
 
 def seen(project: Project, result: dict[str, Any], broken: dict[str, str]) -> dict[str, Any]:
-    """The result, with what incident.response.service_health would say."""
+    """The result, with the keys of incident.response.service_health."""
     containers = project.containers()
     ill = [each for each in containers if not project.healthy(each)]
     words = f"{len(containers) - len(ill)} of {max(len(containers), int(result.get('wanted', {}).get('replicas', 0)))} containers are healthy"
@@ -406,7 +401,7 @@ def seen(project: Project, result: dict[str, Any], broken: dict[str, str]) -> di
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
-    """What was asked for. Raises Refused, OSError."""
+    """Do the requested work. Raises Refused, OSError."""
     project, what = Project(module), module.params["what"]
     if not project.containers():
         raise Refused(f"There is no container of {project.service} in the compose project in {project.folder}. Nothing was touched.")

@@ -125,7 +125,7 @@ _TOLD = "Id,LoadState,ActiveState,InvocationID,NRestarts,MainPID,ExecMainStartTi
 
 
 def look_at_instances(module: AnsibleModule, template: str) -> tuple[bool, dict[str, Any], str]:
-    """The same of all instances of a template unit: whether there are any, and none that was started is in another state than active."""
+    """Like look_at_unit, for all instances of a template unit: active if there is at least one, and every started instance is active."""
     out = must(module, "systemctl", "show", f"--property={_TOLD}", "--", template.replace("@.", "@*."))
     shown = [_shown(block) for block in out.strip().split("\n\n") if block]
     started = sorted((each for each in shown if each.get("ActiveState") != "inactive"), key=lambda each: each.get("Id", ""))
@@ -137,7 +137,7 @@ def look_at_instances(module: AnsibleModule, template: str) -> tuple[bool, dict[
 
 
 def look_at_unit(module: AnsibleModule, unit: str) -> tuple[bool, dict[str, Any], str]:
-    """Whether the unit is active; whether systemd knows it, by what name, and which run of it this is; and words."""
+    """Whether the unit is active, whether systemd knows it, its name, an id of its current run, and a description."""
     out = must(module, "systemctl", "show", f"--property={_TOLD}", "--", unit)
     shown = _shown(out)
     exists = shown.get("LoadState") == "loaded"
@@ -153,13 +153,13 @@ def _shown(block: str) -> dict[str, str]:
 
 
 def _run_of(shown: dict[str, str]) -> str:
-    """Which run of a unit this is. Before systemd 232 that is its main process, and when that began."""
+    """An id of the unit's current run. Before systemd 232 this is its main process and the start of that process."""
     pid = shown.get("MainPID", "0")
     return shown.get("InvocationID") or (f"{pid}@{shown.get('ExecMainStartTimestampMonotonic', '')}" if pid != "0" else "")
 
 
 def _token(shown: dict[str, str]) -> tuple[str, ...]:
-    """What stays as it is while nothing is started anew."""
+    """A value that stays the same until something is started again."""
     return tuple(shown.get(name, "") for name in ("InvocationID", "NRestarts", "MainPID"))
 
 
@@ -181,7 +181,8 @@ def look_at_tcp(address: str, timeout: float) -> tuple[bool, str]:
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
-    """One look at the service: healthy, exists, unit, instance, detail, evidence, and as `token` what stays while it isn't started anew."""
+    """One check of the service: healthy, exists, unit, instance, detail, evidence, and `token`, which stays the same until the service is started
+    again."""
     wanted, evidence = module.params, ""
     about: dict[str, Any] = {"exists": True, "unit": "", "alias": "", "instance": "", "token": ()}
     good: list[bool] = []
@@ -210,7 +211,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
 _SAID = 300
 _NO_SYSTEMD = ". No systemd runs here: say in the service catalogue how the service is started (backend: command, see docs/services.md)"
 LATE = -1
-"""How a command ended that was killed for its time."""
+"""The exit code of a command that was killed at its timeout."""
 
 
 def _ended(code: int | None, timeout: float, said: str) -> str:
@@ -220,7 +221,7 @@ def _ended(code: int | None, timeout: float, said: str) -> str:
 
 
 def run(module: AnsibleModule, command: list[str], *, errors: bool = True) -> tuple[int | None, str]:
-    """How it ended, and what it said; None and why where it can't be run."""
+    """The exit code and the output; None and the reason if the command can't be run."""
     try:
         ran = _command.run(command, module.params["timeout"])
     except (OSError, ValueError) as error:
@@ -229,7 +230,7 @@ def run(module: AnsibleModule, command: list[str], *, errors: bool = True) -> tu
 
 
 def must(module: AnsibleModule, *command: str) -> str:
-    """What it prints."""
+    """The output of the command. Fails if the command fails."""
     before = "" if module.params["retries"] else ". Nothing was touched"  # what looks again and again does so after a change
     try:
         ran = _command.run(list(command), module.params["timeout"])
@@ -244,12 +245,12 @@ def must(module: AnsibleModule, *command: str) -> str:
 
 
 def ports(wanted: dict[str, Any]) -> list[int]:
-    """The ports of this host that the checks ask."""
+    """The ports of this host in the checks."""
     return [port for port in (_identity.port_of(wanted[name]) for name in ("http", "tcp") if wanted[name]) if port]
 
 
 def look_until_steady(module: AnsibleModule) -> dict[str, Any]:
-    """The last look, healthy only where it was so in enough looks in a row, for long enough, and all the time the same process."""
+    """The last check. It is healthy only if enough checks in a row passed, for long enough, with the same process all the time."""
     given = module.params
     left, in_a_row, since, anew, token = given["retries"], 0, 0.0, 0, None
     once = False
@@ -272,20 +273,20 @@ def look_until_steady(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _flaps(given: dict[str, Any], anew: int) -> str:
-    """How a service comes and goes, in words."""
+    """A description of a service that is only sometimes healthy."""
     enough = f"{given['in_a_row']} looks in a row" + (f" over {given['steady_for']:g} s" if given["steady_for"] else "")
     times = f"{anew} time{'s' if anew > 1 else ''}"
     return f", healthy at times, but not {enough}" + (f": it was started anew {times} meanwhile" if anew else "")
 
 
 def listener(wanted: dict[str, Any]) -> str:
-    """Who listens where the checks ask."""
+    """The processes that listen on the ports of the checks."""
     inodes = sorted(inode for port in ports(wanted) for inode in _identity.listening(port))
     return (_identity.owners(inodes) or f"socket {' '.join(inodes)}") if inodes else ""
 
 
 def last_words(module: AnsibleModule, unit: str) -> str:
-    """What the host says of a unit that isn't well."""
+    """The host's output about an unhealthy unit."""
     unit = unit.replace("@.", "@*.")
     _code, status = run(module, ["systemctl", "status", "--no-pager", "--full", "--lines=0", "--", unit], errors=False)
     _code, log = run(module, ["journalctl", "--no-pager", "--output=cat", f"--lines={_command.LAST}", "--unit", unit], errors=False)

@@ -166,7 +166,7 @@ class Instances:
                 self.broken[str(number)] = log
 
     def restart(self, number: int) -> None:
-        """Raises Refused where it isn't healthy afterwards."""
+        """Restart the instance. Raises Refused if it isn't healthy afterwards."""
         self._run("systemctl", "restart", self._unit(number))
         if not self._gets_healthy(number):
             raise Refused(f"{self._unit(number)} did not get healthy after its restart:\n{self._log(number)}")
@@ -185,7 +185,7 @@ class Instances:
             return False
 
     def _gets_healthy(self, number: int) -> bool:
-        """Whether it is, and stays so. What crashes sooner than `steady_for` after each start costs a try each time."""
+        """Whether the instance becomes healthy and stays healthy. Each crash within `steady_for` after a start uses one retry."""
         left, run, first = self._retries, "", 0.0
         while left >= 0:
             healthy, (this, age) = self.healthy(number), self._age(number)
@@ -201,7 +201,7 @@ class Instances:
         return False
 
     def _age(self, number: int) -> tuple[str, float]:
-        """Which run of the instance this is, and for how many seconds it has been active."""
+        """An id of the instance's current run, and for how many seconds it has been active."""
         properties = ("InvocationID", "ActiveEnterTimestampMonotonic")
         out = self._run("systemctl", "show", *(f"--property={name}" for name in properties), "--", self._unit(number))[1]
         shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
@@ -209,7 +209,7 @@ class Instances:
         return shown.get(properties[0], ""), time.clock_gettime(time.CLOCK_MONOTONIC) - since / 1e6 if since else 0.0
 
     def _log(self, number: int) -> str:
-        """Its last lines."""
+        """The last log lines of the instance."""
         return self._run("journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", self._unit(number))[1].strip()
 
     def _unit(self, number: int) -> str:
@@ -225,7 +225,7 @@ class Instances:
 
 
 def cpus_left() -> float:
-    """How many processors were idle over the last minute."""
+    """The number of processors that were idle over the last minute."""
     return round(max(0.0, (os.cpu_count() or 1) - os.getloadavg()[0]), 2)
 
 

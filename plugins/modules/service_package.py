@@ -58,9 +58,9 @@ from ansible_collections.incident.response.plugins.module_utils._backend import 
 
 _PRIORITY = re.compile(r"(?m)^ (?:\*\*\*| {3}) (\S+) (-?\d+)$")
 _LONGEST = 900.0
-"""Seconds for a command of the package manager: it downloads, and what is killed half-way has to be put right by hand."""
+"""The timeout of a package manager command in seconds. It is long because the command downloads, and a killed command must be repaired by hand."""
 _PINNED = 990
-"""apt_preferences(5): a version of a higher priority is installed even where it means a downgrade, or nearly so."""
+"""apt_preferences(5): a version with a higher priority is installed even if that is, or is nearly, a downgrade."""
 _LOG = Path("/var/log/dpkg.log")
 
 

@@ -83,7 +83,7 @@ _LOGGED = re.compile(r"deployed as release (\S+) by (\S+)")
 
 
 class Releases:
-    """The release folders of a service. A state is what the link `current` says, to the letter."""
+    """The release folders of a service. A state is the exact target of the link `current`."""
 
     def __init__(self, module: AnsibleModule) -> None:
         given = module.params
@@ -126,20 +126,20 @@ class Releases:
             raise
 
     def _before(self, name: str, there: dict[str, release.Release]) -> str:
-        """The previous release. In doubt there is none: what is put into service must not be guessed."""
+        """The previous release. Raises Refused in case of doubt, because a release must not be guessed."""
         try:
             return release.previous(there.get(name) or release.Release(name, 0.0), there.values()).name
         except release.Doubt as why:
             raise Refused(f"{why}. Nothing was touched. Name the exact version: -e version=… {release.listed(there.values())}.") from None
 
     def _releases(self) -> dict[str, release.Release]:
-        """The folders, by their names; a link to one is no release of its own."""
+        """The folders, by their names. A link to a folder is not a separate release."""
         folders = [each for each in (self._path / "releases").iterdir() if each.is_dir() and not each.is_symlink()]
         born = self._born(folders)
         return {each.name: release.Release(each.name, each.stat().st_mtime, _parts(each), born.get(each.name)) for each in folders}
 
     def _born(self, folders: list[Path]) -> dict[str, float]:
-        """When each was made on this disk, where its file system and the host's `stat` know."""
+        """The creation time of each folder on this disk, if the file system and the host's `stat` know it."""
         try:
             code, told, dummy = _command.told(["stat", "--format=%.9W %n", "--", *map(str, folders)], _LONGEST)
             lines = [line.split(" ", 1) for line in told.splitlines()] if not code else []
@@ -148,7 +148,7 @@ class Releases:
             return {}
 
     def _about(self, name: str) -> str:
-        """What is known of a release. When it was deployed is not: whatever is put into its folder changes that, too."""
+        """The known facts about a release. The time of its deployment is unknown, because any change in its folder changes the folder's time."""
         made = (self._path / "releases" / name).stat().st_mtime
         words = f"folder changed {time.strftime('%Y-%m-%d %H:%M', time.gmtime(made))} UTC"
         try:
@@ -160,7 +160,7 @@ class Releases:
 
 
 def _parts(folder: Path) -> frozenset[str]:
-    """What is in it at the top. Of one that may not be read nothing is known, which is not the same as nothing: it is no empty folder."""
+    """The top-level content of the folder. The content of an unreadable folder is unknown; it does not count as an empty folder."""
     try:
         return frozenset(each.name for each in folder.iterdir())
     except OSError:

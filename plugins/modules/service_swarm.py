@@ -126,7 +126,7 @@ class Service:
         return self.docker.inspect("task", self.docker.must("docker", "service", "ps", "--quiet", "--no-trunc", self.name).split())
 
     def memory(self) -> int:
-        """MiB of all nodes that take tasks."""
+        """The memory in MiB of all nodes that accept tasks."""
         nodes = self.docker.inspect("node", self.docker.must("docker", "node", "ls", "--quiet").split())
         taking = [each for each in nodes if each["Spec"]["Availability"] == "active" and each["Status"]["State"] == "ready"]
         return sum(int(each["Description"]["Resources"]["MemoryBytes"]) for each in taking) >> 20
@@ -135,7 +135,7 @@ class Service:
         self.docker.must("docker", "service", *command)
 
     def wait(self) -> bool:
-        """Until the tasks are as the service is to be, or beyond hope."""
+        """Wait until all tasks have the wanted state, or can't reach it."""
         return _docker.until(self._converged, self.timeout)
 
     def healthy(self) -> bool:
@@ -145,12 +145,12 @@ class Service:
         return running(self.look(), self.tasks(), time.time(), self.steady_for)
 
     def failures(self) -> list[dict[str, Any]]:
-        """The tasks that failed since this run looked first, the last one last. Those that it met are the evidence of something else."""
+        """The tasks that failed since this run's first check, the newest last. Older failed tasks are no evidence for this run."""
         found = [each for each in self.tasks() if _failed(each) and each["ID"] not in self._before]
         return sorted(found, key=lambda each: _docker.instant(each["Status"]["Timestamp"]))
 
     def waiting(self) -> list[dict[str, Any]]:
-        """The tasks that no node takes."""
+        """The tasks that no node accepts."""
         return [each for each in self.tasks() if each["Status"]["State"] == "pending"]
 
     def _converged(self) -> bool | None:
@@ -158,7 +158,7 @@ class Service:
 
 
 class Image:
-    """The version of the service. A state is its image, with the digest that the swarm has pinned, where it has."""
+    """The version of the service. A state is its image, with the pinned digest of the swarm, if there is one."""
 
     def __init__(self, service: Service, module: AnsibleModule) -> None:
         self._service, self._module = service, module
@@ -205,7 +205,7 @@ class Image:
         return image
 
     def _is_newer(self, image: str, now: str) -> bool:
-        """By the tags, where these have an order; else by when the images were built, where this host has them; else by the last change."""
+        """Compare by the tags, if they have an order; otherwise by the build times, if this host has the images; otherwise by the last change."""
         (form, place), (form_now, place_now) = (release.pattern(tag_of(each)) for each in (image, now))
         if form == form_now and place and place_now and place != place_now:
             return bool(place > place_now)
@@ -215,7 +215,7 @@ class Image:
         return str((self._service.look().get("UpdateStatus") or {}).get("State", "")).startswith("rollback_")
 
     def _refuse_missing(self, image: str) -> None:
-        """Raises Refused where nobody is known to have the image: its tasks would be rejected one after the other."""
+        """Raises Refused if nobody is known to have the image, because all its tasks would be rejected."""
         docker = self._service.docker
         if docker.inspect("image", [image]) or image in {image_of(each["Spec"]) for each in self._service.tasks() if not _failed(each)}:
             return
@@ -228,7 +228,7 @@ class Image:
             )
 
     def _risk(self, image: str) -> str:
-        """What a bad image does to requests, where nothing but its health check would keep it from them."""
+        """A warning about the effect of a bad image on requests, if only its health check could prevent it."""
         spec = self._service.look()["Spec"]
         check = spec["TaskTemplate"]["ContainerSpec"].get("Healthcheck")
         images = [] if check else self._service.docker.inspect("image", [image])
@@ -240,7 +240,7 @@ class Image:
 
 
 class Replicas:
-    """How many tasks the service is to have. A state is that number."""
+    """The wanted number of tasks of the service. A state is that number."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -278,7 +278,7 @@ class Replicas:
 def converged(
     service: dict[str, Any], tasks: list[dict[str, Any]], before: set[str], *, now: float, steady_for: float
 ) -> bool | None:
-    """Whether the tasks are as the service is to be; None where that will be seen. The failures of `before`, which are ids, don't count."""
+    """Whether all tasks have the wanted state; None if it is too early to say. Failed tasks in `before` (ids) don't count."""
     status = (service.get("UpdateStatus") or {}).get("State", "")
     if status in {"paused", "rollback_paused"}:
         return False
@@ -291,7 +291,7 @@ def converged(
 
 
 def running(service: dict[str, Any], tasks: list[dict[str, Any]], now: float, steady_for: float) -> list[dict[str, Any]]:
-    """The tasks that run the service's image, and have for that long. `now` in seconds since 1970."""
+    """The tasks that have run the service's image for that long. `now` is in seconds since 1970."""
     return [
         each for each in tasks
         if each["DesiredState"] == each["Status"]["State"] == "running" and image_of(each["Spec"]) == image_of(service["Spec"])
@@ -304,7 +304,7 @@ def _failed(task: dict[str, Any]) -> bool:
 
 
 def count_of(service: dict[str, Any], everywhere: int) -> int:
-    """How many tasks there are to be; `everywhere` where there is one on each node."""
+    """The wanted number of tasks; `everywhere` is the number for a service with one task on each node."""
     mode = service["Spec"]["Mode"]
     return int(mode["Replicated"]["Replicas"]) if "Replicated" in mode else everywhere
 
@@ -315,7 +315,7 @@ def image_of(spec: dict[str, Any]) -> str:
 
 
 def but_for_image(spec: dict[str, Any]) -> dict[str, Any]:
-    """All else that a spec says; two that mean the same are equal."""
+    """The rest of a spec, normalized: two equivalent specs are equal."""
     container = {"StopGracePeriod": _GRACE, **spec["TaskTemplate"]["ContainerSpec"], "Image": ""}
     return {**spec, "TaskTemplate": {**spec["TaskTemplate"], "ContainerSpec": container}}
 
@@ -325,12 +325,12 @@ def tag_of(image: str) -> str:
 
 
 def order_of(spec: dict[str, Any]) -> str:
-    """Return the order in which an update replaces a task. Docker's own is to stop the old one first."""
+    """The order in which an update replaces a task. Docker's default is to stop the old task first."""
     return str((spec.get("UpdateConfig") or {}).get("Order") or "stop-first")
 
 
 def out(service: dict[str, Any]) -> int:
-    """How many of its tasks, in per cent, are missing while they are replaced."""
+    """The percentage of its tasks that are missing while they are replaced."""
     config, count = service["Spec"].get("UpdateConfig") or {}, count_of(service, 1)
     at_once = int(config.get("Parallelism", 1)) or count  # 0 is all
     return 0 if order_of(service["Spec"]) == "start-first" else min(100, at_once * 100 // max(1, count))
@@ -343,7 +343,7 @@ def with_tag(image: str, tag: str) -> str:
 
 
 def last_words(service: Service) -> str:
-    """What the swarm says of the tasks that have failed since, and what they said themselves."""
+    """The swarm's messages about the failed tasks, and the tasks' own last log lines."""
     failed = service.failures() + service.waiting()
     said = [(each["ID"], each["Status"]) for each in failed[-3:]]
     words = [f"task {task[:12]} {status['State']}: {status.get('Err') or status.get('Message', '')}" for task, status in said]
@@ -352,7 +352,7 @@ def last_words(service: Service) -> str:
 
 
 def seen(service: Service, result: dict[str, Any], missing: str) -> dict[str, Any]:
-    """The result, with what incident.response.service_health would say."""
+    """The result, with the keys of incident.response.service_health."""
     found, good, healthy = service.look(), service.running(), service.healthy()
     status = found.get("UpdateStatus") or {}
     words = f"{len(good)} of {count_of(found, len(good))} tasks run {image_of(found['Spec']).partition('@')[0]}{missing}"
@@ -364,7 +364,7 @@ def seen(service: Service, result: dict[str, Any], missing: str) -> dict[str, An
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
-    """What was asked for. Raises Refused, OSError."""
+    """Do the requested work. Raises Refused, OSError."""
     service, what = Service(module), module.params["what"]
     if what == "restart":
         if not module.check_mode:

@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lock of a state folder's only courier, with a sign of life: a holder that does nothing any more is ended, so that another goes on.
-
-Couriers with other settings of chat stand in line, one at a time: a holder that gets nothing to chat sees that, and gives the first its turn.
-"""
+"""The lock of a state folder's only courier, with a heartbeat: a holder without a heartbeat is ended, so that another courier can continue. Couriers
+with other chat settings wait in line, one at a time: a holder that can't deliver to chat lets the first one take over."""
 
 from __future__ import annotations
 
@@ -18,16 +16,16 @@ from ansible_collections.incident.response.plugins.module_utils import _owned
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, started
 
 STUCK = 120.0
-"""Seconds without a sign of life until its holder is ended. One that works gives one in each round, many times a second; to be killed costs it
-nothing but its place."""
+"""Seconds without a heartbeat until the holder is ended. A working courier sends one in each round, many times a second. A killed courier only loses
+its place."""
 
 POLITE = 10.0
-"""Seconds for which a lock that is free is left to the first in line: it looks five times a second, unless it was stopped."""
+"""Seconds for which a free lock is reserved for the first in line, which checks five times a second unless it was stopped."""
 _FLAGS = os.O_RDWR | os.O_CREAT
 
 
 class CourierLock:
-    """Held from `take` until it is given or closed, or the process ends. `settings` tells couriers from each other that reach chat differently."""
+    """Held from `take` until it is released or closed, or until the process ends. `settings` identifies the courier's chat settings."""
 
     def __init__(self, folder: Path, settings: str = "") -> None:
         with _owned.folder(folder, link=True) as parent:
@@ -44,7 +42,8 @@ class CourierLock:
         os.close(self._line)
 
     def take(self, *, wants: bool = False) -> bool:
-        """Whether it is this process's now. Who `wants` a turn stands in line where the holder has other settings."""
+        """Try to take the lock. Returns whether this process holds it now. With `wants`, the process waits in line if the holder has other
+        settings."""
         if not _locked(self._handle):
             self._free_since = 0.0
             self._stand_in_line(wants and self._holder()[2] != self._settings)
@@ -54,18 +53,18 @@ class CourierLock:
             self.give()
             return False
         self._stand_in_line(False)
-        with suppress(OSError):  # a full disk: then nobody knows whom to end, and waits
+        with suppress(OSError):  # a full disk: then nobody knows which process to end, and waits
             os.ftruncate(self._handle, 0)
             os.pwrite(self._handle, f"{os.getpid()} {started(os.getpid())}\n{self._settings}\n".encode(), 0)
         self.beat()
         return True
 
     def give(self) -> None:
-        """Let another have it."""
+        """Release the lock for another courier."""
         fcntl.flock(self._handle, fcntl.LOCK_UN)
 
     def wanted(self) -> bool:
-        """Whether one with other settings stands in line."""
+        """Whether a courier with other settings waits in line."""
         if not _locked(self._line):
             return True
         fcntl.flock(self._line, fcntl.LOCK_UN)
@@ -79,15 +78,13 @@ class CourierLock:
             self._first = False
 
     def beat(self) -> None:
-        """Give a sign of life."""
+        """Send a heartbeat."""
         with suppress(OSError):
             os.utime(self._handle)
 
     def end_stuck(self) -> int:
-        """Look at who holds it. Where that has given no sign of life for as long as was looked on, it is ended: its number, else 0.
-
-        What counts is the looker's own time, which stands still while a laptop sleeps.
-        """
+        """Check the holder, and end it if it gave no heartbeat during the whole observation time. Returns its process id if it was ended, otherwise
+        0. The observer's own time counts, which stops while a laptop sleeps."""
         sign = os.fstat(self._handle).st_mtime_ns
         if sign != self._sign:
             self._sign, self._since = sign, time.monotonic()
@@ -98,12 +95,12 @@ class CourierLock:
         if not pid or not alive(pid, since):
             return 0
         with suppress(OSError):
-            os.kill(pid, signal.SIGKILL)  # one that was stopped hears nothing else
+            os.kill(pid, signal.SIGKILL)  # a stopped process reacts to no other signal
             return pid
         return 0
 
     def _holder(self) -> tuple[int, str, str]:
-        """Its number, when it started, and its settings; 0 and empty where it didn't say."""
+        """The holder's process id, start and settings; 0 and empty if unknown."""
         first, _line, settings = os.pread(self._handle, 200, 0).decode(errors="replace").partition("\n")
         said = first.split(maxsplit=1)
         pid, since = (int(said[0]), said[1].strip()) if len(said) == 2 and said[0].isdecimal() else (0, "")
@@ -111,7 +108,7 @@ class CourierLock:
 
 
 def _locked(handle: int) -> bool:
-    """Whether it is locked by this process now."""
+    """Try to lock the file. Returns whether this process holds it now."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -58,7 +58,7 @@ def _answer(section: Mapping[str, Any], options: Mapping[str, Any], folder: Path
 
 
 def _above(config: Mapping[str, Any], severity: str) -> Iterator[str]:
-    """The people in the configuration for the severity, without the people on call and without the levels of escalation."""
+    """The people in the configuration for the severity, in addition to the people on call; for a P0 also the people of the levels of escalation."""
     if severity:
         yield from config["severities"][severity]["notify"]
     if severity == Severity.P0:

@@ -53,7 +53,7 @@ def of_hosts(task: Task, variables: Mapping[str, Any], hosts: list[str], role: s
 
 
 def balancers(variables: Mapping[str, Any], balancer: Mapping[str, Any], loader: Any) -> dict[str, Pins]:
-    """The addresses of the load balancers, because the action also changes them."""
+    """The address variables of the load balancers, because the action also changes them."""
     there: Any = variables["hostvars"]
     hosts = _catalogue.matching(_catalogue.inventory(variables.get("groups", {})), str(balancer.get("hosts") or ""))
     found = {}

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The actions that mean to tell somebody: what became of it, said where the person looks."""
+"""The base class of actions that tell people in chat, with the result on the terminal."""
 
 from __future__ import annotations
 
@@ -24,11 +24,9 @@ class TellingAction(ControllerAction):
         self, folder: Path, journal: SqliteJournal, incident: str, *, calls: bool, require: bool | None = None, people: Sequence[str] | None = None,
         given: Mapping[str, str] | None = None, seen: int = 0,
     ) -> dict[str, Any]:  # fmt: skip
-        """Bring the incident to chat; what became of it, as `told` of a result. Says loudly what was not delivered.
-
-        `calls`: somebody is to hear of it now; for a P0 or P1 that must be delivered, unless `require` says otherwise. `people` are those who
-        are to be mentioned, else whom the severity tells; `seen` is how many entries the incident had before. Raises OSError, sqlite3.Error.
-        """
+        """Deliver the incident to chat. Returns the value `told` of a result, and warns of undelivered entries. `calls`: somebody must hear of it
+        now; for a P0 or P1 this must be delivered, unless `require` says otherwise. `people` must be mentioned; default is the people of the
+        severity. `seen` is the number of entries before the task. Raises OSError, sqlite3.Error."""
         severity = str(derive(incident, journal.entries(incident))["severity"])
         urgent = calls and severity in telling.URGENT
         required = urgent if require is None else require
@@ -40,25 +38,26 @@ class TellingAction(ControllerAction):
             return told
         if not told["delivered"] and (calls or required):
             told["call"] = _phone.whom(self.options, folder, severity, people or ())
-        if told["delivered"] or not (required and told["chat"]):  # else the failure says it
+        if told["delivered"] or not (required and told["chat"]):  # otherwise the failure message contains it
             show = self._display.warning if told["chat"] or urgent else self._display.display
             show(f"incident.response: {telling.words(told)}")
         return told
 
     def say(self, told: Mapping[str, Any], what: str, mentioned: Sequence[str] = (), noted: Sequence[str] = ()) -> None:
-        """The one line of a step that went well."""
+        """Print the line of a successful step."""
         self._display.display(f"incident.response: {step_line.line(told, what, mentioned, noted)}")
 
     @staticmethod
     def demand(result: dict[str, Any], then: str = "") -> dict[str, Any]:
-        """The `result`, where all is delivered that has to be. Raises Refused where it isn't, and says what `then`: it is recorded all the same."""
+        """The `result`, if everything required is delivered. Otherwise raises Refused with `then` in its message; the entries are recorded in any
+        case."""
         told = result["told"]
         if told and told["required"] and told["chat"] and not told["delivered"]:
             raise Refused(telling.words(told) + then, **result)
         return result
 
     def _chat(self, given: Mapping[str, str] | None) -> bool:
-        """Whether a chat is configured, be it in part."""
+        """Whether chat is configured, also partly."""
         try:
             return bool(connect.options({}, _options.environment(self.options) | dict(given or {})))
         except connect.Misconfigured:

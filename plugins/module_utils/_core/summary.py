@@ -193,7 +193,7 @@ def plan_line(entries: Sequence[Entry], quote: Quote = plain) -> str:
     if plan is None:
         return ""
     run = told(entries)
-    change = "" if _change(run, quote) else "; ".join(dict.fromkeys(filter(None, run.changes)))  # the sentence contains it if it is the same on all hosts
+    change = "" if _change(run, quote) else "; ".join(dict.fromkeys(filter(None, run.changes)))  # one that is the same on all is in the sentence
     parts = (str(plan.data["scope"]), f"risk {plan.data['risk']}" if plan.data.get("risk") else "", change)
     return "plan: " + " · ".join(quote(part, 150) for part in parts if part)
 

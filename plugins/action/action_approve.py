@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
 from ansible_collections.incident.response.plugins.module_utils._core.approval import Answer
-from ansible_collections.incident.response.plugins.module_utils._ports import ChatError
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import approve
@@ -45,7 +44,7 @@ class ActionModule(ControllerAction):
             answers = self._ask(params, variables)
         except approve.Denied as no:
             raise Refused(f"{no.answer.user} says no ({no.answer.how}) to the {about}. Nothing was touched.") from None
-        except (approve.NoAnswer, connect.Misconfigured, ChatError, OSError, sqlite3.Error, ValueError) as error:
+        except (approve.NoAnswer, connect.Misconfigured, ChatError, OSError, JournalError, ValueError) as error:
             raise Refused(f"The {about} needs the approval of somebody else: {error}. Nothing was touched. {_BREAK}") from None
         text = f"approved by {', '.join(f'{each.user} ({each.how})' for each in answers)}"
         by = ", ".join(each.user for each in answers)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.action imp
 from ansible_collections.incident.response.plugins.module_utils._core.chat_lock import Holder
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, Lease
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError, Lease
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import lock
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_lock import Held, Wish
@@ -69,7 +68,7 @@ class ActionModule(ControllerAction):
             held = self._lock(folder, run, service, expires)
             interrupted = self._interrupted(folder, service, kind)
             gone = self._gone_back(folder, service, kind, variables) if params["relative"] else {}
-        except (OSError, sqlite3.Error, ValueError) as error:
+        except (OSError, JournalError, ValueError) as error:
             self._display.warning(
                 f"incident.response: RECORDING IS DEGRADED: the journal can't be used, so nobody else is kept from acting on {service}: {error}"
             )

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import textwrap
 import time
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 from ansible_collections.incident.response.plugins.module_utils._core.scale import cautions, count, planned, refusal, running
 from ansible_collections.incident.response.plugins.module_utils._core.severity import DEFAULT_SEVERITY, Severity
 from ansible_collections.incident.response.plugins.module_utils._core.turns import Turns
-from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatRejected, Message
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatRejected, JournalError, Message
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import approve, chat_messages
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _balance, _catalogue, _config, _options, _person, _pins
@@ -44,10 +43,12 @@ class _Place:
     everywhere: int
 
     def words(self, count: int) -> str:
-        """A text with the number of hosts in the plan, the number of all hosts, and the environment."""
-        part = "" if not self.everywhere else "all that it has" if count == self.everywhere else f"of the {self.everywhere} that it has"
-        about = ", ".join(filter(None, (part, str(self.settings.get("environment", "")))))
-        return f"{count} host{'s' if count > 1 else ''}{f' ({about})' if about else ''}"
+        """How many hosts the plan is for, how many there are, and of which environment."""
+        of = self.everywhere or count
+        share = f"{count} of its " if count < of else "all " if self.everywhere > 1 else ""
+        scope = f"{share}{of} host{'' if of == 1 else 's'}"
+        environment = str(self.settings.get("environment", ""))
+        return f"{scope} ({environment})" if environment else scope
 
 
 class ActionModule(ControllerAction):
@@ -62,6 +63,7 @@ class ActionModule(ControllerAction):
         "hosts": {"type": "list", "elements": "str", "required": True},
         "health": {"type": "list", "elements": "dict", "default": []},
         "looks": {"type": "list", "elements": "dict", "default": []},
+        "out": {"type": "int"},
         "replicas": {"type": "raw"},
         "limits": {"type": "dict", "default": {}},
         "approved": {"type": "str", "default": ""},
@@ -78,6 +80,9 @@ class ActionModule(ControllerAction):
         except AnsibleError as error:
             raise Refused(str(error)) from None
         health, seen = (_by_host(params["hosts"], params[name]) for name in ("health", "looks"))
+        if params["out"] is not None and not 0 <= params["out"] <= 100:
+            raise Refused(f"out={params['out']} is no share of a host: say how many per cent of it, 0 to 100, can't answer. Nothing was touched.")
+        seen = seen if params["out"] is None else {host: {"out": params["out"], **look} for host, look in seen.items()}
         _refuse_twice(params["hosts"], variables["hostvars"])
         _refuse_unknown(health, params["service"])
         _refuse_lacking(health, params["service"])
@@ -153,7 +158,7 @@ class ActionModule(ControllerAction):
                 if not why:
                     why = approve.spend(journal, given.strip(), run, check=check)
                     text = ""  # it is known: it was carried out
-        except (OSError, sqlite3.Error, ValueError) as error:
+        except (OSError, JournalError, ValueError) as error:
             self._display.warning(f"incident.response: whether the approved plan was carried out before can't be told: {error}")
         if why:
             raise Refused(f"{why}. Nothing was touched. {then}.{chr(10) if text else ''}{text}", hash=found)
@@ -179,7 +184,7 @@ class ActionModule(ControllerAction):
             with self.journal(self.folder(), timeout=2) as journal:
                 there = (journal.find(asked) if asked else None) or journal.open_for(service, drill=bool(self.drill(variables)))
                 return journal.info(there) if there else None
-        except (OSError, sqlite3.Error, ValueError):
+        except (OSError, JournalError, ValueError):
             return None
 
     def _post(self, channel: str, text: str, found: str, variables: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from typing import Any, ClassVar
 
@@ -21,6 +20,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.verdict im
     replaced,
     unproved,
 )
+from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._remote import in_one_trip
@@ -108,7 +108,7 @@ class ActionModule(ControllerAction):
                 if incident:
                     info = journal.info(incident)
                     where = f"incident {', '.join(filter(None, (info['name'], info['url'])))}"
-        except (OSError, sqlite3.Error, ValueError) as error:
+        except (OSError, JournalError, ValueError) as error:
             where = f"the journal can't be read: {error}"
         self._display.display(f"incident.response: {about} on {variables.get('inventory_hostname')}: {text} ({where})", stderr=True)
 

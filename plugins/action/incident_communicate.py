@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -14,6 +13,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 from ansible_collections.incident.response.plugins.module_utils._core.publication import Draft
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import INCIDENT_STATES
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, publish
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
 from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
@@ -59,7 +59,7 @@ class ActionModule(TellingAction):
                     told = self.tell(folder, journal, incident, calls=calls, require=params["require_delivery"], people=(), seen=seen)
         except publish.TemplateError as error:
             raise Refused(f"{str(error).rstrip('.')}. Nothing was recorded.") from None
-        except (OSError, sqlite3.Error, ValueError) as error:
+        except (OSError, JournalError, ValueError) as error:
             raise Refused(str(error)) from None
         shown = {"incident": name, "draft": chosen.id}
         shown |= {key: getattr(chosen, key) for key in ("audience", "occasion", "subject", "text")}

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import time
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core import step_line
+from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.plugin_utils import _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
@@ -35,7 +35,7 @@ class ActionModule(ControllerAction):
             begun, problem = time.time(), self._misconfigured()
             courier = _spool.start_courier(folder, "", _options.environment(self.options))
             left = self._wait(folder, courier, params["timeout"])
-        except (OSError, sqlite3.Error, ValueError) as error:
+        except (OSError, JournalError, ValueError) as error:
             raise Refused(f"nothing could be delivered: {error}") from None
         if left["pending"] or left["runs"]:
             raise Refused(self._still_there(folder, left, problem, begun), changed=left != before, **left)

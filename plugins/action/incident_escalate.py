@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._state import state_path
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, tick
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _phone, _policy
@@ -50,7 +50,7 @@ class ActionModule(TellingAction):
                 if not self.check:
                     told = self.tell(folder, journal, incident, calls=True, require=True if require is None else require, people=people, seen=seen)
                 name = journal.info(incident)["name"]
-        except (OSError, sqlite3.Error, ValueError) as error:
+        except (OSError, JournalError, ValueError) as error:
             raise Refused(f"Nobody could be called: {error}. Call {self._whom()}") from None
         for each in policy.levels[1 : entry.data["level"] - 1]:
             if not each.notify:

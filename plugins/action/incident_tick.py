@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, ClassVar
 from ansible_collections.incident.response.plugins.module_utils._core import moment, step_line
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
-from ansible_collections.incident.response.plugins.module_utils._ports import ChatError
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import hear, page, publish, telling, tick
@@ -72,7 +71,7 @@ class ActionModule(ControllerAction):
                 behind = [each for each in tick.watched(journal, time.time()) if journal.pending(each) or journal.troubles(each)]
                 if (found or paged or published or behind) and not self.check:
                     self._held = self.send(folder, journal, [*behind, *(name for name, dummy in [*found, *paged, *published])])
-        except (OSError, sqlite3.Error, ValueError) as error:
+        except (OSError, JournalError, ValueError) as error:
             raise Refused(f"Nobody could be reminded: {error}") from None
         return found, paged, published
 

@@ -3,14 +3,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
 from ansible_collections.incident.response.plugins.module_utils._core.incident import derive, utc
-from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatForbidden, ChatRejected, Message, OncallError, Room
+from ansible_collections.incident.response.plugins.module_utils._ports import (
+    ChatError,
+    ChatForbidden,
+    ChatRejected,
+    JournalError,
+    Message,
+    OncallError,
+    Room,
+)
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import chat_messages, oncall
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _oncall, _options
@@ -44,7 +51,7 @@ class ActionModule(ControllerAction):
                 return published | {"changed": changed, "uncovered": answer.uncovered, "joined": joined, "left": left}
             finally:
                 chat.close()
-        except (OncallError, ChatError, OSError, sqlite3.Error, ValueError) as error:
+        except (OncallError, ChatError, OSError, JournalError, ValueError) as error:
             raise Refused(f"It can't be said who is on call: {error}") from None
 
     def _done(self, published: dict[str, Any], joined: list[str], left: list[str]) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -13,6 +12,7 @@ from ansible_collections.incident.response.plugins.module_utils._core import ste
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._usecases import mirror, status_page
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
 from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
@@ -61,7 +61,7 @@ class ActionModule(TellingAction):
                     else:
                         self.send(folder, journal, [])
                     self._others(journal, config["status_page"]["provider"], wanted.components)
-        except (OSError, sqlite3.Error, ValueError) as error:
+        except (OSError, JournalError, ValueError) as error:
             raise Refused(str(error)) from None
         changed = bool(change.entry)
         diff = {"before": change.before, "after": change.after}

@@ -201,7 +201,10 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         if self._now:
-            self._guarded(self._now.begins, host, task)
+            try:
+                self._now.begins(host, task)
+            except Exception as error:
+                self._degraded(error)
 
     def v2_runner_on_ok(self, result: Any) -> None:
         if self._now:

@@ -187,6 +187,10 @@ class StatusPage(Protocol):
     def set_component(self, name: str, state: str) -> None: ...
 
 
+class JournalError(Exception):
+    """The journal can't be read or written: it is damaged, locked for too long, or its disk is full."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A planned message for the entries `first` to `last`. `channel` is empty for the incident's own room. `invite`: user names of people to invite

@@ -47,6 +47,11 @@ options:
     type: list
     elements: dict
     default: []
+  out:
+    description:
+      - How many per cent of the service can't answer while a host changes, for an action whose backend doesn't say it.
+      - By default one host's share. 0 for an action that interrupts nothing, such as the flush of a cache.
+    type: int
   replicas:
     description: The total number of instances on all hosts, if the state is a list of C(instances).
     type: raw

@@ -110,7 +110,6 @@ lines:
 config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 """
 
-import sqlite3
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -120,7 +119,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._core import listing
 from ..module_utils._core.status import Status
 from ..module_utils._journal.location import open_journal
-from ..module_utils._ports import Journal
+from ..module_utils._ports import Journal, JournalError
 from ..module_utils._state import state_dir
 from ..module_utils._usecases.show import NotFound, compact, instant, select
 
@@ -132,7 +131,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "print": {"type": "bool", "default": False},
     "state_dir": {"type": "path"},
 }
-TROUBLE = (OSError, sqlite3.Error, ValueError, NotFound)
+TROUBLE = (OSError, JournalError, ValueError, NotFound)
 
 
 def shown(params: Mapping[str, Any], journal: Journal) -> dict[str, Any]:

@@ -92,12 +92,12 @@ timeline:
 config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 """
 
-import sqlite3
 import time
 from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 
 from ..module_utils import _gate
 from ..module_utils._core import showing
@@ -113,7 +113,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "duration": {"type": "float", "default": 0},
     "state_dir": {"type": "path"},
 }
-TROUBLE = (OSError, sqlite3.Error, ValueError, NotFound)
+TROUBLE = (OSError, JournalError, ValueError, NotFound)
 
 
 def result(there: showing.Shown, *, detail: bool) -> dict[str, Any]:

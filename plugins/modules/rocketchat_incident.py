@@ -143,7 +143,6 @@ told:
 """
 
 import os
-import sqlite3
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -154,7 +153,7 @@ from ..module_utils._core.incident import CONCERNS, RESOLUTION, ROLES, utc
 from ..module_utils._core.severity import Severity
 from ..module_utils._core.status import Status
 from ..module_utils._journal.location import open_journal
-from ..module_utils._ports import ChatError, Journal
+from ..module_utils._ports import ChatError, Journal, JournalError
 from ..module_utils._rocketchat import connect
 from ..module_utils._state import state_dir
 from ..module_utils._usecases import lifecycle, telling
@@ -177,7 +176,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "state_dir": {"type": "path"},
     **connect.SPEC,
 }
-TROUBLE = (OSError, sqlite3.Error, ValueError)
+TROUBLE = (OSError, JournalError, ValueError)
 _SHOWN = ("id", "name", "title", "service", "severity", "status", "channel", "url", "pending")
 
 

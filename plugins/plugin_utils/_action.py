@@ -20,7 +20,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _needs, _options, _run, _spool
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _courier_lock, _journal, _needs, _options, _run, _spool
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import in_vaults, meet_configuration, secret_values, secrets_of_hosts, unseen
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal, cleaned
@@ -106,7 +106,7 @@ class ControllerAction(ActionBase):
         return state_dir(given or self.options["state_dir"])
 
     def journal(self, folder: Path, *, timeout: float = 10) -> SqliteJournal:
-        """A connection to the journal. Warns if the clocks disagree. Raises OSError, sqlite3.Error, ValueError."""
+        """A connection to the journal. Says when the clocks disagree. Raises OSError, JournalError, ValueError."""
         journal = _journal.opened(self.options, folder, timeout=timeout)
         for each in journal.mended:
             self._display.warning(f"incident.response: {each}")
@@ -131,11 +131,14 @@ class ControllerAction(ActionBase):
         if not chat and not self._pages() and not self._publishes():
             return problem
         begun = time.time()
-        courier = _spool.start_courier(folder, "", environment)
+        if any(journal.troubles(each) for each in found):  # what chat would not do is tried again by a courier that knows nothing of it
+            courier: Any = _spool.start_courier(folder, "", environment)
+        else:
+            courier = _courier_lock.wake(folder, environment, lambda lock: _spool.start_courier(folder, "", environment, lock))
         if not chat:
             return problem
         until = time.monotonic() + max(_options.drain(self.options, _DRAIN), at_least)
-        while any(_is_due(journal, each) for each in found) and courier.poll() is None and time.monotonic() < until:
+        while any(_is_due(journal, each) for each in found) and (courier is None or courier.poll() is None) and time.monotonic() < until:
             time.sleep(0.02)
         says = _spool.courier_says(folder, begun, connect.mark(chat, environment))
         return str(says.get("problem") or says.get("chat_problem") or "")

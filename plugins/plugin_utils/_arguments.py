@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.incident.response.plugins.module_utils._core import argument, drill
 from ansible_collections.incident.response.plugins.module_utils._core.argument import Variable, Wrong
+from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _command_line, _journal, _options, _words
 from ansible_collections.incident.response.plugins.plugin_utils._command_line import CommandLine
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
@@ -158,7 +158,7 @@ def _choose(playbook: str, known: Variables, typed: Given, found: dict[str, Any]
         name = _journal.meant(playbook, options)
     except show.Several as several:
         raise AnsibleError(f"{playbook}: {_NOTHING} {several}") from None
-    except (OSError, sqlite3.Error, ValueError):
+    except (OSError, JournalError, ValueError):
         return
     if name:
         _set("incident", name, typed, found)
@@ -306,7 +306,7 @@ def _refuse_service(name: str, options: Mapping[str, Any], *, new: bool) -> None
         return
     try:
         there |= _journal.services(options, still_open=new)
-    except (OSError, sqlite3.Error, ValueError):
+    except (OSError, JournalError, ValueError):
         return
     if name not in there:
         hint = _catalogue.nearest(name, there)
@@ -332,7 +332,7 @@ def _refuse_incident(name: str, options: Mapping[str, Any]) -> None:
         return
     try:
         status, there = _journal.status_of(name, options)
-    except (OSError, sqlite3.Error, ValueError):
+    except (OSError, JournalError, ValueError):
         return
     if not status or status.is_over:
         what = f"is over ({status})" if status else "isn't known here"

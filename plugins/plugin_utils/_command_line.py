@@ -59,11 +59,12 @@ def _add(line: CommandLine, named: str, folder: Path, tags: set[str], depth: int
 
 def _add_entry(line: CommandLine, entry: Mapping[str, Any], path: Path, tags: set[str], depth: int) -> None:
     imported = next((str(entry[key]) for key in _IMPORT if key in entry), "")
-    play = _NAMED.search(str(entry.get("hosts", ""))) if _COLLECTION in str(entry.get("hosts", "")) else None
-    if imported:
-        _add(line, imported, path.parent, tags, depth - 1)
-    elif play:
+    hosts = str(entry.get("hosts") or _vars(entry).get("action_targets", ""))
+    play = _NAMED.search(hosts) if _COLLECTION in hosts else None
+    if play:
         line.ours.setdefault(play[1], set()).update(tags)
+    elif imported:
+        _add(line, imported, path.parent, tags, depth - 1)
     else:
         line.alone = False
         line.others += path.read_text(encoding="utf-8", errors="replace")
@@ -85,6 +86,11 @@ def _entries(path: Path) -> Iterator[Mapping[str, Any]]:
     except AnsibleError:
         return
     yield from (entry for entry in found or [] if isinstance(entry, Mapping))
+
+
+def _vars(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = entry.get("vars")
+    return given if isinstance(given, Mapping) else {}
 
 
 def _tags(entry: Mapping[str, Any]) -> set[str]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The courier: carries spools into the journal and the journal into chat, and notices when a controller has gone.
 
-    python _courier.py STATE_DIR RUN
+    python _courier.py STATE_DIR RUN [LOCK]
 
 Who is called for an incident is paged on the way, and those outside are told. One courier works in a state folder at a time. It ends when
 all is carried and shown, or when nothing has moved for a while: the next run, or the playbook `incident.response.deliver`, goes on.
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import sys
 import threading
 import time
@@ -33,10 +32,11 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 from ansible_collections.incident.response.plugins.module_utils._core.outcome import Outcome, Seen, outcome_of  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location, open_journal  # noqa: E402
+from ansible_collections.incident.response.plugins.module_utils._ports import JournalError  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect  # noqa: E402
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import VANISHED, ingest  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._chat_lock import GivesBack  # noqa: E402
-from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock  # noqa: E402
+from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock, marked  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive  # noqa: E402
 from ansible_collections.incident.response.plugins.plugin_utils._spool import (  # noqa: E402
     courier_file,
@@ -55,6 +55,8 @@ IDLE = 0.5
 """Seconds between two rounds if nothing has changed for CALM seconds and no run is active, because chat may be down for long."""
 CALM = 5.0
 COMMIT_EVERY = 1.0  # the end of a run and the loss of a controller are carried at once
+LINGER = 1.0
+"""Seconds for which a courier that a task has started waits for the next task of its play."""
 GIVE_UP = 600.0
 TURN = 2.0
 """Seconds after which a courier that can't deliver to chat lets a courier with other settings take over. They alternate."""
@@ -64,7 +66,7 @@ longer."""
 EMPTY_FOR = 60.0
 ASIDE_WITHIN = 300.0
 PUBLISH_AFTER = 10.0  # while a run goes on: what it takes, 0.2 s of a processor, is then 2 % of the run at most. At its end it is done at once
-_TROUBLE = (OSError, sqlite3.Error, ValueError, TypeError, KeyError)
+_TROUBLE = (OSError, JournalError, ValueError, TypeError, KeyError)
 
 
 def log(text: str) -> None:
@@ -202,7 +204,7 @@ class Carrier:
                 self._seen.pop(path, None)
             except _owned.NotOurs as error:
                 self.refused[path] = str(error)
-            except (OSError, sqlite3.Error):
+            except (OSError, JournalError):
                 raise
             except Exception as error:  # one spool's trouble, whatever it is, leaves the others alone
                 left, trouble = True, trouble or error
@@ -468,9 +470,11 @@ class Courier:
 
     def __init__(
         self, folder: Path, connection: dict[str, Any], moved: Callable[[], None], finished: Sequence[Finished] = (),
-        beat: Callable[[], None] = lambda: None, wanted: Callable[[], bool] = lambda: False,
+        beat: Callable[[], None] = lambda: None, wanted: Callable[[], bool] = lambda: False, wishes: Callable[[], int] = lambda: 0,
     ) -> None:  # fmt: skip
-        self._folder, self._connection, self._moved, self._beat, self._wanted = folder, connection, moved, beat, wanted
+        self._folder, self._connection, self._moved, self._beat, self._wanted, self._wishes = folder, connection, moved, beat, wanted, wishes
+        self.heard = wishes()
+        """How many wishes for a look at the journal it knows of."""
         self._carrier = Carrier(folder)
         self._carrier.finished = list(finished)  # runs that may still wait to hear of what an earlier one has carried
         self._postman = Postman(folder, connection) if connection else None
@@ -497,12 +501,12 @@ class Courier:
                 left, progress, pause = True, False, 1.0
                 problem = f"the journal {_journal_name(self._folder)} can't be written: {error}"
                 log(problem)
-            now = time.monotonic()
-            if progress:
+            now, asked = time.monotonic(), self._is_asked()
+            if progress or asked:
                 self._last = now
                 self._moved()
             self._tell(problem)
-            waits = self._gives_back() | self._waits_for_chat(progress)  # also while more is left: the postman looks at what has moved
+            waits = self._gives_back() | self._waits_for_chat(progress or asked)  # also while more is left: the postman looks at what has moved
             if not left and not waits:
                 break
             self._last = max(self._last, self._postman.moved if self._postman else 0.0)
@@ -518,6 +522,11 @@ class Courier:
         self._published = float("-inf")
         self._tell("")
         return True
+
+    def _is_asked(self) -> bool:
+        """Whether a task has written to the journal, and asks for it to be looked at."""
+        heard, self.heard = self.heard, self._wishes()
+        return heard != self.heard
 
     def _send_postman(self) -> None:
         if self._postman and self._postman.stop.is_set():  # it had a turn before
@@ -622,8 +631,11 @@ def _journal_name(folder: Path) -> str:
         return ""
 
 
-def main(folder: Path, run: str) -> None:
-    """Work as the folder's only courier. If another courier works, wait until it has carried this run, or replace it."""
+def main(folder: Path, run: str, inherited: int = -1) -> None:
+    """Work as the folder's only courier; where another works, wait until it has carried this run, or step in for it.
+
+    `inherited` is the file descriptor of the lock, where who started this holds it for it.
+    """
     _gate.known()  # before there are threads
     sys.excepthook = lambda *error: log("the courier breaks off: " + "".join(traceback.format_exception(*error)))
     threading.excepthook = lambda broken: log("a part of the courier breaks off: " + "".join(traceback.format_exception(broken.exc_value)))
@@ -645,7 +657,7 @@ def main(folder: Path, run: str) -> None:
 
     finished: list[Finished] = []
     try:
-        finished = _work(folder, own, connection, moved)
+        finished = _work(folder, own, connection, moved, inherited=inherited, linger=0.0 if run else LINGER)
     finally:
         for each in asides:  # without the lock: what hangs here must not keep other runs out of the journal
             each.close()
@@ -654,16 +666,22 @@ def main(folder: Path, run: str) -> None:
 
 
 def _work(
-    folder: Path, own: list[Path], connection: dict[str, Any], moved: Callable[[], None], finished: Sequence[Finished] = ()
+    folder: Path, own: list[Path], connection: dict[str, Any], moved: Callable[[], None], finished: Sequence[Finished] = (), *,
+    inherited: int = -1, linger: float = 0.0,
 ) -> list[Finished]:  # fmt: skip
-    with CourierLock(folder, connect.mark(connection)) as lock:
-        courier = Courier(folder, connection, moved, finished, lock.beat, lock.wanted)
+    with CourierLock(folder, connect.mark(connection), marked(os.environ), inherited) as lock:
+        courier = Courier(folder, connection, moved, finished, lock.beat, lock.wanted, lock.wishes)
         while True:
             lacks = bool(connection) and _undelivered(folder)
             if lock.take(wants=lacks):
-                if courier.work():
-                    return courier.finished
+                done = courier.work()
+                until = time.monotonic() + linger
+                while done and courier.heard == lock.wishes() and time.monotonic() < until and not lock.wanted():
+                    lock.beat()
+                    time.sleep(POLL)
                 lock.give()
+                if done and courier.heard == lock.wishes():  # who asks after this finds the lock free, and starts another one
+                    return courier.finished
             elif not lacks and not any(path.exists() for path in own):
                 return courier.finished
             stuck = lock.end_stuck()
@@ -682,4 +700,4 @@ def _undelivered(folder: Path, *, refused: bool = True) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]) if sys.argv[3:] else -1)

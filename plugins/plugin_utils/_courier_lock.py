@@ -6,9 +6,11 @@ with other chat settings wait in line, one at a time: a holder that can't delive
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import signal
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,48 +22,88 @@ STUCK = 120.0
 its place."""
 
 POLITE = 10.0
-"""Seconds for which a free lock is reserved for the first in line, which checks five times a second unless it was stopped."""
+"""Seconds for which a lock that is free is left to the first in line: it looks five times a second, unless it was stopped."""
+FRESH = 3.0
+"""Seconds for which a sign of life says that the holder works. With an older one another courier is started, which ends it if it must."""
 _FLAGS = os.O_RDWR | os.O_CREAT
 
 
-class CourierLock:
-    """Held from `take` until it is released or closed, or until the process ends. `settings` identifies the courier's chat settings."""
+def marked(environ: Mapping[str, str]) -> str:
+    """What tells an environment, with the configuration that it names, from another: a courier with the same does what another one would."""
+    told = [f"{name}={environ[name]}" for name in sorted(environ) if name != "LC_CTYPE"]  # Python sets that one itself (PEP 538)
+    with suppress(OSError, ValueError):
+        about = Path(environ.get("INCIDENT_CONFIG", "")).stat()
+        told.append(f"{about.st_ino} {about.st_size} {about.st_mtime_ns}")
+    return hashlib.sha256("\0".join(told).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def __init__(self, folder: Path, settings: str = "") -> None:
+
+def wake(folder: Path, environ: Mapping[str, str], start: Callable[[int], object]) -> object | None:
+    """Have a courier look at the journal: the one that works, None; else what `start` returns, which starts one. Raises OSError.
+
+    `start` is given the lock's file descriptor, for the new one to inherit: so that the next who asks finds it at work before it has come up.
+    -1 where another one has the lock, and would do something else or has given no sign of life for a while. The wish is written before the lock
+    is looked at, and the holder looks for wishes after it has given the lock away: so one of the two sees the other.
+    """
+    with _owned.folder(folder, link=True) as parent:
+        wishes = _owned.opened(parent, folder / "courier.wake", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        lock = _owned.opened(parent, folder / "courier.lock", _FLAGS)
+    try:
+        os.write(wishes, b".")
+        mark = marked(environ)
+        if _locked(lock):
+            _write(lock, 0, "", "", mark)
+            return start(lock)
+        if _said(lock)[3] == mark and abs(time.time() - os.fstat(lock).st_mtime) < FRESH:
+            return None
+        return start(-1)
+    finally:
+        os.close(lock)  # who inherited it keeps it locked
+        os.close(wishes)
+
+
+class CourierLock:
+    """Held from `take` until it is given or closed, or the process ends. `settings` tells couriers from each other that reach chat differently,
+    and `environment` those that do anything differently."""
+
+    def __init__(self, folder: Path, settings: str = "", environment: str = "", inherited: int = -1) -> None:
         with _owned.folder(folder, link=True) as parent:
-            self._handle = _owned.opened(parent, folder / "courier.lock", _FLAGS)
+            self._handle = inherited if inherited >= 0 else _owned.opened(parent, folder / "courier.lock", _FLAGS)
             self._line = _owned.opened(parent, folder / "courier.next", _FLAGS)
-        self._settings, self._first, self._free_since = settings, False, 0.0
+            self._wishes = _owned.opened(parent, folder / "courier.wake", _FLAGS)
+        self._settings, self._environment, self._first, self._free_since = settings, environment, False, 0.0
         self._sign, self._since = -1, time.monotonic()
 
     def __enter__(self) -> CourierLock:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._handle)
-        os.close(self._line)
+        for handle in (self._handle, self._line, self._wishes):
+            os.close(handle)
 
     def take(self, *, wants: bool = False) -> bool:
         """Try to take the lock. Returns whether this process holds it now. With `wants`, the process waits in line if the holder has other
         settings."""
         if not _locked(self._handle):
             self._free_since = 0.0
-            self._stand_in_line(wants and self._holder()[2] != self._settings)
+            self._stand_in_line(wants and _said(self._handle)[2] != self._settings)
             return False
         self._free_since = self._free_since or time.monotonic()
         if not self._first and self.wanted() and time.monotonic() - self._free_since < POLITE:
             self.give()
             return False
         self._stand_in_line(False)
-        with suppress(OSError):  # a full disk: then nobody knows which process to end, and waits
-            os.ftruncate(self._handle, 0)
-            os.pwrite(self._handle, f"{os.getpid()} {started(os.getpid())}\n{self._settings}\n".encode(), 0)
+        with suppress(OSError):  # a full disk: then nobody knows whom to end, and waits
+            _write(self._handle, os.getpid(), started(os.getpid()), self._settings, self._environment)
         self.beat()
         return True
 
     def give(self) -> None:
         """Release the lock for another courier."""
         fcntl.flock(self._handle, fcntl.LOCK_UN)
+
+    def wishes(self) -> int:
+        """How often a look at the journal was asked for: a number that grows."""
+        return os.fstat(self._wishes).st_size
 
     def wanted(self) -> bool:
         """Whether a courier with other settings waits in line."""
@@ -91,7 +133,7 @@ class CourierLock:
         if time.monotonic() - self._since < STUCK:
             return 0
         self._since = time.monotonic()
-        pid, since, _settings = self._holder()
+        pid, since = _said(self._handle)[:2]
         if not pid or not alive(pid, since):
             return 0
         with suppress(OSError):
@@ -99,12 +141,18 @@ class CourierLock:
             return pid
         return 0
 
-    def _holder(self) -> tuple[int, str, str]:
-        """The holder's process id, start and settings; 0 and empty if unknown."""
-        first, _line, settings = os.pread(self._handle, 200, 0).decode(errors="replace").partition("\n")
-        said = first.split(maxsplit=1)
-        pid, since = (int(said[0]), said[1].strip()) if len(said) == 2 and said[0].isdecimal() else (0, "")
-        return pid, since, settings.strip()
+
+def _write(handle: int, pid: int, since: str, settings: str, environment: str) -> None:
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{pid} {since}\n{settings}\n{environment}\n".encode(), 0)
+
+
+def _said(handle: int) -> tuple[int, str, str, str]:
+    """The holder's number, when it started, its settings and its environment; 0 and empty where it didn't say."""
+    first, settings, environment = (os.pread(handle, 400, 0).decode(errors="replace") + "\n\n").split("\n")[:3]
+    said = first.split(maxsplit=1)
+    pid, since = (int(said[0]), said[1].strip()) if len(said) == 2 and said[0].isdecimal() else (0, "")
+    return pid, since, settings.strip(), environment.strip()
 
 
 def _locked(handle: int) -> bool:

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils._core.moment import skewed
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
-from ansible_collections.incident.response.plugins.module_utils._ports import ChatError
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Settings
 from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Delivery, Patience
@@ -21,7 +20,7 @@ from ansible_collections.incident.response.plugins.plugin_utils import _config
 class Deliverer:
     """A delivery with its own connections to journal and chat. `connection` comes from `connect.options`. `patience` is kept across deliveries."""
 
-    TROUBLE = (ChatError, OSError, sqlite3.Error, ValueError, TypeError, KeyError)
+    TROUBLE = (ChatError, OSError, JournalError, ValueError, TypeError, KeyError)
 
     def __init__(self, folder: Path, connection: dict[str, Any], patience: Patience, timeout: float = 10) -> None:
         self.notes: list[str] = []

@@ -32,7 +32,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._secrets import 
     secrets_of_hosts,
     unseen,
 )
-from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, encoded
+from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, encoded, to_json
 
 _PLAN = "incident.response.action_plan"
 _VERDICT = "incident.response.action_verdict"
@@ -97,7 +97,7 @@ class Recording:
         self._telling: list[Entry] = []
         """The entries for the sentence about the run so far."""
         self._out, self._service = LeftOut(), ""
-        self._fields: dict[str, str] = {}
+        self._host_fields, self._action_fields = dict[str, str](), dict[str, str]()
         self._kept, self._unlogged = Kept(), set[str]()
         self._met: set[str] = set()
 
@@ -141,7 +141,7 @@ class Recording:
             if not unlogged and "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")):
                 self._templated.add(task._uuid)
             more = action in _TELLING or isinstance(unlogged, str) or task._uuid in self._templated or task.delegate_to is not None
-            known = self._names[key] = name, encoded(text=name, action=action), more, is_detail(task)
+            known = self._names[key] = name, f'"text":{to_json(name)}{self._action_field(action)}', more, is_detail(task)
         return known
 
     def begins(self, host: Any, task: Any) -> None:
@@ -156,9 +156,15 @@ class Recording:
         self._started[host.name, task._uuid] = time.monotonic(), "" if more or task._uuid in self.handlers else about, _DETAIL if detail else ""
 
     def _host_field(self, name: str) -> str:
-        field = self._fields.get(name)
+        field = self._host_fields.get(name)
         if field is None:
-            field = self._fields[name] = f",{encoded(host=name)}"
+            field = self._host_fields[name] = f",{encoded(host=name)}"
+        return field
+
+    def _action_field(self, name: str) -> str:
+        field = self._action_fields.get(name)
+        if field is None:
+            field = self._action_fields[name] = f",{encoded(action=name)}"
         return field
 
     def notified(self, handler: Any, host: Any) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, publish, show, status_page, tick
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _phone, _policy, _publishing
@@ -66,7 +66,7 @@ def refuse(playbook: str, given: Mapping[str, Any], options: Mapping[str, Any]) 
         call = f" Call {_phone.above(options, state_path(options['state_dir']))}." if playbook == "incident_escalate" else ""
         fill = _to_fill_in(playbook, given, getattr(refused, "missing", ()))
         raise AnsibleError(f"{playbook}: {said}. Nothing was recorded.{call}{look}{fill}{line}{command}") from None
-    except (_config.ConfigError, publish.TemplateError, OSError, sqlite3.Error, ValueError):
+    except (_config.ConfigError, publish.TemplateError, OSError, JournalError, ValueError):
         return
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils import _gate, _owned
-from ansible_collections.incident.response.plugins.plugin_utils._spool_lines import Read, bodies, place_key, read, sealed
+from ansible_collections.incident.response.plugins.plugin_utils._spool_lines import Read, bodies, place_key, read, sealer
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _FLAGS = os.O_CREAT | os.O_APPEND | os.O_RDWR
@@ -111,7 +111,7 @@ class Spool:
         self._places = _to_write(folder)
         self._all = tuple(self._places)
         self._fd: int | None = None
-        self._key, self._path, self._inode, self._size = b"", "", 0, 0
+        self._key, self._sealed, self._path, self._inode, self._size = b"", sealer(b""), "", 0, 0
 
     def append(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
         """Append one line in one write. `sync` waits for the disk."""
@@ -135,7 +135,7 @@ class Spool:
             raise _Gone(f"{self._path} was removed while the run wrote it")
         if sync:
             self._look()
-        line = sealed(self._key, line)
+        line = self._sealed(line)
         if os.write(self._fd, line) != len(line):
             raise OSError("the disk is full")
         self._size += len(line)
@@ -152,6 +152,7 @@ class Spool:
         path = place / f"{self.run}.jsonl"
         with _owned.folder(place, make=True, above=_above(place)) as parent:
             self._key = place_key(place)
+            self._sealed = sealer(self._key)
             file = _owned.opened(parent, path, _FLAGS)
         about = os.fstat(file)
         self._path, self._inode, self._size = str(path), about.st_ino, about.st_size
@@ -201,7 +202,7 @@ def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **f
                 if first == bool(there):
                     return False
                 line = encoded_line(kind=kind, run=run, run_seq=there + 1, **_gate.clean_data(fields))
-                spool.write(sealed(place_key(place), line))
+                spool.write(sealer(place_key(place))(line))
                 spool.flush()
                 os.fsync(spool.fileno())
             return True
@@ -217,14 +218,17 @@ def encoded_line(**fields: Any) -> bytes:
     return to_json(fields)[:-1].encode("utf-8", "replace")
 
 
-def start_courier(folder: Path, run: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start the courier, which carries the spool into the journal and to chat, and keeps running after this process. Raises OSError."""
+def start_courier(folder: Path, run: str, environ: Mapping[str, str] | None = None, lock: int = -1) -> subprocess.Popen[bytes]:
+    """Start the process that carries the spool into the journal and to chat, and outlives this one. Raises OSError.
+
+    `lock` is the file descriptor of the couriers' lock, where this process holds it for the new one.
+    """
     program = Path(__file__).absolute().with_name("_courier.py")
     with _owned.folder(folder, link=True) as parent:
         log = _owned.opened(parent, folder / "courier.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         return subprocess.Popen(  # noqa: S603
-            [sys.executable, str(program), str(folder), run],
+            [sys.executable, str(program), str(folder), run, str(lock)], pass_fds=[lock] if lock >= 0 else [],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", env=dict(os.environ if environ is None else environ),
         )  # fmt: skip
     finally:

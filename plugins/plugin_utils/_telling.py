@@ -24,9 +24,11 @@ class TellingAction(ControllerAction):
         self, folder: Path, journal: SqliteJournal, incident: str, *, calls: bool, require: bool | None = None, people: Sequence[str] | None = None,
         given: Mapping[str, str] | None = None, seen: int = 0,
     ) -> dict[str, Any]:  # fmt: skip
-        """Deliver the incident to chat. Returns the value `told` of a result, and warns of undelivered entries. `calls`: somebody must hear of it
-        now; for a P0 or P1 this must be delivered, unless `require` says otherwise. `people` must be mentioned; default is the people of the
-        severity. `seen` is the number of entries before the task. Raises OSError, sqlite3.Error."""
+        """Bring the incident to chat; what became of it, as `told` of a result. Says loudly what was not delivered.
+
+        `calls`: somebody is to hear of it now; for a P0 or P1 that must be delivered, unless `require` says otherwise. `people` are those who
+        are to be mentioned, else whom the severity tells; `seen` is how many entries the incident had before. Raises OSError, JournalError.
+        """
         severity = str(derive(incident, journal.entries(incident))["severity"])
         urgent = calls and severity in telling.URGENT
         required = urgent if require is None else require

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 from ansible_collections.incident.response.plugins.module_utils._core.undo import standing, undoable, undone
 from ansible_collections.incident.response.plugins.module_utils._journal.location import unverified_journal
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
+from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
 from ansible_collections.incident.response.plugins.plugin_utils import _journal, _options, _run
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
@@ -23,6 +23,10 @@ from ansible_collections.incident.response.plugins.plugin_utils._terminal import
 _NOTHING = "Nothing was touched."
 _FORCE = 'Name the exact version to go to instead; or to believe it all the same: -e force_unverified="reason".'
 _MOST = 600
+NOTHING: dict[str, Any] = {
+    "run": "", "name": "undo", "service": "", "role": "incident.response.action", "backend": "", "hosts": {}, "drill": False, "unverified": "",
+}  # fmt: skip
+"""What a playbook is read with where nobody has named what to undo, as when its syntax is checked."""
 
 
 def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
@@ -36,7 +40,7 @@ def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
             info, entries, doubt = journal.info(where), journal.entries(where), _doubt(journal, where)
     except _owned.NotOurs as error:
         raise AnsibleError(f"The record can't be trusted: {error}. {_NOTHING} {_FORCE}") from error
-    except (OSError, sqlite3.Error, ValueError) as error:
+    except (OSError, JournalError, ValueError) as error:
         raise AnsibleError(f"The journal can't be read: {error}. {_NOTHING}") from error
     known = [each for each in actions(entries) if not _run.is_own(each.run)]  # its own plan is already recorded when it asks again
     found = _record(run, str(info["name"]), known)
@@ -48,7 +52,7 @@ def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
 
 
 def _journal_of(reason: str) -> SqliteJournal:
-    """The journal. With a `reason`, also a journal that somebody else may have written. Raises OSError, sqlite3.Error, ValueError."""
+    """The journal. For a `reason` also one that somebody else may have written. Raises OSError, JournalError, ValueError."""
     options = _options.settings()
     try:
         return _journal.opened(options, state_dir(options["state_dir"]))

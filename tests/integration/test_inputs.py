@@ -372,9 +372,9 @@ def test_a_plan_says_on_how_many_hosts_of_which_environment(site: Site) -> None:
     site.without_variables()
     code, output = site.run("-e", f"{HERE} plan=true")
     assert code == 0, output
-    assert "Plan: restart of api on 1 host (of the 2 that it has, production), plan " in output
+    assert "Plan: restart of api on 1 of its 2 hosts (production), plan " in output
     code, output = site.run("-e", "service=api plan=true")
-    assert "Plan: restart of api on 2 hosts (all that it has, production), plan " in output
+    assert "Plan: restart of api on all 2 hosts (production), plan " in output
 
 
 def test_a_plan_to_scale_warns_of_a_plain_unit_beside_and_of_no_balancer(site: Site) -> None:

@@ -44,7 +44,7 @@ def test_each_step_of_the_handbook_is_recorded_and_repeating_it_changes_nothing(
     assert list(incident["resolution"].values()) == ["Pool too small", "Pool of 50", "Alert on the pool", "Review tomorrow"]
     texts = [entry["text"] for entry in incident["entries"]]
     assert "Investigating: High error rate" in texts
-    assert "Mitigated (inferred)" in texts
+    assert "Mitigated (implied by a later step)" in texts
     assert incident["mitigated_at"] is None
     assert incident["resolved_at"] is not None
 

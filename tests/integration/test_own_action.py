@@ -11,7 +11,8 @@ import sys
 import pytest
 from sites import ROOT, Site
 
-BLOCKS = re.compile(r"`([\w./]+\.yml)` is .*?```yaml\n(.*?)```", re.DOTALL)
+BLOCKS = re.compile(r"`([\w./-]+\.yml)` is [^`]*?```yaml\n(.*?)```", re.DOTALL)
+ROLES = [f"roles/{role}/tasks/{name}.yml" for role, backend in (("feature_switch", "file"), ("flush_cache", "command")) for name in (backend, "main")]
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def own(site: Site) -> Site:
     """A repository with the files of the page."""
     page = (ROOT / "docs" / "actions.md").read_text().partition("## What a backend")[0]
     files = dict(BLOCKS.findall(page))
-    assert sorted(files) == ["roles/feature_switch/tasks/file.yml", "roles/feature_switch/tasks/main.yml", "switch.yml"]
+    assert sorted(files) == sorted([*ROLES, "flush-cache.yml", "switch.yml"])
     for name, text in files.items():
         path = site.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,3 +77,62 @@ def test_an_undo_of_what_has_moved_is_refused(own: Site) -> None:
     assert code != 0
     assert "It has moved since: chat. Nothing was touched." in output
     assert features(own) == ["search\n", "chat\n"]
+
+
+@pytest.fixture
+def flushed(own: Site) -> Site:
+    """As `own`, with the commands of the second example. Each flush leaves another instant behind."""
+    kept = own.folder / "flushed"
+    inventory = json.loads(own.inventory.read_text())
+    inventory["all"]["vars"] |= {
+        "flush_cache_command": ["sh", "-c", f"echo flush $(date +%s%N) > {kept}"], "flush_cache_check": ["true"],
+        "flush_cache_identity": ["cat", str(kept)],
+    }  # fmt: skip
+    own.inventory.write_text(json.dumps(inventory))
+    kept.write_text("never\n")
+    return own
+
+
+def flush(site: Site, *more: str) -> tuple[int, str]:
+    return site.run("-e", "service=api host=prod-api-01", *more, playbook=str(site.folder / "flush-cache.yml"))
+
+
+def test_an_action_without_a_state_says_that_nothing_is_out_meanwhile(flushed: Site) -> None:
+    code, output = flush(flushed)
+    assert code == 0, output
+    assert "0 % of the service is out meanwhile" in output
+    assert "risk low" in output
+    assert (flushed.folder / "flushed").read_text() != "never\n"
+    assert "cache flush of api: verdict worked" in output
+
+
+def test_a_flush_that_flushes_nothing_has_not_worked(flushed: Site) -> None:
+    code, output = flush(flushed, "-e", json.dumps({"flush_cache_command": ["true"]}))
+    assert code != 0
+    assert "verdict no_effect" in output
+
+
+@pytest.mark.parametrize("out", [-1, 101])
+def test_a_share_that_can_not_be_is_refused(flushed: Site, out: int) -> None:
+    code, output = flush(flushed, "-e", f"action_out={out}")
+    assert code != 0
+    assert f"out={out} is no share of a host" in output
+    assert (flushed.folder / "flushed").read_text() == "never\n"
+
+
+def test_a_role_that_is_not_there_is_named_before_anything_is_looked_at(own: Site) -> None:
+    playbook = own.folder / "switch.yml"
+    playbook.write_text(playbook.read_text().replace("action_role: feature_switch", "action_role: feature_swich"))
+    code, output = switch(own, "search")
+    assert code != 0
+    assert "The role 'feature_swich' was not found" in output
+    assert features(own) == ["search chat\n"] * 2
+
+
+def test_several_hosts_at_once_are_refused(own: Site) -> None:
+    play = {"hosts": "all", "gather_facts": False, "vars": {"service": "api", "features": "search"}, "roles": ["feature_switch"]}
+    (own.folder / "own.yml").write_text(json.dumps([play]))
+    code, output = own.run(playbook=str(own.folder / "own.yml"))
+    assert code != 0
+    assert "This play takes 2 hosts at once, so none is acted on: give it serial: 1" in " ".join(output.split())
+    assert features(own) == ["search chat\n"] * 2

@@ -49,7 +49,7 @@ def test_the_incident_that_is_open_is_shown_whole(site: Site) -> None:
     assert ": worked, " in output and f"(run {incident['runs'][0]['run']})" in output
     assert "Validating arguments" not in output
     assert "skipped\n" not in output
-    assert output.index("Investigating (inferred)") < output.index("Stop api") < output.index("- Mitigated")
+    assert output.index("Investigating (implied by a later step)") < output.index("Stop api") < output.index("- Mitigated")
     code, detailed = site.run("-e", "service=api detail=true", playbook="playbooks/incident/show.yml")
     assert code == 0, detailed
     assert "Validating arguments" in detailed

@@ -24,7 +24,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_play_start(self, play):
         until = time.monotonic() + 240
-        while play.get_name() == "Undo it" and plans() < int(os.environ["PLANS"]):
+        while play.get_name() == "Carry out the undo" and plans() < int(os.environ["PLANS"]):
             assert time.monotonic() < until
             time.sleep(0.05)
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -237,10 +238,11 @@ def test_a_spool_that_breaks_the_courier_in_a_new_way_leaves_the_others(tmp_path
 
 
 HOLDER = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock
-lock = CourierLock(Path(sys.argv[1]))
+from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import marked
+lock = CourierLock(Path(sys.argv[1]), "", marked(os.environ))
 assert lock.take()
 print("held", flush=True)
 while True:
@@ -250,8 +252,14 @@ while True:
 
 
 @pytest.fixture
-def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, "PYTHONPATH": str(COLLECTIONS)}
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A courier's."""
+    return {**os.environ, "PYTHONPATH": str(COLLECTIONS), "INCIDENT_CONFIG": str(tmp_path / "incident-response.yml")}
+
+
+@pytest.fixture
+def holder(tmp_path: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    (tmp_path / "incident-response.yml").write_text("{}")
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline() == "held\n"
         yield process
@@ -344,3 +352,69 @@ def test_a_courier_gives_way_only_where_it_gets_nothing_to_chat_and_another_one_
     courier = Courier(tmp_path, {}, lambda: None, wanted=lambda: wanted)
     monkeypatch.setattr(courier, "_postman", Troubled(problem))
     assert courier.work() is not gives
+
+
+def test_a_courier_that_works_is_asked_to_look_again_and_no_other_is_started(
+    tmp_path: Path, environment: dict[str, str], holder: subprocess.Popen[str]
+) -> None:
+    started = list[int]()
+    with CourierLock(tmp_path) as lock:
+        assert lock.wishes() == 0
+        assert _courier_lock.wake(tmp_path, environment, started.append) is None
+        assert lock.wishes() == 1
+    assert started == []
+    assert holder.poll() is None
+
+
+def test_where_none_works_one_is_started_that_holds_the_lock_before_it_is_up(tmp_path: Path, environment: dict[str, str]) -> None:
+    """Python takes longer to start than the next task to ask."""
+    kept = list[int]()
+    assert _courier_lock.wake(tmp_path, environment, lambda lock: kept.append(os.dup(lock)) or "started") == "started"
+    assert _courier_lock.wake(tmp_path, environment, kept.append) is None
+    with CourierLock(tmp_path) as another, CourierLock(tmp_path, inherited=kept[0]) as new:
+        assert not another.take()
+        assert new.take()
+        new.give()
+        assert another.take()
+
+
+@pytest.mark.parametrize("differs", ["environment", "configuration", "stopped"])
+def test_a_courier_that_would_do_something_else_or_nothing_is_not_asked(
+    tmp_path: Path, environment: dict[str, str], holder: subprocess.Popen[str], differs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if differs == "environment":
+        environment["ROCKETCHAT_URL"] = "https://another.example"
+    elif differs == "configuration":
+        (tmp_path / "incident-response.yml").write_text("services: {}")
+    else:
+        monkeypatch.setattr(_courier_lock, "FRESH", 0.5)
+        holder.send_signal(signal.SIGSTOP)
+        time.sleep(0.6)
+    started = list[int]()
+    _courier_lock.wake(tmp_path, environment, started.append)
+    assert started == [-1]
+
+
+def test_a_wish_that_comes_while_the_courier_ends_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes it sees that one works, and starts no other."""
+    looks, started = list[int](), list[int]()
+
+    def work(courier: Courier) -> bool:
+        courier.heard = courier._wishes()
+        looks.append(courier.heard)
+        if len(looks) < 3:
+            _courier_lock.wake(tmp_path, os.environ, started.append)
+        return True
+
+    monkeypatch.setattr(Courier, "work", work)
+    _courier._work(tmp_path, [], {}, lambda: None)
+    assert (looks, started) == ([0, 1, 2], [])
+
+
+def test_a_wish_makes_everything_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved, wishes, postman = list[int](), iter([0, 1, 1, 1]), Idle()
+    courier = Courier(tmp_path, {}, lambda: moved.append(1), wishes=lambda: next(wishes))
+    monkeypatch.setattr(courier, "_postman", postman)
+    monkeypatch.setattr(courier._carrier, "step", lambda: (False, False))
+    courier.work()
+    assert (moved, postman.looks) == ([1], 1)

@@ -26,7 +26,7 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("roles/*/README.md"))]
 GUIDES = [page for page in PAGES if page.parent in {ROOT, DOCS}]
 OWN = {
-    "docs/actions.md": {"switch.yml", "feature_switch_file"}, "roles/service_restart/README.md": {"restart.yml"},
+    "docs/actions.md": {"switch.yml", "feature_switch_file", "flush-cache.yml"}, "roles/service_restart/README.md": {"restart.yml"},
     "roles/service_rollback/README.md": {"rollback.yml"}, "roles/service_scale/README.md": {"scale-up.yml"},
 }  # fmt: skip
 """Playbooks and variables that a page has its reader write, beside the page."""

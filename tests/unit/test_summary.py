@@ -24,7 +24,7 @@ def started(action: str = "restart", service: str = "api", actor: str = "ada", d
 
 
 def planned(health: Mapping[str, str], hosts: Mapping[str, Any] | None = None, **more: Any) -> Entry:
-    data = {"health": dict(health), "hosts": list(hosts or health), "scope": "1 host (of the 2 that it has, production)", "risk": "low"}
+    data = {"health": dict(health), "hosts": list(hosts or health), "scope": "1 of its 2 hosts (production)", "risk": "low"}
     plan = {"plan": {"name": "x", "service": "api", "role": "r", "backend": "b", "hosts": hosts}} if hosts else {}
     return Entry("task", AT, run=RUN, action="incident.response.action_plan", state="ok", host="web01", data=data | plan | more)
 
@@ -228,7 +228,7 @@ def test_nothing_is_to_be_done_after_a_run_that_did_what_it_should_or_that_says_
 
 def test_the_plan_stands_in_the_channel_and_has_no_hash() -> None:
     entries = [started("rollback"), planned({ONE: DOWN}, {ONE: change("1.4.2", "1.4.1")})]
-    scope = "plan: 1 host (of the 2 that it has, production) · risk low"
+    scope = "plan: 1 of its 2 hosts (production) · risk low"
     assert plan_line(entries) == scope  # from what to what stands in the sentence
     several = [started("rollback"), planned({ONE: DOWN}, {ONE: change("1.4.2", "1.4.1"), "b": change("1.4.1", "1.4.0", "1.4.1 to 1.4.0")})]
     assert plan_line(several) == f"{scope} · 1.4.2 to 1.4.1 (folder changed yesterday); 1.4.1 to 1.4.0"

@@ -45,6 +45,7 @@ THROUGH_THE_GATE = {
 
 _STATES = "rows of names, numbers and states, which are derived from entries"
 WITHOUT_TEXT = {
+    "plugin_utils/_courier_lock.py": {"wake: write": "one point"},
     "module_utils/_state.py": {"sealing_key: create": "a key, made at random"},
     "module_utils/_statuspage/static_folder.py": {
         "_create: write": "files of the page, of what _publishing._render has cleaned", "_as_link: symlink_to": "a folder's name",

@@ -87,7 +87,7 @@ def transition(current: Status, wanted: Status, *, at: str, actor: str, run: str
     return [
         Entry(
             "status", at, actor=actor, run=run, run_seq=run_seq if step is wanted else None,
-            text=f"{step.capitalize()}{' (inferred)' if step is not wanted else again}",
+            text=f"{step.capitalize()}{' (implied by a later step)' if step is not wanted else again}",
             data={"to": str(step), "inferred": step is not wanted},
         )
         for step in path

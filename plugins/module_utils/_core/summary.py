@@ -195,7 +195,7 @@ def plan_line(entries: Sequence[Entry], quote: Quote = plain) -> str:
     run = told(entries)
     change = "" if _change(run, quote) else "; ".join(dict.fromkeys(filter(None, run.changes)))  # one that is the same on all is in the sentence
     parts = (str(plan.data["scope"]), f"risk {plan.data['risk']}" if plan.data.get("risk") else "", change)
-    return "plan: " + " · ".join(quote(part, 150) for part in parts if part)
+    return ("planned: " if run.end else "plan: ") + " · ".join(quote(part, 150) for part in parts if part)
 
 
 def spoken(seconds: float) -> str:

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
 from .. import _owned
+from .._ports import JournalError
 from .._state import key
 from .._state import key_file as key_file_of
 from .sqlite import SqliteJournal
@@ -34,7 +34,7 @@ def location(folder: Path, url: str = "") -> Path:
 
 
 def open_journal(folder: Path, *, url: str = "", key_file: str = "", timeout: float = 10) -> SqliteJournal:
-    """A connection to the journal. Raises OSError, sqlite3.Error, ValueError; NotOurs if somebody else may have written the journal or its key."""
+    """A connection to the journal. Raises OSError, JournalError, ValueError; NotOurs where somebody else may have written it, or its key."""
     path, sealing = location(folder, url), key_file_of(folder, key_file)
     if _is_there(path) and not os.path.lexists(sealing):  # in this order: the key is created first
         raise _owned.NotOurs(
@@ -44,7 +44,7 @@ def open_journal(folder: Path, *, url: str = "", key_file: str = "", timeout: fl
     try:
         files = _files(path)
         if _mended.get(path) != files:
-            with suppress(sqlite3.OperationalError):  # a full disk, or a long write, must not prevent reading
+            with suppress(JournalError):  # a disk that is full, or somebody who writes for long, keeps nobody from reading
                 journal.mend()
                 _mended[path] = files
     except BaseException:
@@ -65,7 +65,7 @@ def _files(path: Path) -> list[tuple[int, ...]]:
 
 
 def unverified_journal(folder: Path, *, url: str = "") -> SqliteJournal:
-    """A read-only connection to a journal that can't be verified. Raises OSError, sqlite3.Error, ValueError."""
+    """A connection to a journal of which nothing can be verified, to read it. Raises OSError, JournalError, ValueError."""
     path = location(folder, url)
     if not path.is_file():
         raise FileNotFoundError(f"there is no journal {path}")

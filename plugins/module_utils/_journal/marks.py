@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._core import chain
+from .connection import Connection
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS marks (kind TEXT NOT NULL, id TEXT NOT NULL, copy TEXT NOT NULL, seal TEXT NOT NULL, PRIMARY KEY (kind, id));"
 INDEX, PROJECTION, OUTBOX, LEASE = "index", "projection", "outbox", "lease"
@@ -18,7 +18,7 @@ INDEX, PROJECTION, OUTBOX, LEASE = "index", "projection", "outbox", "lease"
 class Marks:
     """The sealed copies of one journal."""
 
-    def __init__(self, db: sqlite3.Connection, key: bytes) -> None:
+    def __init__(self, db: Connection, key: bytes) -> None:
         self._db, self._key = db, key
 
     def keep(self, kind: str, about: object, parts: Sequence[Any]) -> None:

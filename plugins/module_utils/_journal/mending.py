@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .._core.incident import Entry, derive
+from .connection import Connection
 from .marks import INDEX, OUTBOX, PROJECTION, Marks
 
 _NEWEST = 300
@@ -32,7 +32,7 @@ def row_of(incident: str, entries: Sequence[Entry]) -> Row | None:
 class Mending:
     """One check of all rows. `entries` reads the entries of an incident; `sound` says whether they are verified."""
 
-    def __init__(self, db: sqlite3.Connection, marks: Marks, entries: Callable[[str], list[Entry]], sound: Callable[[str], bool]) -> None:
+    def __init__(self, db: Connection, marks: Marks, entries: Callable[[str], list[Entry]], sound: Callable[[str], bool]) -> None:
         self._db, self._marks, self._entries, self._sound = db, marks, entries, sound
         self.told: dict[str, list[str]] = {}
         """The corrections, in words, by incident."""
@@ -72,8 +72,8 @@ class Mending:
         return [incident for incident in {**found, **kept} if found.get(incident) != kept.get(incident)]
 
     @staticmethod
-    def index_of(db: sqlite3.Connection, incident: str) -> Row:
-        """The index row of one incident from its sealed copy."""
+    def index_of(db: Connection, incident: str) -> Row:
+        """What the index says of one incident, as its copy has it."""
         row = db.execute("SELECT name, service, status, opened_at FROM incidents WHERE id = ?", (incident,)).fetchone()
         names = db.execute("SELECT name FROM names WHERE incident = ? ORDER BY name", (incident,))
         published = db.execute("SELECT position FROM published WHERE incident = ? ORDER BY position", (incident,))

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, replace
@@ -19,6 +18,7 @@ from .._core.moment import TOLERANCE, Moment, happened
 from .._core.naming import normal, number_of
 from .._core.status_page import ALONE, Record
 from .._ports import Lease, Outgoing, Projection
+from .connection import connected
 from .marks import INDEX, LEASE, OUTBOX, PROJECTION, Marks
 from .marks import SCHEMA as MARKS
 from .mending import Mending, message_row
@@ -74,14 +74,14 @@ def _clean(entry: Entry) -> Entry:
 
 
 class SqliteJournal:
-    """One connection to the journal file, for one thread. Raises sqlite3.Error if the file is damaged or can't be written."""
+    """One connection to the journal file, for one thread. Raises JournalError where the file is damaged or can't be written."""
 
     def __init__(self, path: Path, key: bytes, *, timeout: float = 10, clock: Callable[[], Moment] = now) -> None:
         self._key, self.moment = key, clock
         self._touched, self._seen = set[str](), {False: -1, True: -1}
         self.mended: list[str] = []
-        """The corrections by this connection, in words."""
-        self._db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        """What was put right by this connection, in words."""
+        self._db = connected(path, timeout)
         self._marks = Marks(self._db, key)
         try:
             self._db.execute("PRAGMA synchronous=FULL")

@@ -7,7 +7,6 @@ retried."""
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from .. import _gate
 from .._core import chat_text, publication
 from .._core.incident import Entry, derive, seconds
 from .._core.severity import Severity
-from .._ports import Chat, ChatError, ChatForbidden, ChatRejected, Journal, Message, Outgoing, Projection
+from .._ports import Chat, ChatError, ChatForbidden, ChatRejected, Journal, JournalError, Message, Outgoing, Projection
 from .chat_messages import Place, Planner, Settings, message_id, place
 from .chat_room import CALL, Rooms, fields
 
@@ -67,8 +66,10 @@ class Delivery:
         """The refusals, as texts for the person who maintains the bot."""
 
     def step(self, *, all_now: bool = False) -> bool:
-        """Deliver all due messages; `all_now` makes everything due. Returns whether messages remain that can be delivered without a person's help. A
-        problem of one incident does not affect the others. Raises ChatError, OSError, sqlite3.Error."""
+        """Deliver what is due; `all_now` makes everything due. Whether anything is left that may get there without somebody's help.
+
+        One incident's trouble, whatever it is, leaves the others alone. Raises ChatError, OSError, JournalError.
+        """
         failing = self._patience.failing
         for incident, told in self._journal.mend(messages=True).items():
             self.notes += [f"{incident}: {text}" for text in told]
@@ -84,7 +85,7 @@ class Delivery:
             except (ChatForbidden, ChatRejected) as error:
                 self._trouble(incident, "room", f"it can't be shown in chat: {error}")
                 self._stuck.add(incident)
-            except (ChatError, OSError, sqlite3.Error):
+            except (ChatError, OSError, JournalError):
                 raise
             except Exception as error:
                 self._trouble(incident, "room", f"it can't be shown in chat, which is a mistake of this collection: {type(error).__name__}: {error}")

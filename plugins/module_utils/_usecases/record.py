@@ -109,7 +109,9 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     now, again = ", ".join(hosts.values()), ", so it is being investigated again" if back else ""
     eased = worse and list(hosts) == [True]
     began = f"{what[:1].upper()}{what[1:]}"
-    text = f"{began} failed, and was taken back: {now}" if eased else f"{now}: {what} {verdict}" if now else f"{began} {verdict}"
+    text = f"{now}: {what} {verdict}" if now else f"{began} {verdict}"
+    if eased:
+        text = f"{began} failed and was taken back. The incident is still open; {now}"
     text += f"{again}{f'; {versions}' if versions else ''}"
     alone = not (start and start.data.get("person"))  # no person started it
     step = transition(current, Status.INVESTIGATING, at=end.at, actor=end.actor, run=end.run) if back else []

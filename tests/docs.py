@@ -33,10 +33,10 @@ Each run searches for `incident-response.yml` once, in this order. The first fil
 7. `/etc/incident-response/`.
 
 Each run prints which file it uses, or that there is none. The record keeps the path and the first characters of the SHA-256. If two of these places
-have different files, the run names both. Without a file, or with an empty file, every key has the default below, which is the handbook's value. Then there
-is no catalogue, no host is protected, and each run says so. With `INCIDENT_REQUIRE_CONFIG=true` (`require_config` in ansible.cfg) the actions refuse to run
-in this case. A file with the name `incident-response.yaml` is not read, and the run says so. A mistake in the file is reported with its line before
-anything is touched.
+have different files, the run names both. Without a file, or with an empty file, every key has the default below, which is the handbook's value.
+Then there is no catalogue, no host is protected, and each run says so. With `INCIDENT_REQUIRE_CONFIG=true` (`require_config` in ansible.cfg) the
+actions refuse to run in this case. A file with the name `incident-response.yaml` is not read, and the run says so. A mistake in the file is
+reported with its line before anything is touched.
 
 The file can contain commands. Therefore a file that was found is refused if somebody else could have written it: if the file or its folder belongs to
 a user other than you and root, or if everybody, or a group with other members, can write it. Correct that with `chmod go-w`, or name the file
@@ -55,7 +55,7 @@ for, so a template is refused with its line. Use one file for each inventory ins
 
 This version only checks the key `owner` of a service, and does not use it yet.
 
-`make docs` generates this page from `meta/incident-response.schema.json`. `NAME` stands for a name that you choose, and `[]` for each entry of a list.
+`make docs` generates this page from `meta/incident-response.schema.json`. `NAME` stands for a name that you choose, `[]` for each entry of a list.
 
 | key | meaning | value | default |
 |---|---|---|---|
@@ -68,8 +68,8 @@ The playbooks check all variables before they touch a host, open an incident or 
 variables, and the variables that AWX, Semaphore and rulebooks add. In your own playbook, which imports ours among other plays, any name may be
 yours: a name that looks like ours only causes a warning, and the names in the last column are not accepted there.
 
-The playbooks refuse `--tags`, `--skip-tags`, `--start-at-task` and `--step` if these leave out a part of the playbook. A tag on the line that imports a
-playbook selects the whole playbook.
+The playbooks refuse `--tags`, `--skip-tags`, `--start-at-task` and `--step` if these leave out a part of the playbook. A tag on the line that
+imports a playbook selects the whole playbook.
 
 `make docs` generates this page from `plugins/plugin_utils/_variables.py`.
 """

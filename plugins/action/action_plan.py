@@ -43,7 +43,7 @@ class _Place:
     everywhere: int
 
     def words(self, count: int) -> str:
-        """How many hosts the plan is for, how many there are, and of which environment."""
+        """A text with the number of hosts in the plan, the number of all hosts, and the environment."""
         of = self.everywhere or count
         share = f"{count} of its " if count < of else "all " if self.everywhere > 1 else ""
         scope = f"{share}{of} host{'' if of == 1 else 's'}"

@@ -106,7 +106,7 @@ class ControllerAction(ActionBase):
         return state_dir(given or self.options["state_dir"])
 
     def journal(self, folder: Path, *, timeout: float = 10) -> SqliteJournal:
-        """A connection to the journal. Says when the clocks disagree. Raises OSError, JournalError, ValueError."""
+        """A connection to the journal. Warns if the clocks disagree. Raises OSError, JournalError, ValueError."""
         journal = _journal.opened(self.options, folder, timeout=timeout)
         for each in journal.mended:
             self._display.warning(f"incident.response: {each}")

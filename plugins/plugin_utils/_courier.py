@@ -56,7 +56,7 @@ IDLE = 0.5
 CALM = 5.0
 COMMIT_EVERY = 1.0  # the end of a run and the loss of a controller are carried at once
 LINGER = 1.0
-"""Seconds for which a courier that a task has started waits for the next task of its play."""
+"""Seconds that a courier of a task waits for the next task of its play."""
 GIVE_UP = 600.0
 TURN = 2.0
 """Seconds after which a courier that can't deliver to chat lets a courier with other settings take over. They alternate."""
@@ -131,7 +131,7 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
         seen = replace(seen, check=bool(data.get("check")), planned=tuple(map(str, hosts)) if isinstance(hosts, list) else ())
         seen = replace(seen, waits=bool(data.get("waits")))
     if line["kind"] == "begun" or (line["kind"] == "task" and line.get("state") != "retry"):
-        host = data.get("for") or line.get("host")  # a task that is done on another host begins on the one that it is for
+        host = data.get("for") or line.get("host")  # a delegated task begins on the host for which it is done
         others = tuple(each for each in seen.begun if each.get("host") != host)
         seen = replace(seen, begun=(*others, line) if line["kind"] == "begun" else others)
     if isinstance(data.get("lock"), dict):
@@ -226,7 +226,7 @@ class Carrier:
 
     def _carry(self, path: Path) -> bool:
         seen = self._seen.setdefault(path, Carried())
-        gone = bool(seen.pid) and not alive(seen.pid, seen.since)  # asked before the last look at the file
+        gone = bool(seen.pid) and not alive(seen.pid, seen.since)  # asked before the last read of the file
         size = path.stat().st_size
         if size < seen.offset:  # it was cut: what is there, is there again from its start
             seen = replace(seen, offset=0)
@@ -252,7 +252,7 @@ class Carrier:
                 lines.append(_last_words(path.stem, now))
             now = replace(now, ended=True)
         if now.waits and not now.ended and time.monotonic() - seen.first < HOLD:
-            self._committed = time.monotonic()  # it is looked at as often as what is carried
+            self._committed = time.monotonic()  # checked as often as new lines are carried
             return False
         self._commit(path, now, [line for line in lines if line["kind"] != "begun"])
         return True
@@ -413,7 +413,7 @@ class Aside(threading.Thread):
             last = self._last.is_set()
             try:
                 self._work()
-            except BaseException as error:  # the outer edge of the thread: what it can't do now, the next look can
+            except BaseException as error:  # the outermost code of the thread: the next round can do what failed now
                 log(f"{self._trouble}: {type(error).__name__}: {error}")
             if last:
                 return
@@ -474,7 +474,7 @@ class Courier:
     ) -> None:  # fmt: skip
         self._folder, self._connection, self._moved, self._beat, self._wanted, self._wishes = folder, connection, moved, beat, wanted, wishes
         self.heard = wishes()
-        """How many wishes for a look at the journal it knows of."""
+        """The number of requests to check the journal that it has seen."""
         self._carrier = Carrier(folder)
         self._carrier.finished = list(finished)  # runs that may still wait to hear of what an earlier one has carried
         self._postman = Postman(folder, connection) if connection else None
@@ -506,7 +506,7 @@ class Courier:
                 self._last = now
                 self._moved()
             self._tell(problem)
-            waits = self._gives_back() | self._waits_for_chat(progress or asked)  # also while more is left: the postman looks at what has moved
+            waits = self._gives_back() | self._waits_for_chat(progress or asked)  # also while more is left: the postman checks what has changed
             if not left and not waits:
                 break
             self._last = max(self._last, self._postman.moved if self._postman else 0.0)
@@ -524,7 +524,7 @@ class Courier:
         return True
 
     def _is_asked(self) -> bool:
-        """Whether a task has written to the journal, and asks for it to be looked at."""
+        """Whether a task has written to the journal and requested a check."""
         heard, self.heard = self.heard, self._wishes()
         return heard != self.heard
 
@@ -680,7 +680,7 @@ def _work(
                     lock.beat()
                     time.sleep(POLL)
                 lock.give()
-                if done and courier.heard == lock.wishes():  # who asks after this finds the lock free, and starts another one
+                if done and courier.heard == lock.wishes():  # a later request finds the lock free, and starts another courier
                     return courier.finished
             elif not lacks and not any(path.exists() for path in own):
                 return courier.finished

@@ -22,14 +22,14 @@ STUCK = 120.0
 its place."""
 
 POLITE = 10.0
-"""Seconds for which a lock that is free is left to the first in line: it looks five times a second, unless it was stopped."""
+"""Seconds for which a free lock is reserved for the first in line, which checks five times a second unless it was stopped."""
 FRESH = 3.0
-"""Seconds for which a sign of life says that the holder works. With an older one another courier is started, which ends it if it must."""
+"""Seconds for which a heartbeat is valid. With an older one, another courier is started, which ends the holder if necessary."""
 _FLAGS = os.O_RDWR | os.O_CREAT
 
 
 def marked(environ: Mapping[str, str]) -> str:
-    """What tells an environment, with the configuration that it names, from another: a courier with the same does what another one would."""
+    """A mark of an environment and its configuration. Couriers with the same mark do the same work."""
     told = [f"{name}={environ[name]}" for name in sorted(environ) if name != "LC_CTYPE"]  # Python sets that one itself (PEP 538)
     with suppress(OSError, ValueError):
         about = Path(environ.get("INCIDENT_CONFIG", "")).stat()
@@ -92,7 +92,7 @@ class CourierLock:
             self.give()
             return False
         self._stand_in_line(False)
-        with suppress(OSError):  # a full disk: then nobody knows whom to end, and waits
+        with suppress(OSError):  # a full disk: then nobody knows which process to end, and waits
             _write(self._handle, os.getpid(), started(os.getpid()), self._settings, self._environment)
         self.beat()
         return True
@@ -102,7 +102,7 @@ class CourierLock:
         fcntl.flock(self._handle, fcntl.LOCK_UN)
 
     def wishes(self) -> int:
-        """How often a look at the journal was asked for: a number that grows."""
+        """The number of requests to check the journal; it only grows."""
         return os.fstat(self._wishes).st_size
 
     def wanted(self) -> bool:
@@ -148,7 +148,7 @@ def _write(handle: int, pid: int, since: str, settings: str, environment: str) -
 
 
 def _said(handle: int) -> tuple[int, str, str, str]:
-    """The holder's number, when it started, its settings and its environment; 0 and empty where it didn't say."""
+    """The holder's process id, start, settings and environment; 0 and empty if unknown."""
     first, settings, environment = (os.pread(handle, 400, 0).decode(errors="replace") + "\n\n").split("\n")[:3]
     said = first.split(maxsplit=1)
     pid, since = (int(said[0]), said[1].strip()) if len(said) == 2 and said[0].isdecimal() else (0, "")

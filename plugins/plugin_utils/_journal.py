@@ -17,7 +17,7 @@ from ansible_collections.incident.response.plugins.module_utils._state import st
 
 
 def opened(options: Mapping[str, Any], folder: Path, *, timeout: float = 10) -> SqliteJournal:
-    """A connection to it. Raises OSError, JournalError, ValueError."""
+    """A connection to the journal. Raises OSError, JournalError, ValueError."""
     return open_journal(folder, url=options["journal"], key_file=options["journal_key_file"], timeout=timeout)
 
 
@@ -32,8 +32,8 @@ def service_of(incident: str, options: Mapping[str, Any]) -> str:
 
 
 def meant(step: str, options: Mapping[str, Any]) -> str:
-    """The name of the incident that a step, a playbook, is about where nobody names one; empty where there is none. Raises OSError, JournalError,
-    ValueError, and show.Several."""
+    """The name of the incident for a step without a named incident; empty if there is none. Raises OSError, JournalError, ValueError, and
+    show.Several."""
     from ansible_collections.incident.response.plugins.module_utils._usecases import show  # only steps need it
 
     with opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
@@ -42,13 +42,13 @@ def meant(step: str, options: Mapping[str, Any]) -> str:
 
 
 def services(options: Mapping[str, Any], *, still_open: bool) -> set[str]:
-    """The services that incidents are of, all or only those that are open. Raises OSError, JournalError, ValueError."""
+    """The services of all incidents, or only of the open ones. Raises OSError, JournalError, ValueError."""
     with opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
         return {str(journal.info(each)["service"]) for each in (journal.open_incidents() if still_open else journal.ids())}
 
 
 def status_of(incident: str, options: Mapping[str, Any]) -> tuple[Status | None, list[str]]:
-    """The incident's stage, None where it isn't known, and the names of those that are open. Raises OSError, JournalError, ValueError."""
+    """The incident's stage (None if unknown), and the names of the open incidents. Raises OSError, JournalError, ValueError."""
     with opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
         found = journal.find(incident)
         there = [f"{info['name']} ({info['service'] or info['title']})" for info in map(journal.info, journal.open_incidents())]

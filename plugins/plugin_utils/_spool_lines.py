@@ -51,7 +51,7 @@ def _seal(key: bytes, line: bytes) -> bytes:
 
 
 def sealer(key: bytes) -> Callable[[bytes], bytes]:
-    """What makes a line as it is written, of its JSON without the closing brace. The key is taken in once, not again for each line."""
+    """Returns the function that makes a written line from its JSON without the closing brace. The key is processed once, not for each line."""
     begun = hashlib.blake2b(key=key, digest_size=_HEX // 2)
 
     def sealed(line: bytes) -> bytes:

@@ -26,7 +26,7 @@ _MOST = 600
 NOTHING: dict[str, Any] = {
     "run": "", "name": "undo", "service": "", "role": "incident.response.action", "backend": "", "hosts": {}, "drill": False, "unverified": "",
 }  # fmt: skip
-"""What a playbook is read with where nobody has named what to undo, as when its syntax is checked."""
+"""The data of a playbook without a run to undo, for example in a syntax check."""
 
 
 def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
@@ -52,7 +52,7 @@ def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
 
 
 def _journal_of(reason: str) -> SqliteJournal:
-    """The journal. For a `reason` also one that somebody else may have written. Raises OSError, JournalError, ValueError."""
+    """The journal. With a `reason`, also a journal that somebody else may have written. Raises OSError, JournalError, ValueError."""
     options = _options.settings()
     try:
         return _journal.opened(options, state_dir(options["state_dir"]))

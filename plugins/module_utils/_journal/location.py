@@ -34,7 +34,7 @@ def location(folder: Path, url: str = "") -> Path:
 
 
 def open_journal(folder: Path, *, url: str = "", key_file: str = "", timeout: float = 10) -> SqliteJournal:
-    """A connection to the journal. Raises OSError, JournalError, ValueError; NotOurs where somebody else may have written it, or its key."""
+    """A connection to the journal. Raises OSError, JournalError, ValueError; NotOurs if somebody else may have written the journal or its key."""
     path, sealing = location(folder, url), key_file_of(folder, key_file)
     if _is_there(path) and not os.path.lexists(sealing):  # in this order: the key is created first
         raise _owned.NotOurs(
@@ -44,7 +44,7 @@ def open_journal(folder: Path, *, url: str = "", key_file: str = "", timeout: fl
     try:
         files = _files(path)
         if _mended.get(path) != files:
-            with suppress(JournalError):  # a disk that is full, or somebody who writes for long, keeps nobody from reading
+            with suppress(JournalError):  # a full disk, or a long write, must not prevent reading
                 journal.mend()
                 _mended[path] = files
     except BaseException:
@@ -65,7 +65,7 @@ def _files(path: Path) -> list[tuple[int, ...]]:
 
 
 def unverified_journal(folder: Path, *, url: str = "") -> SqliteJournal:
-    """A connection to a journal of which nothing can be verified, to read it. Raises OSError, JournalError, ValueError."""
+    """A read-only connection to a journal that can't be verified. Raises OSError, JournalError, ValueError."""
     path = location(folder, url)
     if not path.is_file():
         raise FileNotFoundError(f"there is no journal {path}")

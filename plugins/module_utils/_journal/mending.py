@@ -73,7 +73,7 @@ class Mending:
 
     @staticmethod
     def index_of(db: Connection, incident: str) -> Row:
-        """What the index says of one incident, as its copy has it."""
+        """The index row of one incident from its sealed copy."""
         row = db.execute("SELECT name, service, status, opened_at FROM incidents WHERE id = ?", (incident,)).fetchone()
         names = db.execute("SELECT name FROM names WHERE incident = ? ORDER BY name", (incident,))
         published = db.execute("SELECT position FROM published WHERE incident = ? ORDER BY position", (incident,))

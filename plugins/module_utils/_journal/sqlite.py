@@ -74,13 +74,13 @@ def _clean(entry: Entry) -> Entry:
 
 
 class SqliteJournal:
-    """One connection to the journal file, for one thread. Raises JournalError where the file is damaged or can't be written."""
+    """One connection to the journal file, for one thread. Raises JournalError if the file is damaged or can't be written."""
 
     def __init__(self, path: Path, key: bytes, *, timeout: float = 10, clock: Callable[[], Moment] = now) -> None:
         self._key, self.moment = key, clock
         self._touched, self._seen = set[str](), {False: -1, True: -1}
         self.mended: list[str] = []
-        """What was put right by this connection, in words."""
+        """The corrections by this connection, in words."""
         self._db = connected(path, timeout)
         self._marks = Marks(self._db, key)
         try:

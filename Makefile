@@ -1,6 +1,6 @@
 # Two commands do all the set-up: `make demo` and `make test`. Python's packages go into .venv, pinned by the locks in requirements/.
 VENV := .venv
-# Debian's sbin, too: what makes hosts and containers is there, and not on everybody's PATH.
+# Also Debian's sbin: it has the programs that create hosts and containers, and not every PATH contains it.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .PHONY: demo test lint fuzz bench chaos docs lock transcripts picture
@@ -13,15 +13,15 @@ $(VENV)/.dev: requirements/dev.lock
 demo: $(VENV)/.run
 	tests/demo.sh
 
-# What can't be had on this machine is said, and makes this fail at its end; PARTIAL=1 accepts that.
-# Real hosts and containers take half of the time, one test after the other, much of which they wait: they have a process of their own, and two
-# cores have work for two others beside it.
+# The target names everything that is missing on this machine, and then fails at its end; PARTIAL=1 accepts that.
+# Tests with real hosts and containers run one after the other, take half of the time, and mostly wait. So they have a separate process, and two
+# cores can serve two other processes beside it.
 test:
 	tests/packages.sh
 	$(MAKE) --no-print-directory lint
 	python -m pytest tests --numprocesses 3
 
-# No skips and no ignore files in any of these.
+# None of these has skips or ignore files.
 lint: $(VENV)/.dev
 	ruff check plugins tests
 	mypy -p ansible_collections.incident.response.plugins
@@ -38,19 +38,19 @@ docs: $(VENV)/.dev
 lock: $(VENV)/.dev
 	requirements/lock.sh
 
-# The picture of README.md, docs/timeline.svg, from what the demo records.
+# Draws the picture of README.md, docs/timeline.svg, from the record of the demo.
 picture: demo
 	python tests/picture.py
 
-# What people read in tests/integration/transcripts, written anew: look at the difference before you keep it.
+# Writes tests/integration/transcripts again: look at the difference before you keep it.
 transcripts: $(VENV)/.dev
 	python -m pytest tests/integration/test_transcripts.py tests/integration/test_stories.py --renew
 
-# Ten rounds on real hosts, of which the tests make three: INCIDENT_CHAOS_SEED=N makes the same ones again.
+# Ten rounds on real hosts (the tests run three): INCIDENT_CHAOS_SEED=N repeats the same rounds.
 chaos: $(VENV)/.dev
 	INCIDENT_CHAOS=10 python -m pytest tests/e2e/test_lost_hosts.py -v -k whoever
 
-# Answers, files and words that are made up, many more than the tests take, some minutes: SEED=N makes the same ones again.
+# Random answers, files and words, many more than in the tests, for some minutes: SEED=N repeats the same ones.
 fuzz: SEED ?= $(shell date +%s)
 fuzz: $(VENV)/.dev
 	python -m pytest tests/fuzz --numprocesses 2 --hypothesis-profile long --hypothesis-seed $(SEED)

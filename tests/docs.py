@@ -1,8 +1,8 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes docs/configuration.md from the schema, docs/plugins.md from what ansible-doc says, docs/playbooks.md from the declared variables.
+"""Generates docs/configuration.md from the schema, docs/plugins.md from ansible-doc, and docs/playbooks.md from the declared variables.
 
-`--check` only compares.
+`--check` only compares the pages with their sources.
 """
 
 from __future__ import annotations
@@ -21,29 +21,30 @@ SCHEMA = json.loads((ROOT / "meta" / "incident-response.schema.json").read_text(
 SEVERITIES = {"P0", "P1", "P2", "P3"}
 HEAD = """# The configuration file
 
-`incident-response.yml` is looked for once in a run, in this order; the first wins:
+Each run searches for `incident-response.yml` once, in this order. The first file counts:
 
-1. what `INCIDENT_CONFIG` names (from the working directory), or `config` in the section `[incident_response]` of ansible.cfg (from its folder);
-2. beside the playbook that the command line names, unless it is one of this collection;
-3. beside the inventory: the folder of each `-i`, or the folder itself;
-4. beside the ansible.cfg in use;
+1. the path in `INCIDENT_CONFIG` (relative to the working directory), or `config` in the section `[incident_response]` of ansible.cfg (relative to the
+   folder of ansible.cfg);
+2. the folder of the playbook on the command line, unless the playbook belongs to this collection;
+3. the folder of each inventory (`-i`), or the inventory folder itself;
+4. the folder of the ansible.cfg in use;
 5. the working directory;
 6. `$XDG_CONFIG_HOME/incident-response/`, which is `~/.config/incident-response/` by default;
 7. `/etc/incident-response/`.
 
-Each run says which it uses, or that there is none, and the record keeps its path and the beginning of its SHA-256. Where two of the places
-have files that differ, the run names both. Without a file, and with an empty one, every key has the value below, which is the handbook's:
-then there is no catalogue, and no host is protected, and each run says so. `INCIDENT_REQUIRE_CONFIG=true` (`require_config` in ansible.cfg)
-refuses to act then. One that is called `incident-response.yaml` is not read, and the run says so.
-A mistake is named with its line before anything is touched.
+Each run prints which file it uses, or that there is none. The record keeps the path and the first characters of the SHA-256. If two of these places
+have different files, the run names both. Without a file, or with an empty file, every key has the default below, which is the handbook's value.
+Then there is no catalogue, no host is protected, and each run says so. With `INCIDENT_REQUIRE_CONFIG=true` (`require_config` in ansible.cfg) the
+actions refuse to run in this case. A file with the name `incident-response.yaml` is not read, and the run says so. A mistake in the file is
+reported with its line before anything is touched.
 
-The file can name commands. One that was found is refused if somebody else could have written it: it or its folder belongs to somebody
-other than you and root, or can be written by everybody, or by a group with others in it. Mend that with `chmod go-w`, or name the file
-yourself: what `INCIDENT_CONFIG` or ansible.cfg names is used, with a warning.
+The file can contain commands. Therefore a file that was found is refused if somebody else could have written it: if the file or its folder belongs to
+a user other than you and root, or if everybody, or a group with other members, can write it. Correct that with `chmod go-w`, or name the file
+yourself: a file in `INCIDENT_CONFIG` or ansible.cfg is used, with a warning.
 
-Below `services.NAME`, the keys `unit`, `commands`, `compose`, `swarm`, `kubernetes`, `health`, `versions`, `balancer` and `replicas` may hold
-`{{ … }}`: variables of the inventory, filled in for each host, with simple filters and without lookups. Everywhere else there is no host to ask
-for, and it is refused with its line: have one file beside each inventory instead.
+Below `services.NAME`, the keys `unit`, `commands`, `compose`, `swarm`, `kubernetes`, `health`, `versions`, `balancer` and `replicas` may contain
+`{{ … }}`: variables of the inventory, rendered for each host, with simple filters and without lookups. In all other keys there is no host to render
+for, so a template is refused with its line. Use one file for each inventory instead.
 
     services:
       api:
@@ -52,9 +53,9 @@ for, and it is refused with its line: have one file beside each inventory instea
     safety:
       max_hosts: 2
 
-This version does not act on `owner` of a service yet, and only checks it.
+This version only checks the key `owner` of a service, and does not use it yet.
 
-This page is made by `make docs` from `meta/incident-response.schema.json`. `NAME` stands for a name of yours, and `[]` for each entry of a list.
+`make docs` generates this page from `meta/incident-response.schema.json`. `NAME` stands for a name that you choose, `[]` for each entry of a list.
 
 | key | meaning | value | default |
 |---|---|---|---|
@@ -62,15 +63,15 @@ This page is made by `make docs` from `meta/incident-response.schema.json`. `NAM
 
 PLAYBOOKS_HEAD = """# The playbooks, and what they take
 
-All is checked before anything is touched, opened or told. A name that looks like one of these (`servcie=`), or that only another playbook takes, is
-refused, and so is a value of another kind: `plan=ture` is neither true nor false. Variables of your own, and those that AWX, Semaphore and
-rulebooks add, pass. In a playbook of your own that imports ours among other plays, any name may be yours: one that looks like ours costs
-a warning, and none of the other names in the last column is taken there.
+The playbooks check all variables before they touch a host, open an incident or send a message. They refuse a name that looks like one of these names
+(`servcie=`), a name that only another playbook takes, and a value of the wrong kind: `plan=ture` is neither true nor false. They accept your own
+variables, and the variables that AWX, Semaphore and rulebooks add. In your own playbook, which imports ours among other plays, any name may be
+yours: a name that looks like ours only causes a warning, and the names in the last column are not accepted there.
 
-`--tags`, `--skip-tags`, `--start-at-task` and `--step` that leave out a part of what is listed here are refused. A tag on the line that
-imports a playbook selects all of it.
+The playbooks refuse `--tags`, `--skip-tags`, `--start-at-task` and `--step` if these leave out a part of the playbook. A tag on the line that
+imports a playbook selects the whole playbook.
 
-This page is made by `make docs` from `plugins/plugin_utils/_variables.py`.
+`make docs` generates this page from `plugins/plugin_utils/_variables.py`.
 """
 
 
@@ -122,7 +123,7 @@ def shown(value: Any) -> str:
 
 def plugins() -> Iterator[str]:
     """The options of every module and plugin, by ansible-doc."""
-    yield "# Modules and plugins\n\nThis page is made by `make docs`. `ansible-doc -t TYPE NAME` shows examples and return values too.\n"
+    yield "# Modules and plugins\n\n`make docs` generates this page. `ansible-doc -t TYPE NAME` also shows examples and return values.\n"
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
     for kind in ("module", "callback", "lookup"):
         command = ["ansible-doc", "--json", "-t", kind, "--metadata-dump", "--no-fail-on-errors", "incident.response"]

@@ -19,7 +19,7 @@ _BREAK = 'If it can\'t wait, break the glass: the same command with -e break_gla
 
 
 class ActionModule(ControllerAction):
-    """Waits for the yes of somebody else, or records that nobody was asked."""
+    """Waits for the approval of another person, or records that nobody was asked."""
 
     TELLS_WHAT_IS_MISSING: ClassVar = False
     SPEC: ClassVar = {

@@ -37,7 +37,7 @@ _BACK = 10
 
 
 class ActionModule(ControllerAction):
-    """Locks the service for this run, and records the run's start where no callback did."""
+    """Locks the service for this run, and records the run's start if no callback did."""
 
     SPEC: ClassVar = {"service": {"type": "str", "required": True}, "relative": {"type": "bool", "default": False}}
 
@@ -87,7 +87,7 @@ class ActionModule(ControllerAction):
     def _lock_in_chat(
         self, folder: Path, run: _run.Run, service: str, kind: Drill, config: dict[str, Any], variables: dict[str, Any]
     ) -> tuple[dict[str, Any], str]:  # fmt: skip
-        """Keep out controllers with journals of their own, too. What belongs on the timeline, and in words. Raises Refused."""
+        """Take the lock in chat, against controllers with separate journals. Returns the data and the text for the timeline. Raises Refused."""
         channel, connection = config["channels"]["locks"], self._chat_options()
         if not channel or not connection:
             return {}, ""
@@ -148,7 +148,7 @@ class ActionModule(ControllerAction):
             return (lock.holds if self.check else lock.acquire)(journal, wanted, now=now, alive=alive)
 
     def _check_incident(self, folder: Path, kind: Drill, variables: dict[str, Any]) -> None:
-        """A drill writes nothing into a real incident, and nothing real goes into a drill's."""
+        """Refuse a drill in a real incident, and a real action in the incident of a drill."""
         asked = str(variables.get("incident") or self.options["incident"] or "")
         if not asked:
             return
@@ -159,7 +159,7 @@ class ActionModule(ControllerAction):
                 raise Refused(f"incident={asked} {is_one}. Nothing was touched.")
 
     def _say_other_severity(self, folder: Path, service: str, kind: Drill, variables: dict[str, Any]) -> None:
-        """The severity of a run is that of the incident that it opens: one that is open already keeps its own."""
+        """Warn that the severity only applies to a new incident: an open incident keeps its own severity."""
         asked = str(self._templar.template(variables.get("severity") or "")).strip().upper()
         if not asked:
             return
@@ -174,13 +174,13 @@ class ActionModule(ControllerAction):
             )
 
     def _interrupted(self, folder: Path, service: str, kind: Drill) -> dict[str, Action]:
-        """The hosts that an action on the service left half-way, whatever became of its incident since."""
+        """The hosts that an action on the service left half-way, even if its incident is over."""
         with self.journal(folder, timeout=2) as journal:
             incidents = journal.of_service(service, drill=bool(kind))[:_BACK]
             return half_way([each for each in actions(journal.entries(incident)) if each.service == service] for incident in incidents)
 
     def _gone_back(self, folder: Path, service: str, kind: Drill, variables: dict[str, Any]) -> dict[str, tuple[Action, Change]]:
-        """The hosts of this run which, in the incident that is open, went back already."""
+        """The hosts of this run that were already rolled back in the open incident."""
         asked = str(variables.get("incident") or self.options["incident"] or "")
         with self.journal(folder, timeout=2) as journal:
             there = (journal.find(asked) if asked else None) or journal.open_for(service, drill=bool(kind))
@@ -188,7 +188,7 @@ class ActionModule(ControllerAction):
         return gone_back((each for each in known if each.role == _ROLLBACK), variables.get("ansible_play_hosts_all", []))
 
     def _record(self, folder: Path, run: _run.Run, service: str, variables: dict[str, Any], kind: Drill) -> None:
-        """Without the callback: the start now, the verdict by `action_verdict`, the end by the courier."""
+        """Record the run without the callback: the start now, the verdict in `action_verdict`, the end in the courier."""
         try:
             chat = bool(_options.connection(self.options))
         except connect.Misconfigured as error:
@@ -205,7 +205,7 @@ class ActionModule(ControllerAction):
 
 
 def _refuse_endless(health: dict[str, Any]) -> None:
-    """Raises Refused for seconds that aren't any, before the change: the module that waits for them comes after it."""
+    """Raises Refused for infinite seconds before the change, because the module that waits for them runs after the change."""
     for name in ("delay", "steady_for"):
         given = health.get(name) or 0
         try:

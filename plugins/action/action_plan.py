@@ -37,13 +37,13 @@ Looks = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What the catalogue knows of the service, and on how many hosts it runs, 0 where that isn't known."""
+    """The catalogue's data about the service, and the number of its hosts; 0 if unknown."""
 
     settings: dict[str, Any]
     everywhere: int
 
     def words(self, count: int) -> str:
-        """How many hosts the plan is for, how many there are, and of which environment."""
+        """A text with the number of hosts in the plan, the number of all hosts, and the environment."""
         of = self.everywhere or count
         share = f"{count} of its " if count < of else "all " if self.everywhere > 1 else ""
         scope = f"{share}{of} host{'' if of == 1 else 's'}"
@@ -52,7 +52,7 @@ class _Place:
 
 
 class ActionModule(ControllerAction):
-    """Shows what an action is about to change on all hosts, and keeps it for the way back."""
+    """Shows the planned change on all hosts, and stores it for the undo."""
 
     TELLS_WHAT_IS_MISSING: ClassVar = False
     SPEC: ClassVar = {
@@ -130,21 +130,21 @@ class ActionModule(ControllerAction):
     def _touched(
         self, params: dict[str, Any], pins: dict[str, _pins.Pins], behind: dict[str, _pins.Pins], variables: dict[str, Any]
     ) -> list[str]:  # fmt: skip
-        """What is touched, and where, without the secrets that may be in it, in lines that chat shows whole."""
+        """What the action touches and where, without secrets, in lines that chat shows completely."""
         words = {host: _pins.words(each, params["role"], params["backend"]) for host, each in pins.items()}
         lines = [*plan.touched(words), plan.addresses({host: _pins.address(host, each) for host, each in {**pins, **behind}.items()})]
         shown = (cut(_gate.clean(line, guess=True), _LONGEST) for line in lines)
         return [part for line in shown for part in _WRAPPED.wrap(line)]
 
     def _how(self, found: str, config: dict[str, Any], variables: dict[str, Any]) -> str:
-        """How the plan that is only shown is carried out."""
+        """The command that carries out a plan that was only shown."""
         now, lasts = time.time(), _config.seconds(config["safety"]["plan_expires"])
         who = _person.asks(self.origin(variables), config["safety"]["approval"]["logins"])
         until = f"until {utc(now + lasts)[11:16]} UTC, once, by {who}"
         return f"  to do exactly this, the same command with -e approved_plan={plan.ticket(found, who, now)} instead of plan=true: {until}"
 
     def _check_approved(self, given: str, found: str, text: str, config: dict[str, Any], variables: dict[str, Any], *, check: bool) -> None:
-        """Raises Refused where the plan that was approved isn't this one, is somebody else's, is too old, or was carried out already."""
+        """Raises Refused if the approved plan is not this plan, belongs to another person, is too old, or was already carried out."""
         who = _person.asks(self.origin(variables), config["safety"]["approval"]["logins"])
         then = "Make a plan anew, with plan=true"
         why = plan.refusal(given, found, who, now=time.time(), lasts=_config.seconds(config["safety"]["plan_expires"]))
@@ -169,7 +169,7 @@ class ActionModule(ControllerAction):
         return approval.Facts(action, service, settings.get("environment", ""), self._severity(service, variables), params["backend"])
 
     def _severity(self, service: str, variables: dict[str, Any]) -> str:
-        """That of the incident that is open, else the one that a new one will have."""
+        """The severity of the open incident, otherwise the severity of a new incident."""
         there = self._incident(service, variables)
         if there:
             return str(there["severity"])
@@ -178,7 +178,7 @@ class ActionModule(ControllerAction):
         return str(DEFAULT_SEVERITY)
 
     def _incident(self, service: str, variables: dict[str, Any]) -> dict[str, Any] | None:
-        """The one that is open, and that this run is recorded in. A broken journal, which was told before, has none."""
+        """The open incident in which this run is recorded. None with a broken journal, which was reported before."""
         asked = str(variables.get("incident") or self.options["incident"] or "")
         try:
             with self.journal(self.folder(), timeout=2) as journal:
@@ -188,7 +188,7 @@ class ActionModule(ControllerAction):
             return None
 
     def _post(self, channel: str, text: str, found: str, variables: dict[str, Any]) -> None:
-        """Show in chat a plan that no timeline has. Nobody waits for it to act, so a chat that can't be reached costs a warning."""
+        """Show a plan in chat that is on no timeline. If chat can't be reached, only warn, because no action waits for the message."""
         try:
             connection = _options.connection(self.options)
             if not connection:
@@ -208,7 +208,7 @@ class ActionModule(ControllerAction):
             self._display.warning(f"incident.response: the plan could not be shown in chat: {error}")
 
     def _turns(self, params: dict[str, Any], seen: Looks, health: Looks, variables: dict[str, Any]) -> Turns:
-        """In which order the hosts are taken: that of the inventory, unless nginx in front of them asks for another. Raises Refused."""
+        """The order of the hosts: the order of the inventory, unless nginx in front of them requires another order. Raises Refused."""
         if not params["balancers"]:
             return Turns(list(seen))
         everywhere = _hosts_of(params["service"], _catalogue.configuration(self.options["config"]), variables)
@@ -240,7 +240,7 @@ class ActionModule(ControllerAction):
 
 
 def _about_to(params: Mapping[str, Any], seen: Looks, order: Turns) -> dict[str, Any]:
-    """What is to be done on each host, as the record keeps it for the way back."""
+    """The planned change on each host, in the form that the record keeps for the undo."""
     hosts = {
         host: {"before": look.get("state", {}), "wanted": look.get("wanted", {}), "text": look.get("text", "")}
         | ({"alone": True} if host in order.alone else {})
@@ -250,12 +250,12 @@ def _about_to(params: Mapping[str, Any], seen: Looks, order: Turns) -> dict[str,
 
 
 def _by_host(hosts: list[str], each: list[dict[str, Any]]) -> Looks:
-    """One of each for every host, empty where there are none."""
+    """The items by host; an empty mapping for each host if there are no items."""
     return dict(zip(hosts, each or [{}] * len(hosts), strict=True))
 
 
 def _words(seen: Looks, health: Looks) -> list[str]:
-    """What is to change on each host, and how the service is there now."""
+    """The planned change on each host and the service's current health there, in words."""
     found = []
     for host, look in seen.items():
         now = verdict.health(health[host])
@@ -265,7 +265,7 @@ def _words(seen: Looks, health: Looks) -> list[str]:
 
 
 def _refuse_twice(hosts: list[str], hostvars: Mapping[str, Any]) -> None:
-    """Raises Refused where two names of the inventory are one host: it would be acted on twice, and counted twice."""
+    """Raises Refused if two names in the inventory are one host: the action would run twice on it, and count it twice."""
     first: dict[tuple[str, str], str] = {}
     for host in hosts if len(hosts) > 1 else []:
         about = hostvars[host]
@@ -282,7 +282,7 @@ def _refuse_twice(hosts: list[str], hostvars: Mapping[str, Any]) -> None:
 
 
 def _refuse_lacking(health: Looks, service: str) -> None:
-    """Raises Refused where a host doesn't have a program that would be run there: found out after the stop, it takes the service down."""
+    """Raises Refused if a host lacks a program that the action runs. After the stop, a missing program would take the service down."""
     where: dict[str, list[str]] = {}
     for host, look in health.items():
         for program in look.get("lacking", ()):
@@ -293,7 +293,7 @@ def _refuse_lacking(health: Looks, service: str) -> None:
 
 
 def _refuse_unknown(health: Looks, service: str) -> None:
-    """Raises Refused where a host doesn't have the service, or has it under another name."""
+    """Raises Refused if a host doesn't have the service, or has it under another name."""
     for host, look in health.items():
         unit = look.get("unit", "")
         if "masked" in look.get("detail", ""):
@@ -309,19 +309,20 @@ def _refuse_unknown(health: Looks, service: str) -> None:
 
 
 def _hosts_of(service: str, config: dict[str, Any], variables: dict[str, Any]) -> list[str]:
-    """The hosts that the service runs on, as far as the catalogue knows."""
+    """The hosts of the service in the catalogue."""
     entry = config["services"].get(service)
     return _catalogue.matching(_catalogue.inventory(variables.get("groups", {})), entry["hosts"]) if entry else []
 
 
 def _changing(params: dict[str, Any], seen: Looks) -> list[str]:
-    """The hosts to which anything is done: all, where the action changes no state."""
+    """The hosts that the action changes: all hosts if the action changes no state."""
     stateful, interrupted = bool(params["looks"]), params["interrupted"]
     return [host for host, look in seen.items() if not stateful or look.get("wanted", {}) != look.get("state", {}) or host in interrupted]
 
 
 def _burden(seen: Looks, health: Looks, changing: list[str], everywhere: int, *, scales: bool) -> Burden:
-    """How much of the service can't answer at the worst moment: one host's share, unless the backend knows better, beside what is down."""
+    """The part of the service that can't answer at the worst moment: one host's share, or the value of the backend, plus the hosts that are already
+    down."""
     if scales:
         now, then = (sum(running(look[key]) for look in seen.values()) for key in ("state", "wanted"))
         return Burden(max(0, now - then) * 100 // max(1, now))
@@ -331,7 +332,7 @@ def _burden(seen: Looks, health: Looks, changing: list[str], everywhere: int, *,
 
 
 def _spread(seen: Looks, given: Any, limits: dict[str, Any]) -> Looks:
-    """What was seen, with what each host is to have. Raises Refused."""
+    """The results of the backend, with the wanted state of each host. Raises Refused."""
     try:
         replicas, down = count(given), argument.switch(limits.get("down", False))
     except argument.Wrong as wrong:
@@ -357,5 +358,5 @@ def _spread(seen: Looks, given: Any, limits: dict[str, Any]) -> Looks:
 
 
 def _amount(number: float) -> str:
-    """A number as people write it: 99999999, 1.5, 0.25."""
+    """A readable number: 99999999, 1.5, 0.25."""
     return f"{number:.2f}".rstrip("0").rstrip(".")

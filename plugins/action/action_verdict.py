@@ -33,7 +33,7 @@ _CHECKS = ("unit", "command", "http", "tcp")
 
 
 class ActionModule(ControllerAction):
-    """Judges what was seen before and after, and records it with the state that is left."""
+    """Compares the health before and after, gives the verdict, and records it with the remaining state."""
 
     TELLS_WHAT_IS_MISSING: ClassVar = False
     SPEC: ClassVar = {
@@ -95,7 +95,7 @@ class ActionModule(ControllerAction):
         raise Refused(f"{text}{chr(10) if evidence else ''}{evidence}", **result)
 
     def _tell(self, text: str, variables: dict[str, Any]) -> None:
-        """Where no callback does at the end: how it went, and in which incident it is kept."""
+        """Print the verdict and the incident, if no callback does so at the end."""
         if _run.current() is not None:
             return
         about, where = (variables.get("_action_plan") or {}).get("about", "the action"), "the incident is not known yet: the courier carries it on"
@@ -116,7 +116,7 @@ class ActionModule(ControllerAction):
     def _verdict(
         params: dict[str, Any], after: dict[str, Any], left: dict[str, Any], variables: dict[str, Any], *, failed: bool
     ) -> tuple[Verdict, str]:
-        """And what was seen, in words."""
+        """The verdict, and a description of the health."""
         before, change = params["before"], params["change"]
         seen = str(after.get("detail") or "the check could not be made: look at the service on that host")
         if params["again"]:
@@ -138,11 +138,11 @@ class ActionModule(ControllerAction):
 
     @staticmethod
     def _left(params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        """The state that the backend saw last; empty where the action changes none."""
+        """The last state from the backend; empty if the action changes no state."""
         return dict(variables.get(params["backend"], {}).get("state") or {}) if params["backend"] and params["change"].get("wanted") else {}
 
     def _after(self, params: dict[str, Any], failure: dict[str, Any], variables: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The health to judge by, which is the one before any way back, and the health now."""
+        """The health for the verdict (before a rollback of the change), and the current health."""
         if any(params["check"].get(name) for name in _CHECKS):
             now = self._look(params["check"], variables)
             return now, now
@@ -154,7 +154,7 @@ class ActionModule(ControllerAction):
         return after, latest if failure["restored"] else after
 
     def _look(self, check: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        """What service_health sees on the host. Raises Refused where it can't be asked."""
+        """The result of service_health on the host. Raises Refused if it can't run."""
         asked = {name: check[name] for name in _CHECKS if check.get(name)}
         asked |= {"retries": check.get("retries", 20), "delay": check.get("delay", 0.5), "in_a_row": check.get("passes", 2)}
         asked |= {"steady_for": check.get("steady_for", 0), "identity": check.get("identity") or None, "timeout": check.get("timeout", 10)}
@@ -169,18 +169,18 @@ class ActionModule(ControllerAction):
 
 
 def _of_plan(kept: dict[str, Any], plan: str) -> dict[str, Any]:
-    """What was kept, if it is of this plan: a play may act more than once."""
+    """The stored data if it belongs to this plan, because a play may act more than once."""
     return kept if plan and kept.get("plan") == plan else {}
 
 
 def _idle(plan: str, variables: dict[str, Any]) -> bool:
-    """Whether this plan found that nothing was to be done on any host."""
+    """Whether this plan has nothing to do on any host."""
     made = variables.get("_action_plan") or {}
     return bool(plan and made.get("id") == plan and made.get("idle"))
 
 
 def _changed(before: dict[str, Any], after: dict[str, Any], change: dict[str, Any], left: dict[str, Any], *, failed: bool) -> Verdict:
-    """Of a change of a state: whether that is now the one that was wanted is the proof. A change that failed never worked."""
+    """For a change of a state: the proof is that the current state is the wanted state. A failed change never worked."""
     acted = left == change["wanted"]
     if after.get("healthy") and (failed or not acted):
         return Verdict.NO_EFFECT
@@ -188,7 +188,7 @@ def _changed(before: dict[str, Any], after: dict[str, Any], change: dict[str, An
 
 
 def _still(judged: dict[str, Any], after: dict[str, Any], change: dict[str, Any], left: dict[str, Any]) -> tuple[Verdict, str]:
-    """Of a host that was judged to be good, once all were acted on: whether it still is, and words."""
+    """After all hosts were changed: whether a host with a good verdict is still healthy, and a text."""
     seen = str(after.get("detail") or "the check could not be made")
     if not after.get("healthy"):
         return Verdict.MADE_WORSE if after.get("healthy") is False else Verdict.UNKNOWN, f"it was good, and is no longer: {seen}"

@@ -22,7 +22,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._telling import 
 
 
 class ActionModule(TellingAction):
-    """Drafts and publishes in the journal, and sends at once; what can't be sent now is tried again by the tick."""
+    """Drafts and publishes in the journal, and sends at once. The tick retries what can't be sent now."""
 
     SPEC: ClassVar = {
         "state": {"type": "str", "choices": ["drafted", "published"], "default": "drafted"},
@@ -74,7 +74,7 @@ class ActionModule(TellingAction):
         return result
 
     def _print(self, result: dict[str, Any]) -> None:
-        """The words, and what became of them. The command to publish a draft stands alone on its line."""
+        """Print the text and the result. The command that publishes a draft is on a separate line."""
         if self.check:
             became = ["Nothing went out, and nothing was recorded (check mode)."]
         elif result["published"]:
@@ -88,7 +88,7 @@ class ActionModule(TellingAction):
     def _record(
         self, journal: SqliteJournal, incident: str, publishing: Publishing, params: dict[str, Any], actor: str
     ) -> tuple[Draft, bool]:
-        """The draft that is meant, and whether anything is recorded."""
+        """The draft, and whether anything was recorded."""
         at, plan = utc(time.time()), publishing.plan
         with journal.transaction():
             if params["draft"]:
@@ -117,7 +117,7 @@ class ActionModule(TellingAction):
 
     @staticmethod
     def _deliver(journal: SqliteJournal, incident: str, publishing: Publishing) -> tuple[list[str], list[str]]:
-        """What went out at once, and what did not."""
+        """Send now. Returns the texts of what was sent, and of what failed."""
         mailed = publish.mail(journal, incident, publishing.plan, clock=time.time)
         shown, problems = publishing.show(journal, True)
         told = [entry for _name, entry in [*mailed, *shown]]

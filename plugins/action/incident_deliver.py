@@ -46,18 +46,18 @@ class ActionModule(ControllerAction):
         return {"changed": left != before, **left}
 
     def _names(self, folder: Path, incidents: Iterable[str]) -> dict[str, str]:
-        """How they are called now: chat gives the final number to one that was opened without it."""
+        """Their current names: chat gives the final number to an incident that was opened without chat."""
         with self.journal(folder) as journal:
             return {incident: str(journal.info(incident)["name"]) for incident in incidents}
 
     def _waiting(self, folder: Path) -> tuple[dict[str, str], dict[str, int]]:
-        """The incidents of which chat lacks entries, by their ids: their names, and how many."""
+        """The incidents with entries that are not in chat: by id, the name and the number of entries."""
         with self.journal(folder) as journal:
             counts = {incident: count for incident in journal.undelivered() if (count := journal.pending(incident))}
             return {incident: str(journal.info(incident)["name"]) for incident in counts}, counts
 
     def _misconfigured(self) -> str:
-        """Why there is no chat to deliver to; empty where there is one."""
+        """The reason why no chat is available; empty if one is available."""
         try:
             chat = _options.connection(self.options)
         except connect.Misconfigured as error:
@@ -65,7 +65,7 @@ class ActionModule(ControllerAction):
         return "" if chat else "no chat is configured here: set ROCKETCHAT_URL, ROCKETCHAT_USER_ID and ROCKETCHAT_TOKEN"
 
     def _left(self, folder: Path) -> dict[str, Any]:
-        """What is pending: entries by incident, runs, and what chat would not do. This run's own doesn't count: it isn't over."""
+        """The pending work: entries by incident, runs, and operations that chat refused. This run itself doesn't count, because it isn't over."""
         spools = _spool.spools(folder)
         with self.journal(folder) as journal:
             names = {incident: journal.info(incident)["name"] for incident in journal.undelivered()}
@@ -75,7 +75,7 @@ class ActionModule(ControllerAction):
         return {"pending": pending, "runs": runs, "troubles": troubles}
 
     def _wait(self, folder: Path, courier: subprocess.Popen[bytes], asked: float | None) -> dict[str, Any]:
-        """What is left when all is delivered, when the courier has done what it can, or when the time is up."""
+        """Wait until everything is delivered, the courier can do no more, or the time is up. Returns the pending work."""
         seconds = asked if asked is not None else _options.drain(self.options, _TIMEOUT)
         until = time.monotonic() + seconds
         while True:

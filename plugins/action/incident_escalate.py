@@ -16,7 +16,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._telling import 
 
 
 class ActionModule(TellingAction):
-    """Calls the next level, in the journal; the courier tells it in chat."""
+    """Records the call of the next level in the journal; the courier posts it in chat."""
 
     SPEC: ClassVar = {
         "incident": {"type": "str", "default": ""},

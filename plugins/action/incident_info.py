@@ -44,7 +44,7 @@ class ActionModule(ControllerAction):
         return found
 
     def _ask_chat(self, journal: SqliteJournal, incidents: list[dict[str, Any]]) -> None:
-        """Hold the record against what chat has seen of it, where one incident is asked for: a server lets few calls a minute through."""
+        """Compare the record with chat, for a single incident only, because a server allows few calls per minute."""
         projection = journal.projection(incidents[0]["id"]) if len(incidents) == 1 else None
         if not (projection and projection.rid) or not incidents[0]["verified"]:
             return
@@ -64,7 +64,7 @@ class ActionModule(ControllerAction):
             incidents[0] |= {"verified": False, "first_bad": wrong[0], "reason": wrong[1]}
 
     def _lines(self, journal: SqliteJournal, incidents: list[dict[str, Any]]) -> list[str]:
-        """As people read them; a configuration with mistakes names no target, so that nothing is overdue."""
+        """The incidents as readable lines. A configuration with mistakes has no targets, so nothing is overdue."""
         now, clocks = time.time(), None
         with suppress(_config.ConfigError):
             clocks = _policy.policy(_config.load(_config.find(self.options["config"]))).clocks
@@ -73,14 +73,14 @@ class ActionModule(ControllerAction):
         return [_gate.clean(line) for line in lines]
 
     def _holder(self, journal: SqliteJournal, service: str, now: float) -> str:
-        """Which run holds the service now, of which the journal may have nothing yet; empty where none does."""
+        """The run that holds the service now; empty if there is none. The journal may have no entry of it yet."""
         lease = journal.lease(service)
         if lease is None or not lease.sealed or not (alive(lease.pid, lease.started) if lease.machine == machine() else lease.expires > now):
             return ""
         return f"process {lease.pid} on {lease.machine.partition(' ')[0]} acts on {service}, since {lease.since[11:16]}Z (run {lease.holder})"
 
     def _help(self, incidents: list[dict[str, Any]]) -> None:
-        """What the configuration says that helps. One with mistakes keeps nothing from being shown."""
+        """The links and runbooks of the configuration. A configuration with mistakes does not prevent the output."""
         try:
             config = _config.load(_config.find(self.options["config"]))
         except _config.ConfigError as error:

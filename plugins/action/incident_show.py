@@ -20,7 +20,7 @@ _EVERY = 1.0
 
 
 class ActionModule(ControllerAction):
-    """Reads the controller's journal, and prints what people read."""
+    """Reads the controller's journal, and prints the incident."""
 
     SPEC: ClassVar = module.SPEC
 
@@ -41,12 +41,12 @@ class ActionModule(ControllerAction):
             raise Refused(f"the incident can't be shown: {error}") from None
 
     def _print(self, lines: list[str], *, at_once: bool) -> None:
-        """Ansible keeps what goes to standard output back until its end, where that is no terminal: whoever follows is to read it `at_once`."""
+        """Print lines. `at_once` uses standard error, because Ansible delays standard output until its end if it is not a terminal."""
         for line in lines:
             self._display.display(line, stderr=at_once)
 
     def _shown(self, journal: SqliteJournal, incident: str, folder: Path) -> showing.Shown:
-        """With what the configuration says. One with mistakes keeps nothing from being shown."""
+        """The incident with the data of the configuration. A configuration with mistakes does not prevent the output."""
         now = time.time()
         try:
             config = _config.load(_config.find(self.options["config"]))
@@ -61,7 +61,7 @@ class ActionModule(ControllerAction):
         )  # fmt: skip
 
     def _oncall(self, journal: SqliteJournal, incident: str, info: dict[str, Any], folder: Path) -> str:
-        """Who is on call now, as long as it is open; no other system is asked. Else whom chat called."""
+        """The people on call now, if the incident is open (no other system is asked). Otherwise the people whom chat called."""
         projection = journal.projection(incident)
         called = ", ".join(projection.oncall) if projection else ""
         if Status(info["status"]).is_over:
@@ -70,7 +70,7 @@ class ActionModule(ControllerAction):
         return called if found == _phone.UNKNOWN else found
 
     def _follow(self, journal: SqliteJournal, incident: str, seen: int, params: dict[str, Any]) -> list[str]:
-        """Print what is new until the time is over; an interruption ends the run as it ends any."""
+        """Print new entries until the time is over. An interrupt ends the run as usual."""
         until = time.monotonic() + params["duration"] if params["duration"] else float("inf")
         found = list[str]()
         while (left := until - time.monotonic()) > 0:

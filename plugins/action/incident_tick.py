@@ -23,15 +23,15 @@ Found = list[tuple[str, Entry]]
 
 
 class ActionModule(ControllerAction):
-    """Listens, reminds, escalates and pages, and writes it into the journal; the courier tells it in chat."""
+    """Reads commands, reminds, escalates and pages, and records this in the journal; the courier posts it in chat."""
 
     _held = ""
-    """What holds chat up."""
+    """The reason why chat gets nothing."""
 
     SPEC: ClassVar = {"watch": {"type": "float", "default": 0}, "duration": {"type": "float", "default": 0}}
 
     _wrong = ""
-    """Why no clock of the handbook is looked at."""
+    """The reason why no clock of the handbook is checked."""
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         if params["watch"] < 0 or params["duration"] < 0:
@@ -55,7 +55,7 @@ class ActionModule(ControllerAction):
         return {"changed": bool(told or attempts or outside), **result}
 
     def _tick(self, config: dict[str, Any]) -> tuple[Found, Found, Found]:
-        """What was asked for and is late, whom it tried to reach, and what those outside are told, or are to be."""
+        """One tick: the commands and reminders, the paging attempts, and the publications and drafts."""
         policy = _policy.policy(config)
         try:
             folder = self.folder()
@@ -76,7 +76,7 @@ class ActionModule(ControllerAction):
         return found, paged, published
 
     def _untold(self) -> list[dict[str, Any]]:
-        """What chat still lacks of the incidents that anybody looks at, and would not do: each a warning."""
+        """The undelivered entries and refused operations of the watched incidents. Each one is also a warning."""
         found = list[dict[str, Any]]()
         with self.journal(self.folder()) as journal:
             for incident in tick.watched(journal, time.time()):
@@ -88,7 +88,7 @@ class ActionModule(ControllerAction):
         return found
 
     def _heard(self, journal: SqliteJournal, config: dict[str, Any], policy: tick.Policy, plan: publish.Plan) -> Found:
-        """What people ask for in chat. A chat that can't be asked costs a warning: the clocks run without it. Its server's clock is compared."""
+        """The commands in chat. If chat can't be asked, only warn, because the clocks work without chat. Compares the clock of chat's server."""
         try:
             connection = _options.connection(self.options)
             if not connection:
@@ -113,7 +113,7 @@ class ActionModule(ControllerAction):
         return page.look(journal, plan, clock=time.time, write=not self.check) if plan else []
 
     def _published(self, journal: SqliteJournal, publishing: _publishing.Publishing) -> Found:
-        """What can't be written or brought there costs a warning, and is tried again."""
+        """The publications and drafts. If something can't be written or sent, only warn; it is retried."""
         found, problems = ([], []) if self._wrong else publish.look(journal, publishing.plan, clock=time.time, write=not self.check)
         if not self.check:
             shown, more = publishing.show(journal, False)

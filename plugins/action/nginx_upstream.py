@@ -10,7 +10,8 @@ from ansible_collections.incident.response.plugins.plugin_utils._remote import R
 
 
 class ActionModule(RemoteAction):
-    """In one trip, where that can be. What fails names nginx's host: the one that the task is for, a server behind it, may be well."""
+    """Run the module in one connection if possible. A failure names nginx's host, because the task's own host, a server behind nginx, may be
+    healthy."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         variables = task_vars or {}
@@ -28,7 +29,7 @@ class ActionModule(RemoteAction):
         return result | {"timeline": {"balancer": self._became(result, on), "service": service}}
 
     def _became(self, result: dict[str, Any], on: str) -> dict[str, dict[str, str]]:
-        """For each server what it is on this balancer now, as far as this task knows."""
+        """The state of each server on this balancer, as far as this task knows it."""
         servers, state = self._task.args.get("servers") or [], str(self._task.args.get("state"))
         if self._task.check_mode or (result.get("failed") and not result.get("lost")):
             return {}

@@ -17,7 +17,7 @@ _MOST_DAYS = 3660
 
 
 class ActionModule(ControllerAction):
-    """Asks the sources that the configuration names, in their order."""
+    """Asks the sources of the configuration, in their order."""
 
     SPEC: ClassVar = {"level": {"type": "int"}, "at": {"type": "str"}, "cover_days": {"type": "int", "default": 0}}
 

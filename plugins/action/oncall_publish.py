@@ -27,7 +27,7 @@ _LAST_OWNER = "last-owner-can-not-be-removed"
 
 
 class ActionModule(ControllerAction):
-    """Compares the topic and the team with who is on call, and says what is new."""
+    """Compares the topic and the team with the people on call, and posts the changes."""
 
     SPEC: ClassVar = {"channel": {"type": "str"}, "team": {"type": "str"}}
 
@@ -89,7 +89,7 @@ class ActionModule(ControllerAction):
     def _team(
         self, chat: RocketChat, team: str, people: list[dict[str, Any]], known: dict[str, dict[str, Any]]
     ) -> tuple[list[str], list[str]]:
-        """Who has joined, and who has left. Only whom the configuration knows leaves: others are in the team for another reason."""
+        """The people who joined and left the team. Only people in the configuration are removed: others are in the team for another reason."""
         try:
             members = {name: person for person, name in chat.members(team)}
             wanted = [each["username"] for each in people if each["username"]]
@@ -107,7 +107,8 @@ class ActionModule(ControllerAction):
         return joined, left
 
     def _leaves(self, chat: RocketChat, team: str, name: str, person: str) -> bool:
-        """Whether one has left the team. Raises ChatForbidden; any other no is told, and keeps nobody else in."""
+        """Whether the person was removed from the team. Raises ChatForbidden. Any other refusal is reported, and the other people are still
+        removed."""
         try:
             chat.remove_member(team, person)
         except ChatRejected as error:
@@ -119,6 +120,6 @@ class ActionModule(ControllerAction):
     def _say(self, chat: RocketChat, room: Room, names: list[str], first: dict[str, Any]) -> None:
         with self.journal(self.folder()) as journal:
             still_open = [derive(each, journal.entries(each)) for each in journal.open_incidents()]
-        # where the source doesn't say since when, the day tells one hand-over to the same people from the next
+        # if the source doesn't say since when, the day separates one hand-over to the same people from the next
         text = chat_text.handover(names, first["until"], [each for each in still_open if not each["drill"]])
         chat.post(Message(chat_messages.message_id("on call", room.rid, first["from"] or utc(time.time())[:10], *names), room.rid, text))

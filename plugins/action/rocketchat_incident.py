@@ -18,7 +18,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._telling import 
 
 
 class ActionModule(TellingAction):
-    """Writes to the controller's journal, leaves chat to the courier, and says what became of it."""
+    """Writes to the controller's journal, leaves chat to the courier, and prints the result."""
 
     SPEC: ClassVar = module.SPEC
     SPELLINGS: ClassVar = {"message": "text"}
@@ -51,7 +51,7 @@ class ActionModule(TellingAction):
             raise Refused(str(error)) from None
 
     def _done(self, result: dict[str, Any], planned: lifecycle.Change, *, calls: bool) -> None:
-        """Say which incident it is, and what is so now; whoever was to hear of it before is not said to have heard of it now."""
+        """Print the incident and its new state. People who were told before don't count as told now."""
         shown, told = result["incident"], result["told"]
         again = calls and planned.incident is not None and planned.before.get("severity") == planned.after.get("severity")
         roles = [str(entry.data[role]) for entry in planned.entries for role in ROLES if entry.data.get(role)] if not told["why"] else []
@@ -61,7 +61,7 @@ class ActionModule(TellingAction):
         self.say(told, f"{shown['severity']}, {became}", mentioned, noted)
 
     def _wanted(self, params: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-        """The connection, and whether one is wanted: of one that is configured in part the incident is shown once it is whole."""
+        """The connection, and whether chat is wanted. With a partly configured chat, the incident is shown when the configuration is complete."""
         try:
             connection = connect.options(params, _options.environment(self.options))
         except connect.Misconfigured as error:
@@ -71,13 +71,13 @@ class ActionModule(TellingAction):
         return connection, bool(connection)
 
     def _open_already(self, params: dict[str, Any], planned: lifecycle.Change, told: dict[str, Any]) -> None:
-        """Whoever opens what is open already wants people to come: it is said that none are called anew."""
+        """Opening an open incident calls nobody again; say so, because the person expects that people are called."""
         if params["state"] == "open" and planned.incident and told["delivered"] and not told["mentioned"]:
             text = f"{told['incident']} is open already, and nobody is called anew: ansible-playbook incident.response.incident_escalate does"
             self._display.display(f"incident.response: {text}")
 
     def _still_told(self, journal: SqliteJournal, incident: str) -> None:
-        """An incident that is over, and that customers still read of, is worth a warning: nobody else would tell them."""
+        """Warn if an incident is over but the status page still shows it to customers."""
         entries = journal.entries(incident)
         state, post = derive(incident, entries), publication.post_of(entries)
         if Status(state["status"]).is_over and post and not post.is_over:

@@ -7,4 +7,4 @@ from ansible_collections.incident.response.plugins.plugin_utils._remote import R
 
 
 class ActionModule(RemoteAction):
-    """In one trip, where that can be."""
+    """Run the module in one connection if possible."""

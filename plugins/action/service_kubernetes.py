@@ -29,7 +29,7 @@ class _Asked:
 
 
 class ActionModule(_action.ControllerAction):
-    """Decides on the controller what is to be done, and has it done by modules of kubernetes.core on the host."""
+    """Decides on the controller, and runs modules of kubernetes.core on the host."""
 
     SPEC: ClassVar = {
         **_backend.SPEC,
@@ -64,7 +64,7 @@ class ActionModule(_action.ControllerAction):
             raise _action.Refused(text if _UNTOUCHED in text else f"{text}. {end}.", **left) from None
 
     def _left(self, service: Service, params: dict[str, Any], why: str) -> dict[str, Any]:
-        """What a change that failed has left, as far as the cluster says it."""
+        """The state after a failed change, as far as the cluster reports it."""
         try:
             service.stale = True
             state = Template(service, params).look() if params["what"] == "version" else {}
@@ -73,7 +73,7 @@ class ActionModule(_action.ControllerAction):
             return {"state": {}, "healthy": None, "exists": True, "instance": "", "detail": why, "evidence": ""}
 
     def _module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Run it on the host. Its arguments may hold a pod's secrets, so they are kept out of the host's log."""
+        """Run a module on the host. Its arguments may contain a pod's secrets, so they are kept out of the host's log."""
         quiet, self._task.no_log = self._task.no_log, True
         try:
             result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=self._variables)
@@ -83,7 +83,7 @@ class ActionModule(_action.ControllerAction):
 
 
 class Service:
-    """A Deployment, with the versions that it has had."""
+    """A Deployment, with its known versions."""
 
     def __init__(self, cluster: Cluster, params: dict[str, Any]) -> None:
         self.cluster, self.name, self.container = cluster, params["deployment"], params["container"]
@@ -92,7 +92,7 @@ class Service:
         self.revisions: list[versions.Revision] = []
 
     def look(self) -> versions.Revision:
-        """The version that it has. What was seen last, but after a change."""
+        """The current version: the last known one, or a fresh one after a change."""
         if self.stale:
             self._see()
         try:
@@ -102,7 +102,7 @@ class Service:
         return versions.current(self.deployment, self.revisions)
 
     def may_be_replaced(self) -> None:
-        """Raises NoWay where nobody would see whether it worked."""
+        """Raises NoWay if nobody could see whether a rollout worked: the Deployment is paused or scaled to 0."""
         if self.stale:
             self._see()
         if self.deployment["spec"].get("paused"):
@@ -111,7 +111,7 @@ class Service:
             raise versions.NoWay(f"The Deployment {self.name} is scaled to 0, so nothing would show whether it works. Scale it up first")
 
     def change(self, make: Callable[[], None]) -> None:
-        """Make it so, again where only the status was another by then. Raises Refused where the version was."""
+        """Make the change. Retries if only the status of the Deployment has changed meanwhile. Raises Refused if its version has changed."""
         before, end = self.look(), time.monotonic() + self.timeout
         for attempt in range(1, _TRIES + 1):
             try:
@@ -127,11 +127,11 @@ class Service:
         self.touched = self.stale = True
 
     def unsure(self, error: Failed) -> None:
-        """A change failed. Unless the cluster said no, it may have been made."""
+        """Handle a failed change: unless the cluster refused it, it may have been made."""
         self.stale, self.touched = True, self.touched or not error.refused
 
     def wait(self, excused: str = "") -> bool:
-        """Until the rollout is over, or beyond hope. `excused`: what was overdue before it began."""
+        """Wait until the rollout is over, or can't succeed. `excused`: what was overdue before it began."""
         end, trouble = time.monotonic() + self.timeout, None
         while True:
             try:
@@ -149,7 +149,7 @@ class Service:
         return rollout.overdue(self.deployment)
 
     def seen(self, result: dict[str, Any], missing: str, trouble: str = "") -> dict[str, Any]:
-        """The result, with what incident.response.service_health would say."""
+        """The result, with the keys of incident.response.service_health."""
         now = self.look()
         pods = rollout.pods_of(self._pods(), now.hash)
         what = versions.image(now.template, self.container) if self._params["what"] == "version" or self.container else f"revision {now.number}"
@@ -157,7 +157,7 @@ class Service:
         return {**result, **found, "evidence": trouble or found["evidence"], "out": rollout.out(self.deployment)}
 
     def trouble(self) -> str:
-        """What the cluster says of the pods that are not ready."""
+        """The cluster's messages about the pods that are not ready."""
         return rollout.evidence(self.deployment, rollout.pods_of(self._pods(), self.look().hash))
 
     def _judged(self, excused: str) -> bool | None:
@@ -171,7 +171,7 @@ class Service:
         return self.settled() or None
 
     def settled(self) -> bool:
-        """Whether all pods are as they are to be, and stay so, without one of them being started anew."""
+        """Whether all pods have the wanted state and keep it, without a restart of a pod."""
         if not rollout.complete(self.deployment) or self.deployment["spec"].get("minReadySeconds"):
             return rollout.complete(self.deployment)
         before = self._starts()
@@ -229,7 +229,7 @@ class Template:
 
 
 class Replicas:
-    """How many pods the Deployment is to have. A state is that number."""
+    """The wanted number of pods of the Deployment. A state is that number."""
 
     def __init__(self, service: Service) -> None:
         self._service, self.missing, self.trouble = service, "", ""
@@ -278,7 +278,7 @@ class Replicas:
 
 
 def work(service: Service, asked: _Asked) -> dict[str, Any]:
-    """What was asked for. Raises Refused, NoWay."""
+    """Do the requested work. Raises Refused, NoWay."""
     what, params = asked.params["what"], asked.params
     if what == "restart":
         service.may_be_replaced()

@@ -20,7 +20,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._telling import 
 
 
 class ActionModule(TellingAction):
-    """Publishes in the journal, and brings the page up to date at once: the task ends well only when the page says it."""
+    """Publishes in the journal, and updates the page at once. The task succeeds only if the page shows it."""
 
     SPEC: ClassVar = {
         "state": {"type": "str", "choices": [*INCIDENT_STATES, *MAINTENANCE_STATES]},
@@ -74,7 +74,7 @@ class ActionModule(TellingAction):
         return result
 
     def _others(self, journal: SqliteJournal, outlet: str, components: Mapping[str, str]) -> None:
-        """An incident that asks for worse keeps a component as it is: that is worth a warning."""
+        """Warn if another incident keeps a component in a worse state."""
         now = mirror.states(journal, outlet)
         for name, state in components.items():
             if now.get(name, state) != state:

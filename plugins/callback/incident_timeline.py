@@ -9,11 +9,11 @@ type: notification
 short_description: Records every emergency play on its incident's timeline
 version_added: 0.1.0
 description:
-  - A play that sets the variable C(incident_action) opens or updates an incident, and everything it does is recorded.
-  - Nothing that a task is given or prints is recorded, only its name, host, outcome and duration, and the message of a failure,
-    cut and redacted.
-  - What nobody would tell is marked as detail, which stays in the journal and out of chat. That is what was skipped; and where it is ok,
-    what only decides, such as C(set_fact), C(assert) and includes, and a task with C(changed_when=false) and C(failed_when=false).
+  - A play that sets the variable C(incident_action) opens or updates an incident, and all its tasks are recorded.
+  - Arguments and output of a task are not recorded. The record has its name, host, outcome and duration, and the message of a failure, cut and
+    redacted.
+  - Unimportant results are marked as detail, which is in the journal but not in chat. Details are skipped tasks, and successful tasks that only
+    decide, such as C(set_fact), C(assert) and includes, or that have C(changed_when=false) and C(failed_when=false).
 author: Contributors to incident.response (@incident-response)
 options:
   state_dir:
@@ -23,34 +23,34 @@ options:
     env: [{name: INCIDENT_STATE_DIR}]
     ini: [{section: incident_response, key: state_dir}]
   journal:
-    description: Where the journal is, as C(sqlite:///journal.db), relative to the state folder.
+    description: The address of the journal, such as C(sqlite:///journal.db), relative to the state folder.
     type: str
     default: ""
     env: [{name: INCIDENT_JOURNAL}]
     ini: [{section: incident_response, key: journal}]
   journal_key_file:
-    description: The file of the key that seals the entries; made at first use. Defaults to C(journal.key) in the state folder.
+    description: The file of the key that seals the entries. It is created at first use. Defaults to C(journal.key) in the state folder.
     type: str
     default: ""
     env: [{name: INCIDENT_JOURNAL_KEY_FILE}]
     ini: [{section: incident_response, key: journal_key_file}]
   config:
     description:
-      - The configuration file. Without it C(incident-response.yml) is looked for beside the playbook, beside the inventory, beside
+      - The configuration file. By default C(incident-response.yml) is searched in the folders of the playbook, of the inventory and of
         C(ansible.cfg), in the working directory, in C($XDG_CONFIG_HOME/incident-response) and in C(/etc/incident-response).
-      - C(/dev/null) for none.
+      - C(/dev/null) means no configuration.
     type: str
     default: ""
     env: [{name: INCIDENT_CONFIG}]
     ini: [{section: incident_response, key: config}]
   require_config:
-    description: Whether an action is refused where no configuration is found, or an empty one.
+    description: Whether to refuse an action if no configuration is found, or an empty one.
     type: str
     default: ""
     env: [{name: INCIDENT_REQUIRE_CONFIG}]
     ini: [{section: incident_response, key: require_config}]
   rocketchat_url:
-    description: Address of the Rocket.Chat server. Nothing is sent to chat where it is empty.
+    description: Address of the Rocket.Chat server. If empty, nothing is sent to chat.
     type: str
     default: ""
     env: [{name: ROCKETCHAT_URL}]
@@ -74,20 +74,20 @@ options:
     env: [{name: ROCKETCHAT_VALIDATE_CERTS}]
     ini: [{section: incident_response, key: rocketchat_validate_certs}]
   rocketchat_ca_path:
-    description: File of the authorities to check the certificate with.
+    description: File of the certificate authorities.
     type: str
     default: ""
     env: [{name: ROCKETCHAT_CA_PATH}]
     ini: [{section: incident_response, key: rocketchat_ca_path}]
   incident:
-    description: Attach to this incident.
+    description: Record in this incident.
     type: str
     default: ""
     env: [{name: INCIDENT_ID}]
     ini: [{section: incident_response, key: incident}]
   drain_timeout:
     description:
-      - Seconds to wait at the end of a run until the timeline is in the journal and in chat. What is left is carried on in the background.
+      - Seconds to wait at the end of a run until the timeline is in the journal and in chat. The rest is delivered in the background.
       - By default 2, and 30 in a container that ends with the play.
     type: str
     default: ""
@@ -121,9 +121,9 @@ from ansible_collections.incident.response.plugins.plugin_utils._spool import st
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 
 _ABOUT = ("incident_action", "incident_service", "incident", "drill", "incident_drill")
-"""Variables that say to which run a play belongs: plays that differ in one of them are runs of their own."""
+"""Variables that assign a play to a run: plays that differ in one of them are separate runs."""
 _FREE = {"title", "reason"}
-"""Variables in which people write what they like: who does pays for it that all secrets are found out at the start."""
+"""Variables with free text. A run that sets one collects all secrets at its start, which takes time."""
 _DRAIN = 2.0
 _NO_CHAT = "none is configured here, so nobody was told there"
 _DRAIN_IN_CONTAINER = 30.0
@@ -137,7 +137,7 @@ def _container_ends_with_the_play() -> bool:
 
 
 class CallbackModule(CallbackBase):
-    """Ansible's hooks become spool lines. Nothing here waits for anything but the last line of the run."""
+    """Writes a spool line for each of Ansible's hooks. It never waits, except for the last line of the run."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -151,19 +151,19 @@ class CallbackModule(CallbackBase):
         self._playbook_dir = ""
         self._run: Recording | None = None
         self._now: Recording | None = None
-        """The run that what happens now belongs to."""
+        """The run to which the current play belongs."""
         self._asked: tuple[str, ...] = ()
         self._ended: list[Ended] = []
-        """Runs of this playbook that are over, and that nobody was told about yet."""
+        """Finished runs of this playbook that were not reported yet."""
         self._problems: list[str] = []
         self._settings: dict[str, Any] = {}
         self._no_chat = ""
-        """Why nobody in chat hears of what this process does."""
+        """The reason why this process sends nothing to chat."""
         _run.listen(self._leave)
         atexit.register(self._interrupted, os.getpid())
 
     def _guarded(self, step: Any, *args: Any) -> None:
-        """A broken recorder never stops the action: it says so, loudly, and the play goes on."""
+        """Run a step. An exception in the recorder never stops the action: it is reported as a warning, and the play goes on."""
         try:
             step(*args)
         except Exception as error:
@@ -177,7 +177,7 @@ class CallbackModule(CallbackBase):
     # Hooks
 
     def set_play_context(self, play_context: Any) -> None:
-        """What was typed at --ask-pass and --ask-become-pass is no variable."""
+        """Learn the passwords from --ask-pass and --ask-become-pass as secrets, because they are not variables."""
         self._guarded(_gate.learn, (getattr(play_context, "password", None), getattr(play_context, "become_pass", None)))
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
@@ -189,7 +189,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         if self._now:
-            self._guarded(self._now.name, task)  # before the fork: afterwards each page that is written to is copied first
+            self._guarded(self._now.name, task)  # before the fork: afterwards each memory page is copied before a write
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         if self._now:
@@ -237,14 +237,14 @@ class CallbackModule(CallbackBase):
             self._guarded(self._now.no_hosts)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """The end of a playbook; another may follow."""
+        """The end of a playbook. Another playbook may follow."""
         self._leave()
 
     def _leave(self) -> None:
         self._guarded(self._close)
         self._guarded(self._report)
 
-    # What they record
+    # The work of the hooks
 
     def _play_start(self, play: Any) -> None:
         self._now = None
@@ -262,7 +262,7 @@ class CallbackModule(CallbackBase):
             _run.record(self._run.run)
 
     def _look(self, play: Any, variables: dict[str, Any]) -> None:
-        """Go on with the run that is open, if the play belongs to it; else begin another."""
+        """Continue the open run if the play belongs to it; otherwise begin another run."""
         self._problems = []
         templar = Templar(loader=play.get_loader(), variables=variables)
         asked = tuple(self._templated(templar, name, variables.get(name, "")) for name in _ABOUT)
@@ -274,7 +274,7 @@ class CallbackModule(CallbackBase):
         self._begin(play, templar, variables)
 
     def _templated(self, templar: Templar, name: str, value: Any) -> str:
-        """A variable that says which run it is. What can't be worked out costs the run its incident, and not its recording."""
+        """A variable that identifies the run. If it can't be rendered, the run has no incident, but it is still recorded."""
         try:
             return str(templar.template(value))
         except AnsibleError as error:
@@ -308,7 +308,8 @@ class CallbackModule(CallbackBase):
             self._degraded(problem)
 
     def _known_secrets(self, play: Any, templar: Templar, variables: dict[str, Any]) -> set[str]:
-        """What the run's first line must not say. All is found out where it has free text; else what the variables hold as they stand is enough."""
+        """The secrets that the run's first line must not contain. All secrets are collected if it has free text; otherwise the plain values of the
+        variables are enough."""
         free = bool(_FREE.intersection(variables))
         known = secret_values(variables, templar.template if free else None, unseen(play)) | in_vaults(play.get_loader())
         if free:
@@ -318,7 +319,7 @@ class CallbackModule(CallbackBase):
 
     @staticmethod
     def _only_plans(given: Any) -> bool:
-        """Whether it is a plan. A word that is none may be a variable of somebody's own; our roles refuse it."""
+        """Whether the run only plans. An invalid word may be somebody's own variable; our roles refuse it."""
         try:
             return argument.switch(given)
         except argument.Wrong:
@@ -363,7 +364,7 @@ class CallbackModule(CallbackBase):
             self._now.outcome(result, state)
 
     def _close(self) -> None:
-        """The run that is open is over. Whoever reads about it waits for the end of the playbook."""
+        """End the open run. It is reported at the end of the playbook."""
         run, self._run, self._now = self._run, None, None
         _run.pause()
         if run:
@@ -371,19 +372,19 @@ class CallbackModule(CallbackBase):
             _run.over(run.run)
 
     def _interrupted(self, controller: int) -> None:
-        """This process ends, and a run is open: somebody has pressed Ctrl-C. The courier puts it on the timeline, and waits for nobody."""
+        """Report an open run when the process ends, because somebody has pressed Ctrl-C. The courier records it on the timeline."""
         if self._run and os.getpid() == controller:
             self._guarded(lambda run: self._display.display("\n".join(_report.interrupted(run)), stderr=True), self._run)
 
     def _report(self) -> None:
-        """Tell what became of each run of the playbook, after one wait for all of them."""
+        """Report the result of each run of the playbook, after one wait for all of them."""
         ended, self._ended = self._ended, []
         if not ended:
             return
         drain = _options.drain(self._settings, _DRAIN_IN_CONTAINER if _container_ends_with_the_play() else _DRAIN)
         until = time.monotonic() + drain
         for each in ended:
-            if each.problem:  # its spool went on elsewhere, where a courier that saw nothing left has not looked
+            if each.problem:  # its spool continued in another place, where a courier that saw no work has not looked
                 self._carry(each.run.folder, each.run.name)
             answer = wait(each.run.folder, each.run.name, each.seq, max(0.0, until - time.monotonic()))
             lines = [*_report.lines(each, answer), *self._untold(each.run.folder, answer, waited=drain > 0)]
@@ -399,10 +400,10 @@ class CallbackModule(CallbackBase):
             status_file(each.run.folder, each.run.name).unlink(missing_ok=True)
 
     def _untold(self, folder: Path, answer: dict[str, Any], *, waited: bool) -> list[str]:
-        """What chat would not do, and whom to call where it doesn't tell them. A plan that has no incident calls nobody."""
+        """The operations that chat refused, and the people to call if chat doesn't tell them. A plan without an incident calls nobody."""
         troubles = [each for each in answer.get("troubles", []) if each != answer.get("chat_problem")]
         lines = [f"  chat: {each}" for each in (*troubles, *filter(None, [self._no_chat if answer.get("incident") else ""]))]
-        stuck = bool(answer.get("problem")) and not answer.get("carried")  # the record takes nothing, so chat hears of nothing
+        stuck = bool(answer.get("problem")) and not answer.get("carried")  # the record can't be written, so chat gets nothing
         wrong = troubles or answer.get("chat_problem") or self._no_chat not in {"", _NO_CHAT}
         if stuck or (answer.get("incident") and (wrong or (waited and answer.get("pending")))):
             from ansible_collections.incident.response.plugins.plugin_utils import _phone  # rarely needed, and not cheap

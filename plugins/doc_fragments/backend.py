@@ -10,17 +10,18 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   version:
-    description: Only say what this would change. V(previous), or an exact version. One that isn't there is refused, with those that are.
+    description: Only show the change to this version. V(previous), or an exact version. An unknown version is refused, with a list of the known
+      ones.
     type: str
   wanted:
-    description: The state to bring about, as the module returned it under RV(ignore:wanted) or RV(ignore:state). Without it, it only looks.
+    description: The target state, as the module returned it in RV(ignore:wanted) or RV(ignore:state). Without it, the module only reads.
     type: dict
   expected:
-    description: States from which it may be changed. Any other is refused, and named. Empty for all.
+    description: The states from which a change is allowed. Any other state is refused, with its name. Empty allows all states.
     type: list
     elements: dict
     default: []
 attributes:
-  check_mode: {support: full, description: Says what would change.}
+  check_mode: {support: full, description: Shows the change.}
   diff_mode: {support: full, description: Shows the versions.}
 """

@@ -22,10 +22,10 @@ options:
     type: bool
     default: true
   ca_path:
-    description: File of the authorities to check the certificate with. Defaults to E(ROCKETCHAT_CA_PATH).
+    description: File of the certificate authorities. Defaults to E(ROCKETCHAT_CA_PATH).
     type: path
   timeout:
-    description: Seconds to wait for an answer of the server.
+    description: The timeout of a request to the server in seconds.
     type: float
     default: 10
 """

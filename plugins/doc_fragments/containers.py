@@ -11,25 +11,25 @@ class ModuleDocFragment:
 options:
   what:
     description:
-      - What of the service is looked at and changed. V(version) and V(replicas) have states that O(wanted) brings about.
-      - V(restart) restarts it, and has none; in check mode it only looks.
+      - The property of the service to read and change. V(version) and V(replicas) have states, and O(wanted) is the target state.
+      - V(restart) restarts the service, and has no state; in check mode it only reads.
     type: str
     choices: [version, replicas, restart]
     required: true
   force:
-    description: Finish what a killed run may have left half done, even where the state is the wanted one already.
+    description: Repeat steps that a killed run may have left half done, even if the service already has the wanted state.
     type: bool
     default: false
   steady_for:
-    description: For how many seconds each container must have run, without being started anew, to count as healthy.
+    description: For how many seconds each container must have run without another start to count as healthy.
     type: float
     default: 3
   migration_marker:
-    description: A file whose presence says that a migration of the database is pending. No other version is offered while it is there.
+    description: A file whose presence means that a database migration is pending. While it exists, another version is refused.
     type: str
     default: MIGRATION_PENDING
   force_migrations:
-    description: Go on in spite of the O(migration_marker).
+    description: Ignore the O(migration_marker).
     type: bool
     default: false
 """

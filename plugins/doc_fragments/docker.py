@@ -13,7 +13,7 @@ options:
     description: The address of the Docker engine, as in the environment variable E(DOCKER_HOST), which it overrides.
     type: str
   timeout:
-    description: How many seconds to wait until all is healthy. It ends sooner where there is no hope.
+    description: The time in seconds to wait until everything is healthy. The module fails sooner if this can't succeed.
     type: float
     default: 120
 """

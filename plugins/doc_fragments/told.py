@@ -10,9 +10,9 @@ class ModuleDocFragment:
 options:
   require_delivery:
     description:
-      - Whether the task fails where what it says is not delivered in chat within 5 seconds, or E(INCIDENT_DRAIN_TIMEOUT) where that is longer.
-        It is recorded all the same, and delivered later.
-      - By default V(true) where somebody is called for a P0 or P1, or by an escalation, and V(false) otherwise.
-      - Where no chat is configured, it is said that nobody was told, and is no failure, but of an escalation.
+      - Whether the task fails if its message is not delivered to chat within 5 seconds, or within E(INCIDENT_DRAIN_TIMEOUT) if that is longer. The
+        message is recorded in any case, and delivered later.
+      - The default is V(true) if somebody is called for a P0 or P1, or by an escalation, and V(false) otherwise.
+      - If no chat is configured, the task warns that nobody was told, and does not fail. An escalation does fail.
     type: bool
 """

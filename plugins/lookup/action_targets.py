@@ -8,19 +8,19 @@ name: action_targets
 short_description: The hosts that an emergency action may touch
 version_added: 0.1.0
 description:
-  - Checks what a person named before any play acts. An unknown host is an error, never an empty play that ends with 0.
-  - With a service catalogue the hosts must be of those where the service runs, and are all of these where no host is named.
+  - Checks the hosts that a person named before any play acts. An unknown host is an error, never an empty play that ends with 0.
+  - With a service catalogue, the hosts must be hosts of the service. If no host is named, all hosts of the service are used.
 author: Contributors to incident.response (@incident-response)
 options:
   _terms:
     description:
-      - The host or pattern that was named; may be empty where the service catalogue says where the service runs.
+      - The host or pattern that was named. It may be empty if the service catalogue has the hosts of the service.
       - A list means each of its hosts.
   playbook:
     description:
-      - One of the collection's own playbooks, as C(restart_service). Everything else is then taken from the variables that it knows, as
-        C(docs/playbooks.md) lists them, and all of these are checked.
-      - A refusal is then printed as it is, and ends the run with 5, before any play begins.
+      - One of the collection's own playbooks, such as C(restart_service). The other options are then taken from the variables of that playbook
+        (C(docs/playbooks.md)), and all of these variables are checked.
+      - A refusal is then printed without a wrapper, and ends the run with exit code 5 before any play begins.
     type: str
     default: ""
   service:
@@ -28,7 +28,7 @@ options:
     type: str
     default: ""
   max_hosts:
-    description: How many hosts may be named by hand. 0 for the configuration's C(safety.max_hosts).
+    description: The largest number of hosts that a person may name. 0 means C(safety.max_hosts) of the configuration.
     type: int
     default: 0
   whole_service:
@@ -38,7 +38,7 @@ options:
     type: raw
     default: false
   config:
-    description: The configuration file, if not the one that the run goes by.
+    description: Another configuration file than the one of the run.
     type: str
     default: ""
 """
@@ -76,7 +76,8 @@ _LOOK = "Look with: ansible-inventory --graph"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked for. `hosts` is None where no host was named; `most` is how many may be named by hand, 0 for what the configuration says."""
+    """The request. `hosts` is None if no host was named. `most` is the largest number of hosts that a person may name; 0 means the limit of the
+    configuration."""
 
     service: str
     hosts: tuple[str, ...] | None
@@ -87,7 +88,7 @@ class Asked:
 
 
 class LookupModule(LookupBase):
-    """Resolves with Ansible's own patterns, over the inventory of the run."""
+    """Resolves hosts with Ansible's own patterns, over the inventory of the run."""
 
     @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
@@ -131,7 +132,7 @@ class LookupModule(LookupBase):
 
 
 def _resolved(asked: Asked, variables: dict[str, Any], config_file: str) -> list[str]:
-    """The names of the hosts. Raises AnsibleError where there are none, or others, or more than may be."""
+    """The names of the hosts. Raises AnsibleError if there are none, if they are not allowed, or if there are too many."""
     config = _catalogue.for_action(config_file)
     settings = _catalogue.service_settings(config, asked.service)
     service, every = settings["name"], variables.get("groups", {}).get("all", [])
@@ -166,14 +167,14 @@ def _resolved(asked: Asked, variables: dict[str, Any], config_file: str) -> list
 
 
 def _check_limit(inventory: InventoryManager, found: list[str], pattern: str, limit: str | None) -> None:
-    """Whether `--limit` would leave any of them out, in silence."""
+    """Raises AnsibleError if `--limit` would silently leave out one of the hosts."""
     left_out = _catalogue.left_out(inventory, limit, found) if limit else []
     if left_out:
         raise AnsibleError(f"--limit {limit} leaves out {', '.join(left_out)}, which host={pattern} names. Nothing was touched.")
 
 
 def _in_turns(found: list[str], variables: dict[str, Any]) -> list[str]:
-    """Sort the hosts as the plan of this run does, where it has one for exactly these hosts."""
+    """Sort the hosts in the order of this run's plan, if it has a plan for exactly these hosts."""
     facts: Any = variables.get("hostvars")
     for host in found if facts is not None else []:
         order = ((facts.raw_get(host) or {}).get("_action_plan") or {}).get("order") or []
@@ -183,7 +184,7 @@ def _in_turns(found: list[str], variables: dict[str, Any]) -> list[str]:
 
 
 def _check_place(inventory: InventoryManager, found: list[str], settings: dict[str, Any], config: dict[str, Any]) -> None:
-    """Whether the service runs there, and whether the place is left to us."""
+    """Raises AnsibleError if the service does not run on these hosts, or if a host is protected."""
     service = settings["name"]
     if service in config["services"]:
         there = _catalogue.matching(inventory, settings["hosts"])
@@ -198,7 +199,7 @@ def _check_place(inventory: InventoryManager, found: list[str], settings: dict[s
 
 
 def _check_names(inventory: InventoryManager, found: list[str], settings: dict[str, Any], config: dict[str, Any]) -> None:
-    """Whether the catalogue has the same unit of the same host under another name: that would be two locks, and two incidents."""
+    """Raises AnsibleError if the catalogue has the same unit on the same host under another name: that would mean two locks and two incidents."""
     name, unit = settings["name"], settings["unit"]
     for other, entry in config["services"].items():
         same = settings["backend"] == entry["backend"] == "systemd" and entry.get("unit", f"{other}.service") == unit

@@ -9,7 +9,7 @@ short_description: The controller itself, as the host of a play
 version_added: 0.2.0
 description:
   - C(localhost), for a play that acts on no managed host.
-  - Ansible skips such a play, and ends well, where C(--limit) names other hosts. With this it is an error instead.
+  - Ansible skips such a play, and succeeds, if C(--limit) names other hosts. This lookup makes it an error.
 author: Contributors to incident.response (@incident-response)
 options:
   _terms:
@@ -50,7 +50,7 @@ _READS = {"incident_show", "incident_list"}
 
 
 class LookupModule(LookupBase):
-    """Looks at what was typed."""
+    """Checks the typed variables, and returns the controller."""
 
     @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:

@@ -8,12 +8,14 @@ name: incident_service
 short_description: Where the service of an incident runs, and how its health is checked
 version_added: 0.2.0
 description:
-  - Reads the journal and the service catalogue. Where the incident has no service, or the catalogue doesn't know it, there is nothing to look at.
-  - A C(--limit) that leaves any of the hosts out is an error; so is an inventory without any of them, unless the variable C(force) is true.
+  - Reads the journal and the service catalogue. If the incident has no service, or the catalogue doesn't have the service, there is nothing to
+    check.
+  - A C(--limit) that leaves out one of the hosts is an error. An inventory without any of the hosts is an error, too, unless the variable C(force)
+    is true.
 author: Contributors to incident.response (@incident-response)
 options:
   _terms:
-    description: The name or id of the incident. Empty where O(service) says which.
+    description: The name or id of the incident. Empty if O(service) names the service.
   playbook:
     description: >-
       One of the collection's own playbooks, as C(incident_close), which take both from their variables. These are then checked; a refusal is
@@ -21,7 +23,7 @@ options:
     type: str
     default: ""
   service:
-    description: The service that was named.
+    description: The service of the incident.
     type: str
     default: ""
 """
@@ -36,9 +38,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - A mapping with C(name), C(hosts) and C(checks), which has those of C(unit), C(command), C(http) and C(tcp) that are there, and with them
+    - A mapping with C(name), C(hosts) and C(checks). C(checks) has the configured ones of C(unit), C(command), C(http) and C(tcp), together with
       C(steady_for), C(timeout) and C(identity).
-    - Where there is nothing to look at, C(hosts) has C(localhost) alone, and C(checks) is empty. C(unlooked) says why nobody looks at a service.
+    - If there is nothing to check, C(hosts) only has C(localhost), and C(checks) is empty. C(unlooked) says why a service is not checked.
   type: list
   elements: dict
 """
@@ -59,7 +61,7 @@ _CHECKS = ("unit", "command", "http", "tcp")
 
 
 class LookupModule(LookupBase):
-    """The journal and the catalogue, read on the controller."""
+    """Reads the journal and the catalogue on the controller."""
 
     @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
@@ -101,7 +103,7 @@ class LookupModule(LookupBase):
 
 
 def _nobody_looks(service: str, settings: dict[str, Any], config: dict[str, Any], location: Location) -> tuple[str, str]:
-    """Why the health of a service isn't looked at, and what mends that."""
+    """The reason why the health of a service isn't checked, and what to do about it."""
     if location.path == NONE:
         where = "Name the inventory with -i, beside which it is looked for, or it: INCIDENT_CONFIG=/path/of/incident-response.yml"
         return "there is no configuration here, so no service catalogue", where
@@ -114,7 +116,7 @@ def _nobody_looks(service: str, settings: dict[str, Any], config: dict[str, Any]
 
 
 def _refuse_unlooked(about: dict[str, Any], given: dict[str, Any]) -> None:
-    """Raises AnsibleError where a service that nobody looks at would be called well without a reason."""
+    """Raises AnsibleError if a service that nobody can check would be called healthy without a reason."""
     forced = argument.switch(given.get("force", False)) and str(given.get("message") or "").strip()
     if about["unlooked"] and not forced and not _command_line.only_lists():
         raise AnsibleError(

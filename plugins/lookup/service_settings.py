@@ -8,15 +8,15 @@ name: service_settings
 short_description: What the service catalogue says of a service
 version_added: 0.1.0
 description:
-  - Reads C(incident-response.yml). Without a catalogue there, a service is the systemd unit of its name.
-  - A service that the catalogue does not have is an error.
+  - Reads C(incident-response.yml). Without a catalogue, a service is the systemd unit with its name.
+  - A service that is not in the catalogue is an error.
 author: Contributors to incident.response (@incident-response)
 options:
   _terms:
     description: The service's name.
     required: true
   config:
-    description: The configuration file, if not the one that the run goes by.
+    description: Another configuration file than the one of the run.
     type: str
     default: ""
 """
@@ -40,7 +40,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._terminal import
 
 
 class LookupModule(LookupBase):
-    """The catalogue, read on the controller."""
+    """Reads the catalogue on the controller."""
 
     @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ name: undo_record
 short_description: What it takes to undo an emergency action
 version_added: 0.2.0
 description:
-  - Reads from the journal what a run meant to change, and what it left, on each host.
-  - An action that isn't known, one that changed nothing which can be brought back, and one that was undone since, is an error.
-  - Hosts that were brought back since are not in it.
+  - Reads from the journal the planned change of a run, and the state that the run left, on each host.
+  - It is an error if the action is unknown, if it changed nothing that can be restored, or if it was already undone.
+  - The result does not contain hosts that were already restored.
 author: Contributors to incident.response (@incident-response)
 options:
   _terms:
@@ -23,11 +23,11 @@ options:
     type: str
     default: ""
   incident:
-    description: The name of the incident whose latest action that still stands is meant.
+    description: The name of the incident. Its latest action that is still in effect is used.
     type: str
     default: ""
   force_unverified:
-    description: Why a record is believed that was tampered with, or can't be verified. Without it that is an error.
+    description: The reason to use a record that was tampered with, or that can't be verified. Without a reason, such a record is an error.
     type: str
     default: ""
 """
@@ -39,8 +39,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - A mapping with C(run), C(name), C(service), C(role), C(backend), C(drill), C(unverified) (why it is believed though it can't be verified),
-      and C(hosts), which has for each host the state to bring back as C(wanted), and as C(expected) the states that the run may have left.
+    - A mapping with C(run), C(name), C(service), C(role), C(backend), C(drill), C(unverified) (the reason to use an unverified record), and
+      C(hosts). C(hosts) has for each host the state to restore as C(wanted), and the states that the run may have left as C(expected).
   type: list
   elements: dict
 """
@@ -58,7 +58,7 @@ _given: dict[tuple[str, ...], list[str]] = {}
 
 
 class LookupModule(LookupBase):
-    """The journal, read on the controller."""
+    """Reads the journal on the controller."""
 
     @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:

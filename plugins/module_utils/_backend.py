@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the modules that change a service's version share. Runs on the managed host, so: the standard library alone.
-
-A state is a small mapping of texts that says all that the change changes: bringing the old one back undoes it.
-"""
+"""The common code of the modules that change a service's version. Runs on the managed host, so it only uses the standard library. A state is a small
+mapping of texts that contains everything that the change changes: restoring the old state undoes the change."""
 
 from __future__ import annotations
 
@@ -24,21 +22,21 @@ RULES: dict[str, Any] = {"mutually_exclusive": [["version", "wanted"]], "support
 
 
 class Refused(Exception):
-    """It is not done, and nothing was touched; the text says why, and what to do."""
+    """The request is refused, and nothing was touched. The text says why, and what to do."""
 
 
 class Asked(Protocol):
-    """What was asked for: a module is one."""
+    """The request. A module has this interface."""
 
     params: dict[str, Any]
     check_mode: bool
 
 
 class Backend(Protocol):
-    """One way in which versions of a service get onto a host. Every method raises Refused or OSError."""
+    """One kind of versions of a service. Every method raises Refused or OSError."""
 
-    # look: the state now. resolve: the state that a request (`previous`, or an exact version) means, and words about it.
-    # change: make it so, in one step that holds or doesn't. name: what people call a state.
+    # look: the current state. resolve: the state for a request (`previous`, or an exact version), and a text about it.
+    # change: set the state, in one atomic step. name: the readable name of a state.
 
     def look(self) -> State: ...
     def resolve(self, version: str, now: State) -> tuple[State, str]: ...
@@ -47,7 +45,7 @@ class Backend(Protocol):
 
 
 def run(module: AnsibleModule, backend: Backend) -> None:
-    """Do what the module's options `version` (only say what it would be), `wanted` (make it so) and `expected` ask; exits."""
+    """Carry out the module's options `version` (only show the change), `wanted` (make the change) and `expected`. Exits the module."""
     try:
         module.exit_json(**work(module, backend))
     except (Refused, OSError) as error:
@@ -55,7 +53,7 @@ def run(module: AnsibleModule, backend: Backend) -> None:
 
 
 def left(backend: Backend) -> dict[str, Any]:
-    """After a failure: `state`, as far as it can be seen."""
+    """After a failure: the current `state`, if it can be read."""
     try:
         return {"state": backend.look()}
     except (Refused, OSError):
@@ -63,7 +61,7 @@ def left(backend: Backend) -> dict[str, Any]:
 
 
 def work(module: Asked, backend: Backend, *, partial: bool = False) -> dict[str, Any]:
-    """The result. `partial`: a change that got only part of the way is one, too. Raises Refused, OSError."""
+    """The result. `partial`: an incomplete change also counts as a change. Raises Refused, OSError."""
     version, wanted, expected = (module.params[name] for name in ("version", "wanted", "expected"))
     now, words = backend.look(), ""
     result: dict[str, Any] = {"changed": False, "state": now, "name": backend.name(now)}
@@ -88,14 +86,14 @@ def work(module: Asked, backend: Backend, *, partial: bool = False) -> dict[str,
 
 
 def check_migrations(*markers: Path) -> None:
-    """Refuse where a file says that a migration of the database is pending: older code may not understand the data."""
+    """Refuse if a file marks a pending database migration, because older code may not understand the data."""
     for marker in markers:
         if marker.exists():
             raise migration_pending(marker)
 
 
 def migration_pending(marker: Path) -> Refused:
-    """What is said where the file is there."""
+    """The message for a pending migration."""
     return Refused(
         f"{marker} says that a migration of the database is pending. Nothing was touched. "
         "Finish it, or go on in spite of it with -e force_migrations=true"
@@ -103,13 +101,13 @@ def migration_pending(marker: Path) -> Refused:
 
 
 def memory_left() -> int:
-    """MiB that new processes may take."""
+    """The free memory for new processes in MiB."""
     found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
     return int(found[1]) // 1024 if found else 0
 
 
 def refuse_endless(module: AnsibleModule, *names: str) -> None:
-    """Fail, before anything is touched, for seconds that aren't any: YAML's .nan and .inf pass for numbers, and what waits so long never ends."""
+    """Fail for infinite seconds before anything is touched: YAML's .nan and .inf count as numbers, but such a wait never ends."""
     for name in names:
         if not 0 <= module.params[name] < float("inf"):
             module.fail_json(msg=f"{name} must be a number of seconds, 0 or more, not {module.params[name]}. Nothing was touched.")

@@ -1,6 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Commands that end: each has its time, after which it is killed with all that it started. Runs on the managed host: the standard library alone."""
+"""Runs commands with a timeout, after which a command is killed with all processes that it started. Runs on the managed host, so it only uses the
+standard library."""
 
 from __future__ import annotations
 
@@ -14,17 +15,17 @@ from contextlib import suppress
 from typing import NamedTuple
 
 _LOOK = 0.1
-"""Seconds between two looks at whether a command has ended that has left its output to something that goes on."""
+"""Seconds between two checks whether a command has ended, if a background process keeps its output open."""
 _KEPT = 1_000_000
-"""Bytes that are kept of what it says, the last ones."""
+"""The number of last output bytes that are kept."""
 LAST, _LONGEST = 60, 2000
-"""Lines of a log, or of an output, that are evidence, and characters of each."""
+"""The number of log or output lines that are evidence, and their maximum length."""
 _POLITE = 5.0
-"""Seconds between asking it to end, and killing it: a package manager must be able to tidy up."""
+"""Seconds between the signal to end and the kill, so that a package manager can clean up."""
 
 
 class Ran(NamedTuple):
-    """How it ended. Of one that was killed for its time, `code` is 124, and `err` says so in its last line."""
+    """The result of a command. After a timeout, `code` is 124, and the last line of `err` says so."""
 
     code: int
     out: str
@@ -33,8 +34,9 @@ class Ran(NamedTuple):
 
 
 def run(command: Sequence[str], within: float, *, folder: str | None = None, environment: Mapping[str, str] | None = None) -> Ran:
-    """Run it for `within` seconds at most. Its end counts, not that of what it leaves running in the background. Raises OSError, ValueError."""
-    # run_command knows no limit of time, and ends no more than the command itself
+    """Run a command for `within` seconds at most. The end of the command counts, not the end of its background processes. Raises OSError,
+    ValueError."""
+    # run_command has no timeout, and only ends the command itself
     process = subprocess.Popen(  # noqa: S603 - commands are what this is for # pylint: disable=ansible-bad-function
         list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd=folder,
         env={**os.environ, **(environment or {})},
@@ -54,12 +56,12 @@ def run(command: Sequence[str], within: float, *, folder: str | None = None, env
 
 
 def _listen(process: subprocess.Popen[bytes], said: list[bytearray], end: float) -> bool:
-    """Hear what it says until it ends. Whether it did in time."""
+    """Read its output until it ends. Returns whether it ended in time."""
     with selectors.DefaultSelector() as selector:
         for stream, kept in zip((process.stdout, process.stderr), said, strict=True):
             selector.register(stream, selectors.EVENT_READ, kept)  # type: ignore[arg-type]
         while True:
-            ended = process.poll() is not None  # asked before the last look at what it has said
+            ended = process.poll() is not None  # asked before the last read of its output
             left = end - time.monotonic()
             if not selector.get_map():
                 with suppress(subprocess.TimeoutExpired):
@@ -79,7 +81,7 @@ def _listen(process: subprocess.Popen[bytes], said: list[bytearray], end: float)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Where it hasn't ended: ask it to, with all that it started, and kill it."""
+    """If it hasn't ended: send the signal to end to it and its processes, then kill them."""
     for number, patience in ((signal.SIGTERM, _POLITE), (signal.SIGKILL, None)):
         if process.returncode is not None:
             return
@@ -90,12 +92,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def last(lines: Sequence[str]) -> list[str]:
-    """The lines that are evidence: a stack stands between the cause and the end; none without end."""
+    """The evidence lines. Long enough to contain the cause before a stack trace, and limited in length."""
     return [line[:_LONGEST] for line in lines[-LAST:]]
 
 
 def told(command: Sequence[str], within: float, *, folder: str | None = None, environment: Mapping[str, str] | None = None) -> tuple[int, str, str]:
-    """As `run`: how it ended and what it said, also where it can't be started."""
+    """Like `run`: exit code and output, also if the command can't be started."""
     try:
         return run(command, within, folder=folder, environment=environment)[:3]
     except (OSError, ValueError) as error:

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the modules for containers share: Docker's command line, and what they wait for. Runs on the managed host: the standard library alone."""
+"""The common code of the container modules: Docker's command line, and waiting. Runs on the managed host, so it only uses the standard library."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ SPEC: dict[str, dict[str, Any]] = {
     "timeout": {"type": "float", "default": 120},
     "steady_for": {"type": "float", "default": 3},
 }
-CRASHES = 3  # so many, and no more is hoped for
+CRASHES = 3  # after this number of crashes, the container counts as failed
 _PEOPLE = ("org.opencontainers.image.authors", "org.opencontainers.image.vendor", "maintainer")
 _DELAY = 0.5
 _LONGEST = 900.0
-"""Seconds for a command: it may have to bring an image. An engine that hangs answers none."""
+"""The timeout of a command in seconds. It is long because the command may download an image; a hanging engine answers no command."""
 
 
 class Docker:
-    """The command `docker` of this host, and the engine that it is told to speak to."""
+    """The command `docker` on this host, with its Docker engine."""
 
     def __init__(self, module: AnsibleModule, host: str | None) -> None:
         self._module = module
@@ -46,14 +46,14 @@ class Docker:
         return _command.told(command, _LONGEST, folder=folder, environment={**self._environment, **environment})
 
     def must(self, *command: str, folder: str | None = None, **environment: str) -> str:
-        """What it prints. Raises Refused in its own words."""
+        """The output. Raises Refused with Docker's message."""
         code, out, err = self.run(*command, folder=folder, **environment)
         if code:
             raise Refused(f"{' '.join(command)}: {(err or out).strip()}")
         return out
 
     def compose(self) -> list[str]:
-        """How compose is called here: as a part of docker, or as the older program of its own."""
+        """The compose command on this host: the docker plugin, or the older separate program."""
         if not self.run("docker", "compose", "version")[0]:
             return ["docker", "compose"]
         if self._module.get_bin_path("docker-compose"):
@@ -61,7 +61,7 @@ class Docker:
         raise Refused("There is neither docker compose nor docker-compose on this host. Nothing was touched.")
 
     def inspect(self, kind: str, names: list[str]) -> list[dict[str, Any]]:
-        """What Docker knows of those that are there; one may go while it is asked."""
+        """Docker's data about the existing objects. An object may disappear during the request."""
         if not names:
             return []
         out = self.run("docker", "inspect", "--type", kind, "--", *names)[1]
@@ -69,7 +69,7 @@ class Docker:
         return found
 
     def about_image(self, image: str) -> str:
-        """How old it is and who made it, in words; empty where it isn't on this host."""
+        """The age and author of an image, in words; empty if it is not on this host."""
         for found in self.inspect("image", [image]):
             labels = (found.get("Config") or {}).get("Labels") or {}
             people = next((f" by {labels[name]}" for name in _PEOPLE if labels.get(name)), "")
@@ -78,7 +78,7 @@ class Docker:
 
 
 def until(judged: Callable[[], bool | None], timeout: float) -> bool:
-    """Wait while `judged` says None: neither well nor beyond hope. False where the time is over."""
+    """Wait while `judged` returns None (undecided). False after the timeout."""
     end = time.monotonic() + timeout
     while True:
         found = judged()
@@ -88,7 +88,7 @@ def until(judged: Callable[[], bool | None], timeout: float) -> bool:
 
 
 def instant(text: str) -> float:
-    """Docker's way to write one, with up to nine digits after the second and any offset, in seconds since 1970."""
+    """Parse Docker's time format, with up to nine decimals and any offset, into seconds since 1970."""
     found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(?:Z|([+-])(\d\d):(\d\d))", text)
     if not found:
         raise ValueError(f"{text!r} is no instant")

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One question by HTTP and its answer, bounded in time and in size as a whole: connecting, encryption, headers, content."""
+"""One HTTP request and its answer. Time and size are limited as a whole: connecting, encryption, headers, content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ try:
     from requests.adapters import HTTPAdapter
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
     from urllib3.connection import HTTPConnection, HTTPSConnection
-except ImportError:  # whoever asks says first that requests is missing, and asks nothing
+except ImportError:  # the caller reports a missing requests first, and makes no call
     requests = SimpleNamespace(RequestException=Exception)  # type: ignore[assignment]
     HTTPAdapter = HTTPConnectionPool = HTTPSConnectionPool = PoolManager = object  # type: ignore[assignment,misc]
     ProxyManager = HTTPConnection = HTTPSConnection = object  # type: ignore[assignment,misc]
@@ -30,12 +30,12 @@ _REASON = re.compile(r"\[Errno -?\d+\] ([^'\")\]]+)|(Remote end closed connectio
 
 
 class TooMuch(requests.RequestException):
-    """The whole answer wasn't there in time, or was too large: the text begins with a verb."""
+    """The complete answer did not arrive in time, or was too large. The text begins with a verb."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `encoding` is what its headers say, None where they don't."""
+    """An answer. `encoding` comes from its headers; None if they don't name one."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,14 +51,14 @@ class Answer:
 
 
 def reason(error: Exception) -> str:
-    """Why nothing came back, in the words of the system, without the names of classes that a library puts round them."""
+    """The reason why no answer came, in the words of the system, without a library's class names."""
     found = _REASON.search(str(error))
     words = next(filter(None, found.groups())) if found else ""
     return words[:1].lower() + words[1:] if words else str(error)
 
 
 class Exchange:
-    """One connection, kept. Redirections are not followed."""
+    """One persistent connection. It does not follow redirects."""
 
     def __init__(self, headers: Mapping[str, str], *, verify: bool | str = True, auth: tuple[str, str] | None = None) -> None:
         self._session = requests.Session()
@@ -68,7 +68,7 @@ class Exchange:
             self._session.mount(scheme, _Adapter())
 
     def ask(self, method: str, url: str, *, within: float, query: Mapping[str, Any] | None = None, body: Any = None) -> Answer:
-        """The answer, whatever its status. Raises requests.RequestException, of which TooMuch after `within` seconds, ValueError."""
+        """The answer, with any status. Raises requests.RequestException (TooMuch after `within` seconds), ValueError."""
         slow = f"takes longer than {within:g} s to answer"
         with Limit(within) as limit:
             _now.limit = limit
@@ -96,12 +96,12 @@ class Exchange:
                 content += piece
                 if len(content) > LARGEST:
                     raise TooMuch(f"answered with more than {LARGEST // 1_000_000} MB")
-            told = "charset" in answer.headers.get("Content-Type", "").lower()  # else it is a guess
+            told = "charset" in answer.headers.get("Content-Type", "").lower()  # otherwise it is a guess
             return Answer(answer.status_code, answer.headers, bytes(content), answer.encoding if told else None)
 
 
 class _Watched:
-    """A connection that the limit of the exchange it is used in knows of."""
+    """A connection that is registered with the limit of its exchange."""
 
     def connect(self) -> None:
         _watch(self)
@@ -144,6 +144,6 @@ class _Adapter(HTTPAdapter):
 
 
 def _watching(manager: PoolManager) -> PoolManager:
-    if type(manager) in {PoolManager, ProxyManager}:  # one for SOCKS has connections of its own
+    if type(manager) in {PoolManager, ProxyManager}:  # a SOCKS manager has its own connections
         manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
     return manager

@@ -1,11 +1,8 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The gate: each text passes it on its way out of a process, into a file, the journal, chat, a mail, a page, a terminal.
-
-A process learns its secrets as it goes: from its environment, from the variables of its play, from whoever holds a token. Whatever it then
-says has none of them, in no spelling, and nothing that looks like one. `tests/unit/test_ways_out.py` finds each way out that doesn't lead
-through here.
-"""
+"""The gate masks every text that leaves a process, into a file, the journal, chat, a mail, a page, a terminal. A process learns its secrets as it
+runs: from its environment, from the variables of its play, from the owners of tokens. After that its texts contain none of them, in any encoding, and
+nothing that looks like a secret. `tests/unit/test_ways_out.py` finds code that bypasses the gate."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from ._core.secret_formats import MASK
 from ._core.secret_names import is_secret_name
 
 _SHORTEST = 4
-"""Characters below which a value is taken for no secret: it would be found in any text."""
+"""The minimum length of a secret in characters. A shorter value would be found in any text."""
 _SHORTEST_OF_ENVIRONMENT = 8
 _WORDS = {"true", "false", "none", "null", "yes", "no", "default", "disabled", "enabled", "required"}
 _T = TypeVar("_T")
@@ -29,12 +26,12 @@ _known: frozenset[str] = frozenset()
 _sources: list[Callable[[], Iterable[str]]] = []
 _one_at_a_time = threading.RLock()
 _passed: dict[str, str] = {}
-"""Short texts that went out already, as nearly all that a run repeats: names of hosts, of actions, of states."""
+"""A cache of short cleaned texts, because a run repeats most of them: names of hosts, of actions, of states."""
 _SHORT, _MOST = 200, 1000
 
 
 def learn(values: Iterable[Any]) -> None:
-    """From now on none of these goes out."""
+    """Learn these secrets. They are masked from now on."""
     global _known
     with _one_at_a_time:
         found = _known | {str(value) for value in values if is_secret(value)}
@@ -44,18 +41,18 @@ def learn(values: Iterable[Any]) -> None:
 
 
 def ask(source: Callable[[], Iterable[str]]) -> None:
-    """Learn what the source says when the first text is to go out: to find it out may take a while."""
+    """Learn the secrets of this source when the first text leaves the process, because the source may be slow."""
     _sources.append(source)
 
 
 def is_secret(value: Any, shortest: int = _SHORTEST) -> bool:
-    """Whether a value may be one, as far as its looks say: not a word that stands for something else, or no more than a few characters."""
+    """Whether a value looks like a possible secret: not a placeholder word, and not too short."""
     text = "" if value is None or isinstance(value, bool) else str(value)
     return len(text.strip()) >= shortest and text.strip().lower() not in _WORDS
 
 
 def known(but: Collection[str] = ()) -> frozenset[str]:
-    """The secrets of this process, `but` those that are meant to go out."""
+    """The secrets of this process, except those in `but`, which are meant to be sent."""
     if _sources:
         with _one_at_a_time:
             while _sources:
@@ -64,10 +61,7 @@ def known(but: Collection[str] = ()) -> frozenset[str]:
 
 
 def clean(text: object, but: Collection[str] = (), *, guess: bool = False) -> str:
-    """The text as it may go out; for an empty one nothing is found out.
-
-    `guess` masks runs of letters and digits, too, that nothing but their looks makes a secret.
-    """
+    """The masked text. For an empty text, no source is read. `guess` also masks sequences of letters and digits that only look like a secret."""
     words = str(text)
     if not words:
         return words
@@ -78,7 +72,7 @@ def clean(text: object, but: Collection[str] = (), *, guess: bool = False) -> st
 
 
 def clean_data(data: _T, but: Collection[str] = ()) -> _T:
-    """The same of all texts in a structure, and of what has the name of a secret in it."""
+    """Mask all texts in a structure, and all values with the name of a secret."""
     found: _T = _cleaned(data, known(but), but)
     return found
 
@@ -102,7 +96,7 @@ def _cleaned(data: Any, secrets: Collection[str], but: Collection[str]) -> Any:
 
 
 def _repeated(text: str, secrets: Collection[str]) -> str:
-    """A text without secrets, found out once."""
+    """A masked text, with the result cached."""
     clean = _passed.get(text) if secrets is _known else None
     if clean is None:
         clean = redact(text, secrets, guess=False)
@@ -111,7 +105,7 @@ def _repeated(text: str, secrets: Collection[str]) -> str:
 
 
 def _pass(text: str, clean: str, secrets: Collection[str]) -> None:
-    """Keep what came of a text, where it was cleaned of all that is known."""
+    """Cache the result for a text that was masked with all known secrets."""
     if len(text) <= _SHORT and secrets is _known:
         if len(_passed) >= _MOST:
             _passed.clear()
@@ -119,14 +113,14 @@ def _pass(text: str, clean: str, secrets: Collection[str]) -> None:
 
 
 def _of_environment() -> set[str]:
-    """What this process was given by names of secrets; a path leads to one, and is none."""
+    """The environment variables with the name of a secret. A path to a secret is not a secret itself."""
     given = {value for name, value in os.environ.items() if is_secret_name(name) and not value.startswith(("/", "~", "./"))}
     given |= {password for value in os.environ.values() for password in in_address(value)}
     return {value for value in given if is_secret(value, _SHORTEST_OF_ENVIRONMENT)}
 
 
 def in_address(value: str) -> set[str]:
-    """The password that an address has before its host."""
+    """The password in an address."""
     login = value.partition("://")[2].partition("/")[0].rpartition("@")[0]
     password = login.partition(":")[2]
     if not password:

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Questions to the JSON APIs of others: bounded in time and size, and every failure in words that say what to do."""
+"""Calls to JSON APIs, limited in time and size. Every failure has a message that says what to do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class HttpError(Exception):
-    """No answer that could be used, and why. `code` is the status, 0 without one; `retry_after` is in seconds, where the server says it."""
+    """There is no usable answer. The text is the reason. `code` is the status, 0 without one; `retry_after` is in seconds, if the server sends it."""
 
     def __init__(self, text: str, code: int = 0, retry_after: float | None = None) -> None:
         super().__init__(text)
@@ -37,10 +37,8 @@ class OddAnswer(HttpError):
 
 
 class Api:
-    """One connection to `url`. `secrets` are kept out of every message; `timeout` bounds a whole answer, in seconds.
-
-    A `secret_url` is not shown, but for its host, and nor is what may repeat it.
-    """
+    """One connection to `url`. `secrets` are masked in every message. `timeout` is the limit of a whole answer in seconds. Of a `secret_url` only the
+    host is shown, and texts that may repeat it are not shown."""
 
     def __init__(
         self, url: str, headers: Mapping[str, str], *, auth: tuple[str, str] | None = None, secrets: tuple[str, ...] = (), timeout: float = 5,
@@ -62,12 +60,12 @@ class Api:
         return self._object(self._asked("POST", path, None, body))
 
     def value(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> Any:
-        """Whatever JSON it answers with; None for an empty answer. Raises HttpError."""
+        """The JSON value of the answer; None for an empty answer. Raises HttpError."""
         answer = self._asked(method, path, query, body)
         return self._json(answer) if answer.content.strip() else None
 
     def text(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> str:
-        """The answer as it is. Raises HttpError."""
+        """The raw answer. Raises HttpError."""
         return self._asked(method, path, query, body).text()
 
     def _asked(self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None) -> Answer:
@@ -97,7 +95,7 @@ class Api:
         return found
 
     def _reason(self, text: str) -> str:
-        """Its own words, where they are short and no page."""
+        """The server's own message, if it is short and no HTML page."""
         words = " ".join(text.split())
         return f": {cut(self._safe(words), 200)}" if words and not words.startswith("<") else ""
 
@@ -120,7 +118,7 @@ def _meaning(code: int) -> str:
 
 
 def _seconds(text: str) -> float | None:
-    """What a Retry-After header says, clamped; a date is as good as nothing."""
+    """The seconds in a Retry-After header, clamped. A date is ignored."""
     try:
         return min(max(0.0, float(text)), 300.0)
     except ValueError:

@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which process it is that runs: the same one as before, or another. Runs on the managed host, so: the standard library alone.
-
-What it can't find out, on hosts without Linux's /proc or of processes of other users, it leaves empty.
-"""
+"""Identifies the running process, to tell whether it is the same as before. Runs on the managed host, so it only uses the standard library. Unknown
+values are empty, for example without Linux's /proc, or for processes of other users."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ _INIT = 1
 
 
 def process(pid: int) -> str:
-    """A process that lives, and when it began: a number alone is used again. Empty where there is none."""
+    """A live process with its start, because a process id alone is reused. Empty if there is none."""
     try:
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -29,14 +27,14 @@ def process(pid: int) -> str:
 
 
 def of_answer(text: str) -> str:
-    """The identity in what a command prints: its words, of which a number is that of a process, which has to live."""
+    """The identity in the output of a command: its words. A number counts as a process id, and that process must be alive."""
     words = "_".join(text.split())[:200]
     return process(int(words)) if words.isdigit() else words
 
 
 @cache
 def port_of(address: str) -> int:
-    """The port of an `http://…` or a `host:port` that is this host's own; 0 for that of another host."""
+    """The port of an `http://…` or a `host:port` on this host; 0 for another host."""
     try:
         parts = urlsplit(address if "//" in address else f"//{address}")
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -47,7 +45,7 @@ def port_of(address: str) -> int:
 
 
 def listening(port: int) -> frozenset[str]:
-    """The inodes of the sockets that listen on this port: others once something else has bound it."""
+    """The inodes of the sockets that listen on this port. They change when another process binds the port."""
     found = set()
     for name in ("tcp", "tcp6"):
         try:
@@ -61,7 +59,8 @@ def listening(port: int) -> frozenset[str]:
 
 
 def owners(inodes: Iterable[str]) -> str:
-    """The oldest process that has each of these sockets open; empty where one can't be found. PID 1 only holds sockets for others."""
+    """The oldest process that has each of these sockets open; empty if one is not found. PID 1 is ignored, because it only holds sockets for other
+    processes."""
     wanted = {f"socket:[{inode}]" for inode in inodes}
     oldest: dict[str, tuple[int, str]] = {}
     for folder in _PROC.glob("[0-9]*"):
@@ -76,7 +75,7 @@ def owners(inodes: Iterable[str]) -> str:
 def _links(folder: Path) -> Iterator[str]:
     try:
         files = list(folder.iterdir())
-    except OSError:  # of another user, or gone
+    except OSError:  # it belongs to another user, or has ended
         return
     for each in files:
         try:
@@ -86,7 +85,7 @@ def _links(folder: Path) -> Iterator[str]:
 
 
 def _is_here(family: int, address: str) -> bool:
-    """Whether an address is one of this host's: only such a one can be bound."""
+    """Whether an address belongs to this host: only then it can be bound."""
     try:
         if ipaddress.ip_address(address.partition("%")[0]).is_loopback:
             return True

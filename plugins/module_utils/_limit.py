@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A limit for a whole exchange over a connection. A socket's own is one for each piece that comes, and who sends a byte now and then keeps it.
-
-The name's resolution has the resolver's limits, and is none of it.
-"""
+"""A time limit for a whole exchange over a connection. A socket's own timeout applies to each received piece, so a slow sender never exceeds it. Name
+resolution is not included; it has the resolver's limits."""
 
 from __future__ import annotations
 
@@ -13,18 +11,18 @@ from contextlib import suppress
 from typing import Any
 
 LARGEST = 5_000_000
-"""Bytes of an answer, or of a file, that are read."""
+"""The size limit of an answer, or of a file, in bytes."""
 _AGAIN = 0.1
 
 
 class Limit:
-    """As a context, it cuts the watched connection `seconds` after its beginning, again and again until its end. `over`: whether it did."""
+    """A context manager that cuts the watched connection after `seconds`, repeatedly until the context ends. `over`: whether it did."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._connection, self._done, self.over = seconds, None, threading.Event(), False
 
     def watch(self, connection: Any) -> None:
-        """That is what is cut: it has its socket as `sock`, None as long as there is none."""
+        """Register the connection to cut. Its socket is `sock`; None before there is one."""
         self._connection = connection
 
     def __enter__(self) -> Limit:

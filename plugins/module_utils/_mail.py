@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Mail over SMTP: bounded in time, encrypted unless it is asked not to be, and every failure in words that say what to do."""
+"""Mail over SMTP, with a timeout, and encrypted unless configured otherwise. Every failure has a message that says what to do."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from . import _gate
 from ._limit import Limit
 
 _TIMEOUT, _LONGEST = 10.0, 60.0
-"""Seconds to wait for the server's next word, and for the whole mail."""
+"""The timeout for the server's next line, and for the whole mail, in seconds."""
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
 _Refusals = dict[str, tuple[int, bytes]]
-"""Addresses with a code and words, as a server refuses them."""
+"""Refused addresses with the code and text of the server."""
 
 
 class MailError(Exception):
-    """It was not taken on for somebody, and why. `partly`: the others have it."""
+    """The server did not accept the mail for some recipients. The text is the reason. `partly`: it accepted the mail for the others."""
 
     def __init__(self, text: str, *, partly: bool = False) -> None:
         super().__init__(text)
@@ -35,7 +35,7 @@ class MailError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mailer:
-    """A server. `security`: starttls, tls or none; `port` 0 is the usual one of these. `user` is empty where none is asked for."""
+    """A server. `security`: starttls, tls or none. `port` 0 is the usual port. `user` is empty if the server needs no login."""
 
     host: str
     sender: str
@@ -45,8 +45,8 @@ class Mailer:
     password: str = ""
 
     def send(self, recipients: Sequence[str], subject: str, text: str, html: str = "", *, hidden: bool = False) -> None:
-        """One message to all, who see each other's addresses unless they are `hidden`. Raises MailError, which names those whom the server
-        refused; the others have it then."""
+        """Send one message to all recipients, who see each other's addresses unless they are `hidden`. Raises MailError with the refused recipients;
+        the others get the mail."""
         handed, unable = list[bool](), _Refusals()
         _gate.learn([self.password])
         subject, text, html = (_gate.clean(each) for each in (subject, text, html))
@@ -73,12 +73,12 @@ class Mailer:
     def _message(self, to: Sequence[str], subject: str, text: str, html: str) -> EmailMessage:
         """Raises MailError."""
         message = EmailMessage()
-        subject, text, html = (each.encode("utf-8", "replace").decode() for each in (subject, text, html))  # half a character must not keep it back
+        subject, text, html = (each.encode("utf-8", "replace").decode() for each in (subject, text, html))  # half a character must not block the mail
         try:
             message["From"], message["Subject"] = self.sender, " ".join(subject.split())
             message["To"] = ", ".join(to)
             message["Date"], message["Message-ID"] = formatdate(usegmt=True), make_msgid(domain="incident.response")
-            message["Auto-Submitted"] = "auto-generated"  # RFC 3834: so that no absent person's program answers
+            message["Auto-Submitted"] = "auto-generated"  # RFC 3834: so that no out-of-office program answers
             message.set_content(text)
             if html:
                 message.add_alternative(html, subtype="html")
@@ -87,7 +87,7 @@ class Mailer:
         return message
 
     def _connected(self, handed: list[bool]) -> _Bounded:
-        """`handed` gets something when the whole mail is with the server, whether it says that it has it or not."""
+        """Sends the mail. `handed` is filled when the whole mail was sent to the server, even if the server does not confirm it."""
         port, context = self.port or _PORTS[self.security], ssl.create_default_context()
         server: _Bounded
         if self.security == "tls":
@@ -107,7 +107,7 @@ class Mailer:
 
 
 class _Bounded(smtplib.SMTP):
-    """Ends by itself, however slowly the server speaks: the library's own limit is one for each piece that comes."""
+    """An SMTP connection with a limit for the whole conversation: the library's own timeout applies to each received piece."""
 
     handed: list[bool]
 
@@ -123,12 +123,12 @@ class _Bounded(smtplib.SMTP):
             self.handed.append(True)
 
     def international(self) -> bool:
-        """Whether it takes addresses that aren't ASCII (RFC 6531)."""
+        """Whether the server accepts non-ASCII addresses (RFC 6531)."""
         self.ehlo_or_helo_if_needed()
         return bool(self.has_extn("smtputf8"))
 
     def __exit__(self, *_: object) -> None:
-        """What it says to the end of the conversation changes nothing: it has said before whether it has taken the mail."""
+        """End the conversation. The server's answer is ignored, because it has already said whether it accepted the mail."""
         with suppress(smtplib.SMTPException, OSError):
             self.docmd("QUIT")
         self.close()
@@ -143,7 +143,8 @@ class _Secure(_Bounded, smtplib.SMTP_SSL):
 
 
 def _writable(recipients: Sequence[str], *, international: bool) -> tuple[list[str], _Refusals]:
-    """The addresses as a server takes them, and those that none or this one takes. A domain has a form in ASCII, a name before the @ has none."""
+    """The addresses in the form for the server, and the addresses that it can't accept. A domain has an ASCII form, but a name before the @ has
+    none."""
     to, unable = list[str](), _Refusals()
     for address in recipients:
         name, dummy, domain = address.strip().rpartition("@")

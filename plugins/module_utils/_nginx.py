@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The upstreams in a file of nginx, read by nginx's own rules, and changed at single places: all else stays the same to the byte.
-
-Runs on the managed host, so: the standard library alone. A text is the file's bytes as Latin-1, so that any byte comes back as it was.
-"""
+"""Parses the upstreams in an nginx file by nginx's own rules, and changes single places. All other bytes stay unchanged. Runs on the managed host, so
+it only uses the standard library. A text is the file's bytes as Latin-1, so that every byte is preserved."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 OURS = " # taken out by incident.response\n    down"
-"""What takes a server out: the comment, inside the directive, tells it from a `down` of a person, which is left alone."""
+"""The text that takes a server out. The comment inside the directive marks it as ours; a `down` that a person has set is not changed."""
 _MARK = re.compile(r"#\s*taken out by incident\.response\b")
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r\n]+) | (?P<comment>\#[^\n]*) | (?P<end>[;{}])
@@ -24,12 +22,12 @@ _ESCAPE = re.compile(r"\\([\"'\\])")
 
 
 class Unclear(Exception):
-    """The file is not understood, so it is left alone; the text says where, and what to do."""
+    """The file is not understood, so it is not changed. The text says where, and what to do."""
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word or a comment, and where it stands."""
+    """A word or a comment, with its position."""
 
     text: str
     start: int
@@ -38,7 +36,7 @@ class Word:
 
 @dataclass
 class Directive:
-    """`words … ;` or `words … {`. `end` is where that last sign stands; `comments` are those between the words."""
+    """`words … ;` or `words … {`. `end` is the position of the last character; `comments` are the comments between the words."""
 
     words: list[Word] = field(default_factory=list)
     comments: list[Word] = field(default_factory=list)
@@ -48,7 +46,7 @@ class Directive:
 
 @dataclass(frozen=True)
 class Server:
-    """A server of an upstream. `state` is serving, drained (by us), or down (by a person); `mark` is where our mark begins and ends."""
+    """A server of an upstream. `state` is serving, drained (by us), or down (by a person). `mark` is the start and end of our mark."""
 
     address: str
     state: str
@@ -60,7 +58,8 @@ class Server:
 
 @dataclass
 class Upstream:
-    """`start` is where its block begins, `close` where the } stands. A file of bare server lines, to be included, is one without a name."""
+    """An upstream. `start` is the start of its block, `close` the position of the }. A file with only server lines, for an include, is an upstream
+    without a name."""
 
     name: str
     line: int
@@ -68,11 +67,11 @@ class Upstream:
     close: int = 0
     servers: list[Server] = field(default_factory=list)
     included: str = ""
-    """Where in it another file is included, whose servers are not known here."""
+    """The includes of other files, whose servers are unknown here."""
 
 
 def address(text: str) -> str:
-    """One spelling for each address: 10.0.0.1 is 10.0.0.1:80, FD00:0::1:8080 is [fd00::1]:8080."""
+    """A unique spelling of each address: 10.0.0.1 is 10.0.0.1:80, FD00:0::1:8080 is [fd00::1]:8080."""
     if text.startswith("unix:"):
         return text
     if text.startswith("["):
@@ -95,7 +94,7 @@ def _line(text: str, position: int) -> int:
 
 
 def _directives(text: str) -> Iterator[Directive]:
-    """Each directive, and for each } that closes a block one without words. Raises Unclear."""
+    """All directives; each } that closes a block is a directive without words. Raises Unclear."""
     found, position = Directive(), 0
     while position < len(text):
         match = _TOKEN.match(text, position)
@@ -166,7 +165,7 @@ def _server(text: str, directive: Directive) -> Server:
 
 @dataclass
 class Changed:
-    """The new text; the servers that are in none of the upstreams; and those left in since no other serves, each with its upstream."""
+    """The new text, the servers that are in no upstream, and the servers that stay in because no other one serves, each with its upstream."""
 
     text: str
     missing: list[str] = field(default_factory=list)
@@ -174,7 +173,7 @@ class Changed:
 
 
 def changed(text: str, servers: Sequence[str], state: str, name: str = "", answers: Callable[[str], bool] = bool) -> Changed:
-    """The file in which the servers are in that state. `answers` says of the address of another server whether it could serve. Raises Unclear."""
+    """Change the servers to that state. `answers` says whether the server with an address could serve. Raises Unclear."""
     result = Changed(text)
     for given in servers:
         wanted = address(given)
@@ -195,7 +194,7 @@ def changed(text: str, servers: Sequence[str], state: str, name: str = "", answe
 
 
 def _refuse_unclear(state: str, found: list[Upstream], holds: list[Upstream], wanted: str) -> None:
-    """Raises Unclear where the file alone doesn't say what is asked for."""
+    """Raises Unclear if the file alone does not contain the needed information."""
     for upstream in holds or found:
         if upstream.included and (state in {"drained", "absent"} or not holds):
             raise Unclear(f"upstream {upstream.name} takes servers from another file ({upstream.included}): which serve can't be told here")
@@ -205,19 +204,19 @@ def _refuse_unclear(state: str, found: list[Upstream], holds: list[Upstream], wa
 
 
 def is_alone(upstream: Upstream, wanted: str, answers: Callable[[str], bool]) -> bool:
-    """Whether it serves, and no other would, were it taken out. A backup serves then."""
+    """Whether this server serves, and no other one would serve without it. A backup counts as serving."""
     serving = {server.address for server in upstream.servers if server.state == "serving"}
     return wanted in serving and not serving & answering(upstream, answers) - {wanted}
 
 
 def answering(upstream: Upstream, answers: Callable[[str], bool]) -> set[str]:
-    """The addresses of its servers that answer; all where none does, since then that tells nothing."""
+    """The addresses of the servers that answer; all addresses if none answers, because then the test is meaningless."""
     there = {server.address for server in upstream.servers}
     return {each for each in there if answers(each)} or there
 
 
 def _edits(text: str, upstream: Upstream, wanted: str, state: str) -> list[tuple[int, int, str]]:
-    """What to put where, as start, end and words."""
+    """The replacement, as start, end and text."""
     there = [server for server in upstream.servers if server.address == wanted]
     if state == "absent":
         return [(*_removed(text, server), "") for server in there]
@@ -229,7 +228,7 @@ def _edits(text: str, upstream: Upstream, wanted: str, state: str) -> list[tuple
 
 
 def _added(text: str, upstream: Upstream, wanted: str) -> tuple[int, int, str]:
-    """A line more, after the last server's, or in a block of one line, a directive more."""
+    """The insertion of a new line after the last server's line, or of a new directive in a one-line block."""
     first = upstream.servers[-1].start if upstream.servers else upstream.start
     last = upstream.servers[-1].end + 1 if upstream.servers else upstream.start
     newline = text.find("\n", last, upstream.close)
@@ -242,7 +241,7 @@ def _added(text: str, upstream: Upstream, wanted: str) -> tuple[int, int, str]:
 
 
 def _removed(text: str, server: Server) -> tuple[int, int]:
-    """Return the place of a server in the text, with the blanks before it, and with its line where it is the first there."""
+    """Return the position of a server in the text, including the blanks before it, and its whole line if it is the first one there."""
     start = _blanks_before(text, server.start)
     start -= text[:start].endswith("\n") + text[:start].endswith("\r\n")
     return start, server.end + 1

@@ -1,10 +1,8 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Folders and files that nobody but their owner writes: opened by descriptors, by no link of somebody else's, and checked before they are used.
-
-A name below a folder that others can write may lead anywhere: so each part of a path is opened by the descriptor of the one before. A link
-on the way is followed where root or this user made it; where the name of a folder or a file of ours should stand, none is.
-"""
+"""Opens folders and files that only their owner can write, through descriptors and without following other users' links, and checks them before use.
+A name below a folder that others can write may point anywhere, so each part of a path is opened relative to the descriptor of the part before. A link
+in the path is followed if root or this user created it. Our own folders and files must not be links."""
 
 from __future__ import annotations
 
@@ -18,22 +16,20 @@ from pathlib import Path
 
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-"""Not to wait for whoever writes into a pipe that stands where a file should."""
+"""Don't block on a pipe in the place of a file."""
 _LINKS = 40
 _WRITE, _ANY = 0o022, 0o077
-"""What others, or a group, may not do. An access list shows in the group's bits."""
+"""The mode bits that others, or a group, must not have. An access list shows in the group's bits."""
 
 
 class NotOurs(OSError):
-    """Somebody else may have written it, so it is not used. Says what mends it."""
+    """Somebody else may have written the file, so it is not used. The text says how to repair it."""
 
 
 @contextmanager
 def folder(path: Path, *, make: bool = False, above: int = 0, link: bool = False) -> Iterator[int]:
-    """A descriptor of a folder that only root and this user write; so do the `above` folders over it.
-
-    It is made, for this user alone, where it isn't there. `link`: its own name may be a link of root's or of this user. Raises OSError, NotOurs.
-    """
+    """A descriptor of a folder that only root and this user can write, and so for `above` parent folders. A missing folder is created for this user
+    only. `link`: its own name may be a link of root or of this user. Raises OSError, NotOurs."""
     here = _descend(path, make, above, link)
     try:
         yield here
@@ -72,7 +68,7 @@ def _descend(path: Path, make: bool, above: int, link: bool) -> int:
 
 
 def _below(here: int, part: str) -> int | None:
-    """The folder of that name; None where it isn't a folder. Raises OSError."""
+    """The folder of that name; None if it is not a folder. Raises OSError."""
     try:
         return os.open(part, _FOLDER, dir_fd=here)
     except OSError as error:
@@ -82,7 +78,7 @@ def _below(here: int, part: str) -> int | None:
 
 
 def _target(here: int, part: str, path: Path) -> Path:
-    """Where the link leads to."""
+    """The target of the link."""
     about = os.stat(part, dir_fd=here, follow_symlinks=False)
     if not stat.S_ISLNK(about.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, f"{part!r} is {_kind(about.st_mode)}, and no folder")
@@ -97,7 +93,7 @@ def _kind(mode: int) -> str:
 
 
 def _check(about: os.stat_result, path: Path, forbidden: int, *, folder: bool = False) -> None:
-    """Raises NotOurs for what somebody else may have written, or may read where that is `forbidden`."""
+    """Raises NotOurs if somebody else may have written it, or may read it if that is `forbidden`."""
     if not folder and not stat.S_ISREG(about.st_mode):
         raise NotOurs(f"{path} is {_kind(about.st_mode)}, and no file of ours: look who put it there, and remove it")
     if about.st_uid != os.geteuid() and not (folder and about.st_uid == 0):
@@ -110,7 +106,7 @@ def _check(about: os.stat_result, path: Path, forbidden: int, *, folder: bool = 
 
 
 def names(parent: int) -> list[str]:
-    """What is in the folder. Raises OSError."""
+    """The content of the folder. Raises OSError."""
     there = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
     try:
         return [entry.name for entry in os.scandir(there)]
@@ -119,18 +115,18 @@ def names(parent: int) -> list[str]:
 
 
 def look(parent: int, path: Path, *, secret: bool = False) -> os.stat_result:
-    """What is known of a file in the folder, which is not opened. Raises OSError, NotOurs."""
+    """The status of a file in the folder, without opening it. Raises OSError, NotOurs."""
     about = os.stat(path.name, dir_fd=parent, follow_symlinks=False)
     _check(about, path, _ANY if secret else _WRITE)
     return about
 
 
 def opened(parent: int, path: Path, flags: int, *, secret: bool = False) -> int:
-    """A descriptor of a file in the folder, made with mode 0600 if `flags` say so. Raises OSError, NotOurs."""
+    """A descriptor of a file in the folder, created with mode 0600 if `flags` say so. Raises OSError, NotOurs."""
     try:
         file = os.open(path.name, flags | _FILE, 0o600, dir_fd=parent)
     except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENXIO, errno.EMLINK}:  # a link, a pipe or a socket that nobody reads
+        if error.errno in {errno.ELOOP, errno.ENXIO, errno.EMLINK}:  # a link, a pipe or a socket without a reader
             look(parent, path)
         raise
     try:
@@ -142,21 +138,21 @@ def opened(parent: int, path: Path, flags: int, *, secret: bool = False) -> int:
 
 
 def contents(parent: int, path: Path, *, offset: int = 0, most: int = -1, secret: bool = False) -> bytes:
-    """What a file in the folder has after `offset`; no more than `most` bytes. Raises OSError, NotOurs."""
+    """The content of a file in the folder after `offset`, at most `most` bytes. Raises OSError, NotOurs."""
     with os.fdopen(opened(parent, path, os.O_RDONLY, secret=secret), "rb") as file:
         file.seek(offset)
         return file.read(most)
 
 
 def text(path: Path, *, most: int = 2**20) -> str:
-    """What a file says. Raises OSError, NotOurs, UnicodeDecodeError."""
+    """The text of a file. Raises OSError, NotOurs, UnicodeDecodeError."""
     with folder(path.parent, link=True) as parent:
         return contents(parent, path, most=most).decode()
 
 
 @contextmanager
 def to_lock(path: Path) -> Iterator[int]:
-    """A descriptor of a file that is there for its lock alone. Raises OSError, NotOurs."""
+    """A descriptor of a lock file. Raises OSError, NotOurs."""
     with folder(path.parent, link=True) as parent:
         file = opened(parent, path, os.O_WRONLY | os.O_CREAT)
     try:
@@ -166,14 +162,14 @@ def to_lock(path: Path) -> Iterator[int]:
 
 
 def write_text(path: Path, words: str) -> None:
-    """Let the file say this, and never half of it. Raises OSError, NotOurs."""
+    """Replace the file's content atomically. Raises OSError, NotOurs."""
     with folder(path.parent, link=True) as parent:
         draft = _draft(parent, path, words.encode())
         os.replace(draft, path.name, src_dir_fd=parent, dst_dir_fd=parent)
 
 
 def create(path: Path, content: bytes) -> None:
-    """Make the file with this, unless somebody did just now. Raises OSError, NotOurs."""
+    """Create the file with this content, unless another process has just created it. Raises OSError, NotOurs."""
     with folder(path.parent, link=True) as parent:
         draft = _draft(parent, path, content)
         try:
@@ -185,7 +181,7 @@ def create(path: Path, content: bytes) -> None:
 
 
 def _draft(parent: int, path: Path, content: bytes) -> str:
-    """The name of a new file beside `path`. A disk that is full leaves nothing of it."""
+    """The name of a new file beside `path`. After an error such as a full disk, the file is removed."""
     name = f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}"
     file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o600, dir_fd=parent)
     try:

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the use cases need from the outside: each interface has an adapter per backend."""
+"""The interfaces that the use cases need. Each interface has one adapter per backend."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ._core.status_page import Post, Record, Shown, Update
 
 
 class ChatError(Exception):
-    """The chat could not do it now; `retry_after` is in seconds, None where the caller decides."""
+    """Chat could not carry out the call now. `retry_after` is in seconds; None if the caller decides."""
 
     retry_after: float | None = None
     lasting: bool = False
@@ -29,11 +29,11 @@ class ChatError(Exception):
 
 
 class ChatDown(ChatError):
-    """No answer, or none that makes sense: whether it was done is not known."""
+    """No answer, or an invalid answer: it is not known whether the call was carried out."""
 
 
 class ChatLimited(ChatError):
-    """Too many calls: not done."""
+    """Too many calls: the call was not carried out."""
 
     def __init__(self, text: str, retry_after: float) -> None:
         super().__init__(text)
@@ -53,7 +53,7 @@ class ChatForbidden(ChatError):
 
 
 class ChatRejected(ChatError):
-    """A definite no to this call; `code` is the server's own, where it gave one."""
+    """The server refused this call. `code` is the server's error code, empty without one."""
 
     def __init__(self, text: str, code: str = "") -> None:
         super().__init__(text)
@@ -61,12 +61,12 @@ class ChatRejected(ChatError):
 
 
 class ChatOdd(ChatRejected):
-    """The answer to this call is of another shape than documented: what it was about isn't known, and other calls may go well."""
+    """The answer to this call does not have the documented shape. Its result is unknown; other calls may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A channel as the server has it."""
+    """A channel on the server."""
 
     rid: str
     name: str
@@ -77,7 +77,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is to be posted. The id is ours, so that posting twice stores once."""
+    """A message to post. We choose the id, so that posting it twice stores it once."""
 
     id: str
     rid: str
@@ -90,9 +90,9 @@ class Message:
 class Chat(Protocol):
     """A chat server. Every method raises ChatError."""
 
-    # create_room: the new room; None where the name is taken. members: the people of a team, id and user name. user: the id.
-    # person: by the id, else by the name. post: returns once the message is stored, by this call or an earlier one.
-    # said: the room from the message `since` on, oldest first.
+    # create_room: the new room; None if the name is taken. members: the people of a team, id and user name. user: the id.
+    # person: by the id, otherwise by the name. post: returns when the message is stored, by this call or an earlier one.
+    # said: the messages of the room from the message `since` on, oldest first.
 
     def create_room(self, name: str, fields: dict[str, Any]) -> Room | None: ...
     def room(self, name: str) -> Room | None: ...
@@ -111,9 +111,9 @@ class Chat(Protocol):
 
 
 class LockChat(Protocol):
-    """What a lock in chat needs of it. Every method raises ChatError."""
+    """The part of chat that a lock in chat needs. Every method raises ChatError."""
 
-    # now: the server's clock, as far as it has said, as Unix time. written: what the server has under an id; None where nothing.
+    # now: the last known time of the server's clock, as Unix time. written: the message with an id; None if there is none.
 
     def now(self) -> float: ...
     def create_room(self, name: str, fields: dict[str, Any]) -> Room | None: ...
@@ -123,13 +123,13 @@ class LockChat(Protocol):
 
 
 class OncallError(Exception):
-    """The source could not say who is on call, and why."""
+    """The source could not say who is on call. The text is the reason."""
 
 
 class OncallSource(Protocol):
-    """Knows who is on call. `name` is what the configuration calls it."""
+    """Knows who is on call. `name` is its name in the configuration."""
 
-    # on_call: of all levels at that time, at least one. Raises OncallError.
+    # on_call: the duties of all levels at that time, at least one. Raises OncallError.
 
     @property
     def name(self) -> str: ...
@@ -138,34 +138,34 @@ class OncallSource(Protocol):
 
 @runtime_checkable
 class LevelSource(OncallSource, Protocol):
-    """Can be asked for one level alone. Raises OncallError where that has nobody."""
+    """Can be asked for one level only. Raises OncallError if nobody is on call in it."""
 
     def of_level(self, when: datetime, level: int) -> list[Duty]: ...
 
 
 @runtime_checkable
 class PartialSource(OncallSource, Protocol):
-    """Knows which levels there are, so that one without anybody is said beside the others' answer."""
+    """Knows all levels, so that an empty level can be reported beside the answer for the others."""
 
-    # uncovered: in words, for each level that `found`, its answer of that time, has nobody of.
+    # uncovered: a text for each level that is missing in `found`, the source's answer for that time.
 
     def uncovered(self, found: Sequence[Duty], when: datetime) -> list[str]: ...
 
 
 class PageError(Exception):
-    """Nobody was reached this way, and why."""
+    """Nobody was reached by this notifier. The text is the reason."""
 
 
 class Notifier(Protocol):
-    """Reaches people where chat doesn't: by telephone, text message, mail."""
+    """Pages people outside chat: by telephone, text message, mail."""
 
-    # page: returns once somebody else has taken it on. Raises PageError.
+    # page: returns when the other system has accepted the page. Raises PageError.
 
     def page(self, page: Page) -> None: ...
 
 
 class StatusPageError(Exception):
-    """It isn't shown, and why. `retry_after` is in seconds, None where the caller decides."""
+    """The page does not show it. The text is the reason. `retry_after` is in seconds; None if the caller decides."""
 
     def __init__(self, text: str, *, retry_after: float | None = None, lasting: bool = False) -> None:
         super().__init__(text)
@@ -177,8 +177,8 @@ class StatusPageError(Exception):
 class StatusPage(Protocol):
     """A status page at a provider. Every method raises StatusPageError."""
 
-    # find: the post as it is there, by the names of the incident. create, update: bring one update there, with the states of its components;
-    # create answers with the provider's id. components: the state of each, by its name. set_component: where nothing is said with it.
+    # find: the post on the page, by the names of the incident. create, update: publish one update, with the states of its components;
+    # create returns the provider's id. components: the state of each component, by its name. set_component: a state without a text.
 
     def find(self, post: Post) -> Shown | None: ...
     def create(self, post: Post, update: Update) -> str: ...
@@ -193,10 +193,8 @@ class JournalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A planned message: it stands for the entries `first` to `last`. `channel` is empty for the incident's own room.
-
-    `invite`: user names of people who are to be in the incident's room before. `outside`: nobody may read it once the incident is under embargo.
-    """
+    """A planned message for the entries `first` to `last`. `channel` is empty for the incident's own room. `invite`: user names of people to invite
+    to the incident's room first. `outside`: the message must not be sent when the incident is under embargo."""
 
     first: int
     last: int
@@ -213,7 +211,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """How far an incident has got in chat. `planned` and `edited` are positions of entries."""
+    """The position of an incident in chat. `planned` and `edited` are positions of entries."""
 
     rid: str = ""
     oncall: tuple[str, ...] = ()
@@ -223,7 +221,7 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who holds a service: a controller known by its host, process and that process's start."""
+    """The holder of a service's lock: a controller, identified by its host, its process and the start of that process."""
 
     service: str
     holder: str
@@ -233,11 +231,11 @@ class Lease:
     since: str
     expires: float
     sealed: bool = field(default=True, compare=False)
-    """Whether it is as this version wrote it."""
+    """Whether this version has sealed it, and nobody has changed it."""
 
 
 class Journal(Protocol):
-    """The record. A transaction is all or nothing, and nobody else writes meanwhile."""
+    """The record. A transaction is atomic, and nobody else writes during it."""
 
     def transaction(self) -> AbstractContextManager[None]: ...
     def mend(self, *, messages: bool = False) -> dict[str, list[str]]: ...

@@ -14,30 +14,31 @@ _SHORTEST, _LONGEST = 16, 65536
 
 
 def state_path(configured: str = "") -> Path:
-    """The folder of spool and journal, whether it is there or not."""
+    """The path of the folder of spool and journal. It may not exist."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(configured or os.environ.get("INCIDENT_STATE_DIR") or Path(base) / "incident-response").expanduser().absolute()
 
 
 def state_dir(configured: str = "") -> Path:
-    """The folder of spool and journal, made with mode 0700 where it isn't there. Raises OSError; NotOurs where others can write there."""
+    """The folder of spool and journal. A missing one is created with mode 0700. Raises OSError; NotOurs if others can write there."""
     path = state_path(configured)
     with _owned.folder(path / "spool", make=True, above=1):
         return path
 
 
 def key_file(folder: Path, configured: str = "") -> Path:
-    """Where the key is that seals the entries of the journal."""
+    """The path of the key that seals the entries of the journal."""
     return Path(configured or os.environ.get("INCIDENT_JOURNAL_KEY_FILE") or folder / "journal.key").expanduser().absolute()
 
 
 def key(folder: Path, configured: str = "") -> bytes:
-    """The key that seals the entries. Raises OSError; NotOurs where it seals nothing."""
+    """The key that seals the entries. Raises OSError; NotOurs if it must not be used."""
     return sealing_key(key_file(folder, configured))
 
 
 def sealing_key(path: Path) -> bytes:
-    """A key that only its owner reads, made at first use; two makers at once end with the same one. Raises OSError; NotOurs for any other."""
+    """A key that only its owner can read. It is created at first use; two processes that create it at once get the same key. Raises OSError; NotOurs
+    for any other file."""
     try:
         found = _key(path)
     except FileNotFoundError:

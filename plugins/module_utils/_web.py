@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ask an address how it is. Runs on the managed host, which has the standard library compiled; a module's own files are compiled each time.
-
-That is why this isn't `ansible.module_utils.urls`, whose compilation takes longer than the question (tests/bench/wrapping.py).
-"""
+"""Checks an HTTP address. Runs on the managed host, where the standard library is already compiled, but a module's own files are compiled each time.
+Therefore this does not use `ansible.module_utils.urls`, whose compilation takes longer than the request (tests/bench/wrapping.py)."""
 
 from __future__ import annotations
 
@@ -14,16 +12,14 @@ import urllib.parse
 from ._limit import Limit
 
 TROUBLE = (OSError, ValueError, http.client.HTTPException)
-"""What `status` raises where there is no answer, or none that makes sense."""
+"""The exceptions of `status` without an answer, or with an invalid one."""
 _MOVED = {301, 302, 303, 307, 308}
 _HOPS = 10
 
 
 def status(address: str, timeout: float = 5) -> int:
-    """The status of the page, that of where it redirects to in the end. Asked directly, without a proxy. Certificates are checked.
-
-    `timeout` bounds it as a whole, in seconds. Raises one of TROUBLE.
-    """
+    """The HTTP status, after all redirects. Uses no proxy, and checks certificates. `timeout` is the limit of the whole request in seconds. Raises
+    one of TROUBLE."""
     with Limit(timeout) as limit:
         try:
             return _status(address, timeout, limit)

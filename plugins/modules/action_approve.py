@@ -8,11 +8,11 @@ module: action_approve
 short_description: Get the yes of a second person to an emergency action
 version_added: 0.2.0
 description:
-  - Posts the plan in the run's thread, and waits until somebody who may has approved or denied it, with a reaction or by writing
-    C(!approve HASH) or C(!deny HASH). Fails where nobody does in time, where chat can't be asked, and where the answer is no.
-  - Who may, and how long it waits, is in C(safety.approval) of the configuration. Nobody approves what he asked for himself.
-  - This keeps people from acting in haste. It is no wall against somebody who wants to act without it, since Ansible runs on his machine.
-  - Its work is done on the controller, by the action plugin of the same name.
+  - Posts the plan in the run's thread, and waits until an approver approves or denies it with a reaction, C(!approve HASH) or C(!deny HASH). Fails
+    if nobody answers in time, if chat can't be asked, and if the answer is no.
+  - C(safety.approval) in the configuration sets the approvers and the time limit. Nobody can approve their own action.
+  - The approval protects against haste. It can't stop a person who wants to act without it, because Ansible runs on that person's machine.
+  - The action plugin of the same name does the work on the controller.
 author: Contributors to incident.response (@incident-response)
 options:
   about:
@@ -28,7 +28,8 @@ options:
     type: str
     required: true
   break_glass:
-    description: Why it can't wait for anybody. Then it goes on at once, it is recorded, and everyone is told in C(channels.incidents).
+    description: The reason to go on without an approval. The task then goes on at once, records the reason, and tells everyone in
+      C(channels.incidents).
     type: str
     default: ""
 attributes:
@@ -46,8 +47,8 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 approved_by:
-  description: The chat user who said yes; empty where the glass was broken, and in check mode.
+  description: The chat user who approved; empty with O(break_glass), and in check mode.
   type: str
   returned: success
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 """

@@ -8,21 +8,21 @@ module: action_begin
 short_description: Begin an emergency action on a service
 version_added: 0.1.0
 description:
-  - Takes the lock of the service for this run. Fails where another run that lives holds it. It is free again when the run ends, or dies.
-  - Where chat is configured, it also takes the lock there, which controllers with journals of their own share, and waits for it
-    C(safety.lock_within). Where that can't be had, it says so and goes on.
-  - Where the callback P(incident.response.incident_timeline#callback) is not enabled, says so and records the run's start.
-  - Its work is done on the controller, by the action plugin of the same name.
+  - Takes the lock of the service for this run. Fails if another live run holds the lock. The lock is released when the run ends or dies.
+  - If chat is configured, the task also takes the lock in chat, which controllers with separate journals share. It waits for that lock for
+    C(safety.lock_within). If it can't take the lock in chat, it warns and goes on.
+  - If the callback P(incident.response.incident_timeline#callback) is not enabled, the task warns and records the start of the run itself.
+  - The action plugin of the same name does the work on the controller.
 author: Contributors to incident.response (@incident-response)
 options:
   service:
-    description: The service that is to be acted on.
+    description: The service of the action.
     type: str
     required: true
   relative:
     description:
-      - Whether what is asked for depends on what is there, as V(previous) does.
-      - Then it is refused after an action that was interrupted, and where the same incident has taken one of these hosts back already.
+      - Whether the request depends on the current state, as V(previous) does.
+      - Such a request is refused after an interrupted action, and if the same incident has already rolled back one of these hosts.
     type: bool
     default: false
 attributes:
@@ -40,17 +40,17 @@ recorded:
   type: bool
   returned: success
 locked:
-  description: Whether the lock was taken. It can't be where the journal is broken, which stops no action.
+  description: Whether the lock was taken. With a broken journal it can't be taken; the action still goes on.
   type: bool
   returned: success
 interrupted:
-  description: The hosts on which the last action on the service was interrupted, with what it was about to change.
+  description: The hosts on which the last action on the service was interrupted, with the change that it was making.
   type: dict
   returned: success
-dry: {description: "Whether it is a dry drill, which leaves the change out.", type: bool, returned: success}
+dry: {description: "Whether this is a dry drill, which does not make the change.", type: bool, returned: success}
 run:
-  description: The run's name, as its entries have it.
+  description: The name of the run, as in its entries.
   type: str
   returned: where the journal could be used
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 """

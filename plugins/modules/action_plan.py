@@ -8,16 +8,16 @@ module: action_plan
 short_description: Show what an emergency action is about to change
 version_added: 0.2.0
 description:
-  - Prints the plan for all hosts, and puts it on the timeline before anything is touched, so that the action can be undone even if it is killed.
-  - Its work is done on the controller, by the action plugin of the same name.
+  - Prints the plan for all hosts, and records it on the timeline before anything is touched, so that the action can be undone even if it is killed.
+  - The action plugin of the same name does the work on the controller.
 author: Contributors to incident.response (@incident-response)
 options:
   action:
-    description: What the action is called.
+    description: The name of the action.
     type: str
     required: true
   service:
-    description: The service that is to be acted on.
+    description: The service of the action.
     type: str
     required: true
   role:
@@ -25,7 +25,7 @@ options:
     type: str
     required: true
   backend:
-    description: The task file of the role that brings a state about.
+    description: The task file of the role that makes the change.
     type: str
     required: true
   hosts:
@@ -35,14 +35,14 @@ options:
     required: true
   health:
     description:
-      - How each host was before, as M(incident.response.service_health) returns it.
-      - A host without the unit, or with it under another name, is refused.
+      - The health of each host before the action, as M(incident.response.service_health) returns it.
+      - A host without the unit, or with another name of the unit, is refused.
     type: list
     elements: dict
     default: []
   looks:
     description:
-      - What the backend saw on each host, as M(incident.response.service_release) returns it.
+      - The result of the backend on each host, as M(incident.response.service_release) returns it.
       - Empty for an action that changes no state.
     type: list
     elements: dict
@@ -53,31 +53,32 @@ options:
       - By default one host's share. 0 for an action that interrupts nothing, such as the flush of a cache.
     type: int
   replicas:
-    description: How many instances there are to be on all hosts together, where the state is a list of C(instances).
+    description: The total number of instances on all hosts, if the state is a list of C(instances).
     type: raw
   limits:
     description:
-      - With O(replicas), what may be. C(min) and C(max); C(down), whether there may be fewer than now; C(memory_mb) and C(cpus), what one takes.
+      - The limits for O(replicas). C(min) and C(max); C(down) allows fewer instances than now; C(memory_mb) and C(cpus) are the needs of one
+        instance.
     type: dict
     default: {}
   approved:
     description:
-      - The ticket of the only plan that may be carried out, as a plan that is only shown prints it. Any other is refused, and so is one that
-        somebody else asked for, that has expired (C(safety.plan_expires)), or that was carried out before. Empty for any plan.
+      - The ticket that a shown plan printed. Only this plan is carried out. Any other plan is refused, and so is a ticket of another person, an
+        expired ticket (C(safety.plan_expires)), and a used ticket. Empty allows any plan.
     type: str
     default: ""
   only:
-    description: Whether the plan is only shown; true or false words, and no others.
+    description: Whether to only show the plan. Only words for true and false are accepted.
     type: raw
     default: false
   balancer:
-    description: The nginx that the hosts are behind, as the service catalogue has it.
+    description: The nginx in front of the hosts, as in the service catalogue.
     type: dict
     default: {}
   balancers:
     description:
-      - What M(incident.response.nginx_upstream) found on each balancer. The hosts that an earlier run left out of it come first.
-        A host whose turn leaves nobody who serves is named; it is refused where an earlier run left out another one that could.
+      - The results of M(incident.response.nginx_upstream) on each balancer. Hosts that an earlier run left out of nginx come first. The plan names
+        a host if no other host would serve during its change. It refuses that host if an earlier run left out another host that could serve.
     type: list
     elements: dict
     default: []
@@ -86,7 +87,7 @@ options:
     type: dict
     default: {}
   break_glass:
-    description: Why it can't wait for the others to be put back first.
+    description: The reason to act before the other hosts are put back.
     type: str
     default: ""
 attributes:
@@ -106,18 +107,18 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 id:
-  description: Another one for each plan, though it be the same plan again.
+  description: A new id for each plan, even if the plan is the same.
   type: str
   returned: success
 hash:
   description:
-    - The same for the same plan; another where anything differs that decides what is done where, as the variables of the role, and the hosts'
-      states and addresses.
+    - The hash of the plan. It is the same for the same plan. It differs if anything differs that decides what is done and where, such as the
+      variables of the role, and the states and addresses of the hosts.
   type: str
   returned: always
-plan_only: {description: "Whether it is only shown, so that nothing may be done.", type: bool, returned: success}
+plan_only: {description: "Whether the plan is only shown, so that nothing may be changed.", type: bool, returned: success}
 approval:
-  description: Whether the policy asks for the approval of a second person, as M(incident.response.action_approve) gets it.
+  description: Whether the policy requires the approval of a second person (M(incident.response.action_approve)).
   type: bool
   returned: success
 about:
@@ -125,32 +126,32 @@ about:
   type: str
   returned: success
 hosts:
-  description: For each host the states C(before) and C(wanted).
+  description: The states C(before) and C(wanted) of each host.
   type: dict
   returned: success
 health:
-  description: For each host what O(health) says of it.
+  description: The O(health) of each host.
   type: dict
   returned: success
 order:
-  description: The hosts in the order in which they are to be taken. The lookup P(incident.response.action_targets#lookup) keeps to it.
+  description: The hosts in the order of the action. The lookup P(incident.response.action_targets#lookup) uses this order.
   type: list
   elements: str
   returned: success
-first: {description: The first of them., type: str, returned: success}
+first: {description: The first host., type: str, returned: success}
 alone:
-  description: The hosts that stay in nginx during their turn, since no other would serve.
+  description: The hosts that stay in nginx during their change, because no other host would serve.
   type: list
   elements: str
   returned: success
 restore:
-  description: The servers to put back into nginx before the first turn.
+  description: The servers to put back into nginx before the first change.
   type: list
   elements: str
   returned: success
 text:
-  description: The plan as it was printed.
+  description: The printed plan.
   type: str
   returned: success
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 """

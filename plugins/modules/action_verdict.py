@@ -8,9 +8,10 @@ module: action_verdict
 short_description: Judge what an emergency action really did
 version_added: 0.1.0
 description:
-  - Compares the health before with the health after, and what ran before with what runs after. Fails unless the action worked.
-  - What was healthy before and is healthy after has worked only where something proves the change, as another process does. Else it is V(unknown).
-  - Its work is done on the controller, by the action plugin of the same name.
+  - Compares the health and the running processes before and after the action. Fails unless the action worked.
+  - If the service was healthy before and after, the verdict is V(worked) only with a proof of the change, such as another process. Otherwise it is
+    V(unknown).
+  - The action plugin of the same name does the work on the controller.
 author: Contributors to incident.response (@incident-response)
 options:
   before:
@@ -18,36 +19,38 @@ options:
     type: dict
     required: true
   check:
-    description: What M(incident.response.service_health) is to check on the host now, with C(retries), C(delay), C(passes),
-      C(steady_for), C(timeout) and C(identity). Instead of O(after).
+    description: The checks that M(incident.response.service_health) runs on the host now, with C(retries), C(delay), C(passes), C(steady_for),
+      C(timeout) and C(identity). Used instead of O(after).
     type: dict
     default: {}
   after:
-    description: Result of M(incident.response.service_health) after the action. Where that was skipped, what the O(backend) registered counts.
+    description: Result of M(incident.response.service_health) after the action. If that task was skipped, the variable in O(backend) counts.
     type: dict
     default: {}
   change:
-    description: What was meant to change, as RV(incident.response.action_plan#module:hosts) has it for the host. Empty where no state changes.
+    description: The planned change of the host, from RV(incident.response.action_plan#module:hosts). Empty if no state changes.
     type: dict
     default: {}
   backend:
     description:
-      - The name of the variable that the backend registers, with the state that it left in C(state).
-      - C(stopped) in it says that the service was seen not to run in between, which proves a restart where nothing tells who runs.
+      - The name of the variable that the backend registers. Its C(state) is the state after the change.
+      - C(stopped) in the variable means that the backend saw the service stopped. This proves a restart if the processes can't be compared.
     type: str
     default: ""
   judged:
-    description: What this said of the O(plan) before, when it was not the last word. Its C(after) counts, since a way back comes later.
+    description: The earlier result of this module for O(plan), with O(last=false). Its C(after) counts, because a rollback of the change comes
+      later.
     type: dict
     default: {}
   failure:
     description:
-      - The way back that a plan went. C(plan) is its hash, C(after) the health before the way back, and C(restored) whether the state before
-        could be brought back; then O(after) is the health with it. That of another plan than O(plan) counts for nothing.
+      - The rollback of a failed change. C(plan) is the hash of the plan. C(after) is the health before the rollback. C(restored) says whether the
+        old state was restored; then O(after) is the health with that state. The value for another plan than O(plan) is ignored.
     type: dict
     default: {}
   broken:
-    description: The hash of the plan of which a task of the change failed. If that is O(plan), it did not work, however healthy the service is.
+    description: The hash of the plan in which a task of the change failed. If it equals O(plan), the action did not work, even if the service is
+      healthy.
     type: str
     default: ""
   plan:
@@ -55,21 +58,22 @@ options:
     type: str
     default: ""
   out:
-    description: Why the host could not be put back into the load balancer. Then it gets no requests, and is not better for being healthy.
+    description: The reason why the host could not be put back into the load balancer. Such a host gets no requests, so it does not count as better,
+      even if it is healthy.
     type: str
     default: ""
   dry:
-    description: Whether nothing was changed, since this is a dry drill. Then only the health counts.
+    description: Whether this is a dry drill, which changes nothing. Then only the health counts.
     type: bool
     default: false
   last:
-    description: Whether this is the last word. Else what did not work fails, and is not judged yet, since it may still be put right.
+    description: Whether this is the final verdict. If false, a host that did not work fails without a verdict, because it may still be rolled back.
     type: bool
     default: true
   again:
     description:
-      - Whether all hosts have been acted on, and this is the last look at one that was O(judged) to be good. It fails where it no longer is, or
-        is another one since.
+      - Whether this is the last check of a host after all hosts were changed. O(judged) was good. The task fails if the host is no longer healthy,
+        or if its process has changed since.
     type: bool
     default: false
 attributes:
@@ -88,9 +92,9 @@ verdict:
   type: str
   returned: always
 evidence:
-  description: What the host says of the service, without secrets. Empty where the action worked.
+  description: The host's output about the service, without secrets. Empty if the action worked.
   type: str
   returned: always
-after: {description: The health that was judged., type: dict, returned: always}
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+after: {description: The health that the verdict used., type: dict, returned: always}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 """

@@ -9,53 +9,54 @@ short_description: Send an update to the team, to customers, or to executives
 version_added: 0.2.0
 description:
   - Writes a text from a template, shows it, and publishes it when it is approved.
-  - What is published for V(customers) goes to the status page, to the channel C(channels.customer_success), and by mail to
-    C(communication.recipients.customers); for V(internal) and V(executives) to the incident's channel and by mail.
-  - What went out, when and to whom is on the incident's timeline.
-  - Nothing of a drill goes out, and nothing of an incident under embargo, as one with the concern C(security) is.
-  - Its work is done on the controller, by the action plugin of the same name.
+  - A text for V(customers) is published on the status page, in the channel C(channels.customer_success), and by mail to
+    C(communication.recipients.customers). A text for V(internal) or V(executives) is published in the incident's channel and by mail.
+  - The incident's timeline shows which text was published, when, and to whom.
+  - A drill publishes nothing, and neither does an incident under embargo, such as an incident with the concern C(security).
+  - The action plugin of the same name does the work on the controller.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.told]
 options:
   state:
     description:
-      - V(drafted) puts the text on the timeline, under a name that it can be approved by.
-      - V(published) also lets it go out. With O(draft) it is that draft that goes out.
+      - V(drafted) records the text on the timeline as a draft, with a name for its approval.
+      - V(published) also publishes it. With O(draft), that draft is published.
     type: str
     choices: [drafted, published]
     default: drafted
   incident:
-    description: Name or id of the incident. Defaults to E(INCIDENT_ID), else it is the one of O(service).
+    description: Name or id of the incident. Defaults to E(INCIDENT_ID), then to the incident of O(service).
     type: str
   service:
-    description: The service that the incident is of.
+    description: The service of the incident.
     type: str
   audience:
-    description: Who is told.
+    description: The readers of the text.
     type: str
     choices: [internal, customers, executives]
     default: customers
   occasion:
-    description: Which template it is. V(first_notice) where the audience has not been told of it, V(resolved) when it is resolved, else V(update).
+    description: The template. Default is V(first_notice) if the audience was not told yet, V(resolved) if the incident is resolved, otherwise
+      V(update).
     type: str
     choices: [first_notice, update, delay, resolved]
   text:
     description:
-      - What is known, which the template puts into its text.
+      - The known facts. The template inserts them into its text.
       - A task may also call it C(message).
     type: str
     default: ""
   page_state:
-    description: The state on the status page, for V(customers). The one that fits the incident's stage where it isn't given.
+    description: The state on the status page, for V(customers). By default it follows the incident's stage.
     type: str
     choices: [investigating, identified, monitoring, resolved]
   draft:
-    description: The name of a draft, which is published as it is.
+    description: The name of a draft to publish unchanged.
     type: str
 attributes:
   check_mode: {support: full, description: "Shows the text, and neither records nor publishes it."}
   diff_mode: {support: full, description: Shows the text.}
-  idempotent: {support: partial, description: A draft is published once. A text that waits already is not drafted again.}
+  idempotent: {support: partial, description: A draft is published once. A pending text is not drafted again.}
 """
 EXAMPLES = r"""
 - name: Draft the first notice for customers
@@ -78,16 +79,16 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 incident: {description: The name of the incident., type: str, returned: success}
-draft: {description: "The name of the draft; in check mode, the one that it would have.", type: str, returned: success}
-audience: {description: Who is told., type: str, returned: success}
-occasion: {description: Which template it is., type: str, returned: success}
+draft: {description: "The name of the draft; in check mode, the name that it would get.", type: str, returned: success}
+audience: {description: The readers of the text., type: str, returned: success}
+occasion: {description: The template., type: str, returned: success}
 subject: {description: The subject of the mail., type: str, returned: success}
 text: {description: The text., type: str, returned: success}
-published: {description: Whether it went out., type: bool, returned: success}
-sent: {description: "What came of it, in words, by mail and on the page.", type: list, elements: str, returned: success}
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+published: {description: Whether it was published., type: bool, returned: success}
+sent: {description: "The result of the mail and of the page, in words.", type: list, elements: str, returned: success}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 told:
-  description: What became of telling it in chat, as M(incident.response.rocketchat_incident) returns it; null where nothing was told.
+  description: The result of the delivery to chat, as M(incident.response.rocketchat_incident) returns it; null if nothing was sent.
   type: dict
   returned: success
 """

@@ -8,18 +8,18 @@ module: incident_deliver
 short_description: Bring pending entries into the journal and into chat
 version_added: 0.1.0
 description:
-  - Carries on what runs left behind whose controller or chat died. Fails where anything is still pending in the end, and names each
-    reason. What chat refused before is tried again.
-  - Its work is done on the controller, by the action plugin of the same name.
+  - Delivers the entries of runs whose controller or chat died. Fails if anything is still pending at the end, and names each reason. Messages that
+    chat refused before are retried.
+  - The action plugin of the same name does the work on the controller.
 author: Contributors to incident.response (@incident-response)
 options:
   timeout:
-    description: Seconds to wait until all is delivered. Defaults to E(INCIDENT_DRAIN_TIMEOUT), else to 60.
+    description: Seconds to wait until everything is delivered. Defaults to E(INCIDENT_DRAIN_TIMEOUT), then to 60.
     type: float
 attributes:
-  check_mode: {support: full, description: Says what is pending and delivers nothing.}
+  check_mode: {support: full, description: Shows the pending entries and delivers nothing.}
   diff_mode: {support: none, description: Shows nothing.}
-  idempotent: {support: full, description: Changes nothing where nothing is pending.}
+  idempotent: {support: full, description: Changes nothing if nothing is pending.}
 """
 EXAMPLES = r"""
 - name: Deliver all pending entries
@@ -27,7 +27,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 pending:
-  description: The number of entries that are not in chat, those that it refused among them, by the incident's name.
+  description: The number of entries that are not in chat (also those that chat refused), by the incident's name.
   type: dict
   returned: always
   sample: {"incident-2025-11-10-001": 3}
@@ -36,9 +36,9 @@ runs:
   type: list
   elements: str
   returned: always
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 troubles:
-  description: What chat would not do, by the incident's name.
+  description: The operations that chat refused, by the incident's name.
   type: dict
   returned: always
   sample: {"incident-2025-11-10-001": ["@oncall is not called: the team oncall shows no members"]}

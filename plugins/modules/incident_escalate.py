@@ -8,10 +8,10 @@ module: incident_escalate
 short_description: Call the next level for an incident
 version_added: 0.1.0
 description:
-  - Puts the call on the timeline, invites those whom C(escalation.levels) of the configuration names for the level, and names them in chat.
-  - Without O(level) it is the next one for which somebody is named. Where nobody is, or nothing reaches anybody (no chat, and nothing that pages), it
-    is on the timeline, and the task fails with whom to call by telephone, unless O(require_delivery) is V(false).
-  - Its work is done on the controller, by the action plugin of the same name.
+  - Records the call on the timeline, and invites and mentions in chat the people of the level in C(escalation.levels) of the configuration.
+  - Without O(level) it calls the next level that names somebody. If no level does, or nobody can be reached (no chat and no notifier), the call is
+    recorded and the task fails with the people to call by telephone, unless O(require_delivery) is V(false).
+  - The action plugin of the same name does the work on the controller.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.told]
 options:
@@ -20,20 +20,20 @@ options:
     type: str
     default: ""
   service:
-    description: The service whose incident is meant, where no incident is named.
+    description: The service of the incident, if O(incident) is empty.
     type: str
     default: ""
   reason:
-    description: Why. Those who are called read this first.
+    description: The reason. The called people read it first.
     type: str
     required: true
   level:
-    description: The number of the level. The one after the last that was called, where it isn't given.
+    description: The number of the level. Default is the level after the last called one.
     type: int
 attributes:
-  check_mode: {support: full, description: Says who would be called.}
+  check_mode: {support: full, description: Shows who would be called.}
   diff_mode: {support: none, description: Shows nothing.}
-  idempotent: {support: none, description: Each time somebody is called. A O(level) that was called already is called again.}
+  idempotent: {support: none, description: Each run calls somebody. A O(level) that was already called is called again.}
 """
 EXAMPLES = r"""
 - name: Call for help
@@ -43,11 +43,11 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 incident: {description: The name of the incident., type: str, returned: success}
-level: {description: "The name of the level that was called; empty where it was called before.", type: str, returned: success}
-notify: {description: Whom it names., type: list, elements: str, returned: success}
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+level: {description: "The name of the called level.", type: str, returned: success}
+notify: {description: The mentioned people., type: list, elements: str, returned: success}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 told:
-  description: What became of telling it in chat, as M(incident.response.rocketchat_incident) returns it; null where nothing was told.
+  description: The result of the delivery to chat, as M(incident.response.rocketchat_incident) returns it; null if nothing was sent.
   type: dict
   returned: success
 """

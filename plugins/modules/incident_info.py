@@ -8,12 +8,12 @@ module: incident_info
 short_description: Show incidents with their timelines
 version_added: 0.1.0
 description:
-  - Reads the journal, and verifies that it is what was written.
-  - In a play its work is done on the controller, by the action plugin of the same name.
+  - Reads the journal, and verifies that nobody has changed it.
+  - In a play, the action plugin of the same name does the work on the controller.
 author: Contributors to incident.response (@incident-response)
 options:
   incident:
-    description: The name or id of one incident. All where it isn't given.
+    description: The name or id of one incident. Default is all incidents.
     type: str
   service:
     description: Only incidents of this service.
@@ -28,12 +28,13 @@ options:
   print:
     version_added: 0.2.0
     description:
-      - Also print them as people read them, a line each. Open and over apart, with what is overdue and who is acting now.
+      - Also print one readable line for each incident. Open incidents and ended ones are separate, with overdue clocks and the people who are
+        acting now.
       - Without the action plugin of the same name it prints nothing.
     type: bool
     default: false
   state_dir:
-    description: Folder of the journal. Defaults to E(INCIDENT_STATE_DIR), else C($XDG_STATE_HOME/incident-response).
+    description: Folder of the journal. Defaults to E(INCIDENT_STATE_DIR), then to C($XDG_STATE_HOME/incident-response).
     type: path
 attributes:
   check_mode: {support: full, description: Only reads.}
@@ -57,29 +58,29 @@ incidents:
   elements: dict
   returned: success
   contains:
-    id: {description: The identifier that stays when the name changes., type: str, returned: success}
-    name: {description: "C(incident-YYYY-MM-DD-NNN), or a provisional name until it has its number.", type: str, returned: success}
-    names: {description: All names that it ever had., type: list, elements: str, returned: success}
+    id: {description: The identifier. It stays the same when the name changes., type: str, returned: success}
+    name: {description: "C(incident-YYYY-MM-DD-NNN), or a provisional name until the incident has a number.", type: str, returned: success}
+    names: {description: All names that the incident ever had., type: list, elements: str, returned: success}
     title: {description: What is wrong., type: str, returned: success}
     service: {description: The service., type: str, returned: success}
     severity: {description: P0 to P3., type: str, returned: success}
     status: {description: The stage., type: str, returned: success}
-    roles: {description: "Who does what: C(commander), C(communications), C(scribe), as far as it was said.", type: dict, returned: success}
-    concerns: {description: "What was escalated for: C(security), C(data_loss), C(trade_off).", type: list, elements: str, returned: success}
-    embargo: {description: "Whether nothing of it may go out, as where a breach is suspected.", type: bool, returned: success}
-    healthy: {description: "Whether its service was healthy when it was resolved, as far as was looked.", type: bool, returned: success}
-    drill: {description: Whether it is an exercise., type: bool, returned: success}
+    roles: {description: "The assigned people: C(commander), C(communications), C(scribe).", type: dict, returned: success}
+    concerns: {description: "The concerns: C(security), C(data_loss), C(trade_off).", type: list, elements: str, returned: success}
+    embargo: {description: "Whether nothing about it may be published, for example because a breach is suspected.", type: bool, returned: success}
+    healthy: {description: "Whether the service was healthy at the resolution, if it was checked.", type: bool, returned: success}
+    drill: {description: Whether it is a drill., type: bool, returned: success}
     opened_at: {description: When it was opened., type: str, returned: success}
-    acknowledged_at: {description: When a person took it on., type: str, returned: success}
-    mitigated_at: {description: When its effect was gone; none again where it turned out not to be., type: str, returned: success}
+    acknowledged_at: {description: When a person acknowledged it., type: str, returned: success}
+    mitigated_at: {description: When its effect was gone; empty again if that was wrong., type: str, returned: success}
     resolved_at: {description: When its cause was gone., type: str, returned: success}
     closed_at: {description: When it was closed., type: str, returned: success}
     channel: {description: Its chat channel., type: str, returned: success}
-    url: {description: Where its channel is., type: str, returned: success}
-    resolution: {description: "What is known of C(root_cause), C(fix), C(monitoring), C(next).", type: dict, returned: success}
-    links: {description: "Where to look, from C(links) of the configuration, by what each is called.", type: dict, returned: success}
-    runbook: {description: "Where the service's runbook is, by the configuration; empty where it doesn't say.", type: str, returned: success}
-    pending: {description: "Entries that are not in chat yet, or that it refused.", type: int, returned: success}
+    url: {description: The address of its channel., type: str, returned: success}
+    resolution: {description: "The known texts of C(root_cause), C(fix), C(monitoring), C(next).", type: dict, returned: success}
+    links: {description: "The addresses from C(links) of the configuration, by their names.", type: dict, returned: success}
+    runbook: {description: "The runbook of the service in the configuration; empty if there is none.", type: str, returned: success}
+    pending: {description: "The number of entries that are not in chat yet, or that chat refused.", type: int, returned: success}
     entries:
       description: >-
         The timeline, each with C(seq), C(at), C(kind), C(actor), C(text), C(run), C(host), C(action), C(state), C(changed), C(duration_ms),
@@ -94,19 +95,19 @@ incidents:
       elements: dict
       returned: success
     verified:
-      description: Whether the record is what was written; of one incident that is in chat, also whether it is what chat has seen.
+      description: Whether the record is unchanged. For a single incident that is in chat, also whether it has all entries that chat has seen.
       type: bool
       returned: success
-    first_bad: {description: The C(seq) of the first entry that isn't; null where all are., type: int, returned: success}
-    reason: {description: What is wrong with it., type: str, returned: success}
+    first_bad: {description: The C(seq) of the first wrong entry; null if all are right., type: int, returned: success}
+    reason: {description: What is wrong with that entry., type: str, returned: success}
     head: {description: "Short hash of the newest entry's seal, as chat has it.", type: str, returned: success}
 lines:
-  description: What O(print) prints.
+  description: The lines that O(print) prints.
   type: list
   elements: str
   returned: success
   version_added: 0.2.0
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 """
 
 import time
@@ -134,7 +135,7 @@ TROUBLE = (OSError, JournalError, ValueError, NotFound)
 
 
 def shown(params: Mapping[str, Any], journal: Journal) -> dict[str, Any]:
-    """What the task returns. Raises one of TROUBLE."""
+    """The result of the task. Raises one of TROUBLE."""
     filters = {name: params[name] or "" for name in ("incident", "service", "status")}
     since = instant(params["since"], now=time.time()) if params["since"] else None
     incidents = select(journal, **filters, since=since)

@@ -8,32 +8,32 @@ module: incident_show
 short_description: Show one incident as people read it
 version_added: 0.2.0
 description:
-  - Prints who does what, the clocks against their targets, the timeline, the runs with the commands that undo them, and where to look.
-  - Steps that only somebody who looks for a fault wants to read are left out, unless O(detail) is true.
-  - Only reads the journal. M(incident.response.incident_info) returns incidents for a program.
-  - In a play its work is done on the controller, by the action plugin of the same name. Without that it prints nothing, and knows no targets.
+  - Prints the assigned people, the clocks with their targets, the timeline, the runs with the commands that undo them, and the links.
+  - Leaves out steps that are only useful for debugging, unless O(detail) is true.
+  - Only reads the journal. M(incident.response.incident_info) returns incidents for programs.
+  - In a play, the action plugin of the same name does the work on the controller. Without the plugin, the module prints nothing and has no targets.
 author: Contributors to incident.response (@incident-response)
 options:
   incident:
-    description: The name or id of the incident. Else E(INCIDENT_ID), the one of O(service), or the one that is open.
+    description: The name or id of the incident. Default is E(INCIDENT_ID), then the incident of O(service), then the only open incident.
     type: str
   service:
-    description: Show the open incident of this service. Where none is open, the newest one.
+    description: Show the open incident of this service. If none is open, show the newest one.
     type: str
   detail:
     description: Show the whole timeline, with argument checks and skipped tasks.
     type: bool
     default: false
   follow:
-    description: Go on, and print what is new, until the run is interrupted or O(duration) is over. All is then printed on standard error.
+    description: Keep running, and print new entries, until the run is interrupted or O(duration) is over. All output then goes to standard error.
     type: bool
     default: false
   duration:
-    description: With O(follow), end after so many seconds; 0 to go on until the run is interrupted.
+    description: With O(follow), end after this number of seconds; 0 to run until the run is interrupted.
     type: float
     default: 0
   state_dir:
-    description: Folder of the journal. Defaults to E(INCIDENT_STATE_DIR), else C($XDG_STATE_HOME/incident-response).
+    description: Folder of the journal. Defaults to E(INCIDENT_STATE_DIR), then to C($XDG_STATE_HOME/incident-response).
     type: path
 attributes:
   check_mode: {support: full, description: Only reads.}
@@ -51,27 +51,27 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 lines:
-  description: What is printed.
+  description: The printed lines.
   type: list
   elements: str
   returned: success
 incident:
-  description: The incident, with the keys of one that RV(incident.response.incident_info#module:incidents) has.
+  description: The incident, with the keys of RV(incident.response.incident_info#module:incidents).
   type: dict
   returned: success
 clocks:
-  description: The clocks against their targets. None where the incident was never opened.
+  description: The clocks with their targets. Empty if the incident was never opened.
   type: list
   elements: dict
   returned: success
   contains:
     stage: {description: "C(acknowledged), C(mitigated) or C(resolved).", type: str, returned: success}
-    after: {description: "The seconds from the opening until then; null as long as nobody said so.", type: float, returned: success}
+    after: {description: "The seconds from the opening to that stage; null until that stage is reached.", type: float, returned: success}
     within: {description: "The target in seconds, from C(severities) of the configuration; null for none.", type: float, returned: success}
-    overdue: {description: Whether it is or was later than the target., type: bool, returned: success}
+    overdue: {description: Whether the stage is or was later than the target., type: bool, returned: success}
     text: {description: The clock in words., type: str, returned: success}
 overdue:
-  description: What is late now, in words.
+  description: The late clocks, in words.
   type: list
   elements: str
   returned: success
@@ -82,14 +82,14 @@ runs:
   returned: success
   contains:
     run: {description: The name of the run., type: str, returned: success}
-    text: {description: "What it did, and its verdict.", type: str, returned: success}
-    undo: {description: The command that undoes it; empty where nothing is left to undo., type: str, returned: success}
+    text: {description: "The actions of the run, and its verdict.", type: str, returned: success}
+    undo: {description: The command that undoes it; empty if nothing is left to undo., type: str, returned: success}
 timeline:
-  description: The lines of the timeline alone. With O(follow), also what came later.
+  description: The lines of the timeline. With O(follow), also the later lines.
   type: list
   elements: str
   returned: success
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 """
 
 import time
@@ -117,7 +117,7 @@ TROUBLE = (OSError, JournalError, ValueError, NotFound)
 
 
 def result(there: showing.Shown, *, detail: bool) -> dict[str, Any]:
-    """What the task returns, through the gate."""
+    """The result of the task, after the gate."""
     found = {
         "changed": False, "lines": showing.lines(there, detail=detail), "incident": {**there.state, "links": dict(there.links)},
         "clocks": [asdict(each) for each in showing.clocks(there)], "overdue": showing.overdue(there),

@@ -8,16 +8,15 @@ module: nginx_upstream
 short_description: Take servers out of nginx's upstream, and put them there
 version_added: 0.2.0
 description:
-  - Marks servers C(down), adds or removes them, in the upstream blocks of a file, checks the configuration with C(nginx -t), and reloads nginx.
-    What C(nginx -t) refuses, or nginx doesn't take over, is put back. A file that nginx doesn't read is refused.
-  - C(nginx -s reload) ends before anything has changed, and ends well where nginx then goes on with the old configuration.
-    So this waits until the workers that have the old one take no more requests; for V(drained) and V(absent), until they have ended theirs.
-  - Where the file is right already, but nginx has not read it since it was written, since a run was killed in between, nginx is made to.
-  - The file is read by nginx's rules for words, quotes, comments and blocks, and is the same to the byte after the server is put back.
+  - Marks servers as C(down), adds or removes them in the upstream blocks of a file, checks the configuration with C(nginx -t), and reloads nginx.
+    If C(nginx -t) fails, or nginx does not load the change, the file is restored. A file that nginx does not read is refused.
+  - C(nginx -s reload) ends before the change is active, and it succeeds even if nginx keeps the old configuration. So the module waits until the
+    workers with the old configuration accept no more requests. For V(drained) and V(absent) it waits until they have finished their requests.
+  - If the file is right but nginx has not loaded it yet, because a run was killed in between, nginx is reloaded.
+  - The module parses words, quotes, comments and blocks like nginx. After the server is put back, the file is byte for byte the same as before.
     Servers that an upstream includes from another file, and Lua, are refused. Give the included file itself as O(path).
-  - The last server of an upstream that serves is not taken out, unless another one answers, since nobody could answer then.
-    One that is C(down), and one that takes no TCP connection from nginx's host, can't answer.
-    Where no server at all takes one, as with UDP, all that are not C(down) count.
+  - A server is not taken out of an upstream if no other server could answer. A server can't answer if it is C(down), or if it accepts no TCP
+    connection from nginx's host. If no server at all accepts a TCP connection, as with UDP, every server that is not C(down) counts.
 author: Contributors to incident.response (@incident-response)
 options:
   path:
@@ -27,35 +26,35 @@ options:
   servers:
     description:
       - The servers, such as V(10.0.0.11:8080) or V([fd00::11]:8080). Other spellings of the same address are the same.
-      - With none, nothing is changed, and RV(upstreams) has all that the file has.
+      - With an empty list nothing is changed, and RV(upstreams) has all upstreams of the file.
     type: list
     elements: str
     required: true
   upstream:
-    description: The name of the upstream. Needed for V(present); else all upstreams of the file are meant.
+    description: The name of the upstream. Required for V(present). Otherwise the default is all upstreams of the file.
     type: str
     default: ""
   state:
     description:
-      - Whether a server that is there gets requests (V(serving)) or none (V(drained)).
-        Only what was taken out by this module is put back; what a person has set C(down) stays so.
-      - Or whether it is there at all (V(present), V(absent)).
+      - Whether an existing server gets requests (V(serving)) or not (V(drained)). Only servers that this module took out are put back; a server
+        that a person has set C(down) stays C(down).
+      - Or whether the server exists in the upstream (V(present), V(absent)).
     type: str
     choices: [serving, drained, present, absent]
     required: true
   alone:
     description:
-      - What is done where no other server could answer. V(refuse) fails, and changes nothing. V(keep) leaves the server in, and says so.
-      - V(only) keeps it where the upstream lists no other server at all, and refuses where others are out or don't answer.
+      - What to do if no other server could answer. V(refuse) fails and changes nothing. V(keep) leaves the server in the upstream, and says so.
+      - V(only) leaves the server in if the upstream has no other server at all, and fails if other servers are out or don't answer.
     type: str
     choices: [refuse, only, keep]
     default: refuse
   wait:
-    description: Seconds, at most, for the requests under way to a server that is taken out.
+    description: Maximum time in seconds to wait for open requests to a server that is taken out.
     type: float
     default: 5
   reload_timeout:
-    description: Seconds, at most, until nginx has taken over the change.
+    description: Maximum time in seconds until nginx has loaded the change.
     type: float
     default: 30
 attributes:
@@ -72,7 +71,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 alone:
-  description: The servers that were left in since no other could answer. Where nothing else was to be done, the task counts as skipped.
+  description: The servers that were left in because no other server could answer. If there was nothing else to do, the task counts as skipped.
   type: list
   elements: str
   returned: success
@@ -105,12 +104,12 @@ _FILE = re.compile(r"(?m)^# configuration file (.+):$")
 _NOTHING = "Nothing was touched."
 _CONNECT = 1.0
 _LONGEST = 60.0
-"""Seconds for a command of nginx."""
-"""Seconds that a server has to take a connection."""
+"""The timeout of an nginx command in seconds."""
+"""The timeout of a connection to a server in seconds."""
 
 
 def _connected(address: str) -> str:
-    """The address, if it takes a connection."""
+    """The address if it accepts a connection, otherwise empty."""
     try:
         if address.startswith("unix:"):
             with socket.socket(socket.AF_UNIX) as connection:
@@ -125,14 +124,14 @@ def _connected(address: str) -> str:
 
 
 def connecting(upstreams: list[_nginx.Upstream]) -> set[str]:
-    """Those of their servers that take a connection."""
+    """The servers that accept a connection."""
     asked = sorted({server.address for upstream in upstreams for server in upstream.servers})
     with ThreadPoolExecutor(max(1, min(32, len(asked)))) as several:
         return set(several.map(_connected, asked)) - {""}
 
 
 def replace(module: AnsibleModule, path: Path, text: str) -> None:
-    """In one step, with the owner and mode that the file has."""
+    """Replace the file atomically, with its owner and mode."""
     handle, draft = tempfile.mkstemp(dir=module.tmpdir)
     with os.fdopen(handle, "wb") as file:
         file.write(text.encode("latin-1"))
@@ -140,7 +139,7 @@ def replace(module: AnsibleModule, path: Path, text: str) -> None:
 
 
 def workers(master: int) -> dict[int, bool]:
-    """The worker processes of this nginx, and whether each takes new requests."""
+    """The worker processes of this nginx, and whether each of them accepts new requests."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -163,7 +162,7 @@ def _in_time(true: Callable[[], bool], seconds: float) -> bool:
 
 
 def master(config: str) -> int:
-    """The process that the configuration, or else nginx itself, says is this nginx; 0 where that can't be told."""
+    """The process id of this nginx, from the configuration or from nginx itself; 0 if unknown."""
     named = _PID.search(config) or _PID_PATH.search("".join(_command.told(["nginx", "-V"], _LONGEST)[1:]))
     try:
         return int(Path(named[1]).read_text()) if named else 0
@@ -172,13 +171,13 @@ def master(config: str) -> int:
 
 
 def started(pid: int) -> float:
-    """Since when a process runs, as Unix time, to about 0.01 s."""
+    """The start time of a process as Unix time, to about 0.01 s."""
     ticks = int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19])
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def is_unread(path: Path, config: str) -> bool:
-    """Whether workers that take requests are older than the file: who wrote it was killed before nginx was told."""
+    """Whether workers that accept requests are older than the file: the run that wrote it was killed before it reloaded nginx."""
     written = path.stat().st_mtime
     process = master(config)
     try:
@@ -188,7 +187,8 @@ def is_unread(path: Path, config: str) -> bool:
 
 
 def read_config(module: AnsibleModule, path: Path) -> str:
-    """What nginx reads now. Fails where that has mistakes, or `path` is no part of it: what is changed there would change nothing."""
+    """The configuration that nginx reads now. Fails if it has mistakes, or if `path` is not a part of it, because a change there would have no
+    effect."""
     code, config, err = _command.told(["nginx", "-T"], _LONGEST)
     if code:
         module.fail_json(msg=f"nginx refuses the configuration that it has: {err.strip()}. {_NOTHING}")
@@ -198,7 +198,7 @@ def read_config(module: AnsibleModule, path: Path) -> str:
 
 
 def trouble_with(module: AnsibleModule, config: str, *, drain: bool) -> str:
-    """Makes nginx take over what is in its files. What went wrong; empty where nothing did."""
+    """Check the configuration and reload nginx. Returns the error; empty if it worked."""
     code, _out, err = _command.told(["nginx", "-t"], _LONGEST)
     if code:
         return f"refuses it: {err.strip()}"
@@ -231,7 +231,7 @@ def read(module: AnsibleModule, path: Path) -> str:
 
 
 def seen(upstreams: list[_nginx.Upstream], connects: set[str]) -> list[dict[str, Any]]:
-    """The upstreams, for people and for a plan."""
+    """The upstreams in the form that the module returns."""
     found = []
     for upstream in upstreams:
         answering = _nginx.answering(upstream, connects.__contains__)
@@ -243,7 +243,7 @@ def seen(upstreams: list[_nginx.Upstream], connects: set[str]) -> list[dict[str,
 
 
 def changed(module: AnsibleModule, path: Path, text: str) -> tuple[_nginx.Changed, list[dict[str, Any]]]:
-    """The file as it is to be, and the upstreams that it is about as they are. Fails where it is not to be."""
+    """The new content of the file, and the affected upstreams before the change. Fails if the change is not allowed."""
     servers, state, name = (module.params[option] for option in ("servers", "state", "upstream"))
     wanted = {_nginx.address(server) for server in servers}
     try:
@@ -299,7 +299,7 @@ def main() -> None:
 
 
 def take_over(module: AnsibleModule, path: Path, before: str, after: str, config: str) -> None:
-    """Have nginx work by the new text, or put the old one back and fail."""
+    """Make nginx load the new text, or restore the old text and fail."""
     if after != before:
         replace(module, path, after)
     trouble = trouble_with(module, config, drain=module.params["state"] in {"drained", "absent"})

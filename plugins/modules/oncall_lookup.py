@@ -8,20 +8,20 @@ module: oncall_lookup
 short_description: Say who is on call
 version_added: 0.1.0
 description:
-  - Asks the sources that the configuration names in C(oncall.sources), one after the other until one says; by default the rotation
-    in C(oncall.schedule). Where none says, the last good answer is given again and marked stale.
-  - Fails loudly where nobody is on call, and says why no source could tell.
-  - Its work is done on the controller, by the action plugin of the same name.
+  - Asks the sources in C(oncall.sources) of the configuration, one after the other until one answers. The default is the rotation in
+    C(oncall.schedule). If no source answers, the last good answer is returned and marked as stale.
+  - Fails if nobody is on call, and says why no source answered.
+  - The action plugin of the same name does the work on the controller.
 author: Contributors to incident.response (@incident-response)
 options:
   level:
-    description: Only this level, V(1) for those who are called first. All where it isn't given.
+    description: Only this level; V(1) is called first. Default is all levels.
     type: int
   at:
-    description: When, as V(2026-11-25T10:00:00Z). A time without a zone is UTC. Now where it isn't given.
+    description: The time, such as V(2026-11-25T10:00:00Z). A time without a zone is UTC. Default is now.
     type: str
   cover_days:
-    description: Fail where the rotation leaves a gap in so many days from O(at) on, and name each. V(0) looks at O(at) alone.
+    description: Fail if the rotation has a gap within this number of days from O(at), and name each gap. V(0) only checks O(at).
     type: int
     default: 0
 attributes:
@@ -46,32 +46,32 @@ oncall:
   returned: success
   contains:
     level: {description: From 1., type: int, returned: success}
-    layer: {description: "What the source calls the level: a layer, a schedule.", type: str, returned: success}
-    name: {description: What the person is called., type: str, returned: success}
-    username: {description: "Their name in chat; empty where C(oncall.people) doesn't have them.", type: str, returned: success}
-    email: {description: Their address; may be empty., type: str, returned: success}
-    phone: {description: Their number; may be empty., type: str, returned: success}
-    from: {description: "Since when, in UTC; empty where the source doesn't say.", type: str, returned: success}
-    until: {description: "Until when, in UTC; empty where the source doesn't say.", type: str, returned: success}
-    next: {description: "What the person who follows is called; empty where that isn't known.", type: str, returned: success}
-    source: {description: "Who said so: V(schedule) for the rotation of the configuration.", type: str, returned: success}
+    layer: {description: "The source's name of the level: a layer or a schedule.", type: str, returned: success}
+    name: {description: The name of the person., type: str, returned: success}
+    username: {description: "Their user name in chat; empty if C(oncall.people) doesn't have them.", type: str, returned: success}
+    email: {description: Their mail address; may be empty., type: str, returned: success}
+    phone: {description: Their phone number; may be empty., type: str, returned: success}
+    from: {description: "The start of the shift in UTC; empty if the source doesn't say.", type: str, returned: success}
+    until: {description: "The end of the shift in UTC; empty if the source doesn't say.", type: str, returned: success}
+    next: {description: "The name of the next person; empty if unknown.", type: str, returned: success}
+    source: {description: "The source of the answer: V(schedule) for the rotation of the configuration.", type: str, returned: success}
 problems:
-  description: Why sources that were asked before did not say.
+  description: The reasons why earlier sources did not answer.
   type: list
   elements: str
   returned: success
 uncovered:
-  description: The levels that nobody is on call in at that time, in words. Those of O(level) alone are not looked for.
+  description: The levels without anybody on call at that time, in words. They are not checked if O(level) is given.
   type: list
   elements: str
   returned: success
 stale:
-  description: Whether no source said, and this is what one said before.
+  description: Whether no source answered, and this is an older answer.
   type: bool
   returned: success
 as_of:
-  description: "When a stale answer was given, in UTC; empty for a fresh one."
+  description: "The time of a stale answer in UTC; empty for a fresh answer."
   type: str
   returned: success
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 """

@@ -8,11 +8,11 @@ module: oncall_publish
 short_description: Say in chat who is on call, and keep the team right
 version_added: 0.1.0
 description:
-  - Puts who is on call into the topic of a channel, as V(On call), and leaves what else the topic says, between C(|), as it is.
-  - Where that changes, says so in the channel, with the incidents that are still open. Run it by cron, every few minutes.
-  - Puts who is on call into a team, and takes out of it whom C(oncall.people) knows and who isn't. All others are left in it.
-  - An answer that is only a repetition of an older one, since no source answers, is not published.
-  - Its work is done on the controller, by the action plugin of the same name.
+  - Writes the people on call into the topic of a channel, after V(On call), and leaves the other parts of the topic, between C(|), unchanged.
+  - Posts each change in the channel, with the open incidents. Run it with cron, every few minutes.
+  - Adds the people on call to a team, and removes people in C(oncall.people) who are not on call. All other members stay.
+  - Does not publish a stale answer.
+  - The action plugin of the same name does the work on the controller.
 author: Contributors to incident.response (@incident-response)
 options:
   channel:
@@ -20,11 +20,11 @@ options:
     type: str
   team:
     description:
-      - The team. Defaults to C(oncall.team) of the configuration; with an empty name no team is touched.
+      - The team. Defaults to C(oncall.team) of the configuration. With an empty name, no team is changed.
       - The bot needs the permissions C(view-all-teams) and C(edit-team-member).
     type: str
 attributes:
-  check_mode: {support: full, description: "Says what the topic would be, and who would join or leave."}
+  check_mode: {support: full, description: "Shows the new topic, and who would join or leave."}
   diff_mode: {support: full, description: Shows the topic before and after.}
   idempotent: {support: full, description: Changes nothing as long as the same people are on call.}
 """
@@ -38,24 +38,24 @@ topic:
   type: str
   returned: success
 uncovered:
-  description: The levels that nobody is on call in now, in words. The topic has the others.
+  description: The levels without anybody on call now, in words. The topic has the other levels.
   type: list
   elements: str
   returned: success
 told:
-  description: Where it is said, who is named there, and whether it is.
+  description: The channel, the mentioned people, and whether the message was delivered.
   type: dict
   returned: success
   sample: {"channel": "devops", "mentioned": ["ada"], "delivered": true}
 joined:
-  description: Who has come into the team.
+  description: The people who were added to the team.
   type: list
   elements: str
   returned: success
 left:
-  description: Who has gone.
+  description: The people who were removed from the team.
   type: list
   elements: str
   returned: success
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 """

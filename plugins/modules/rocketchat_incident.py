@@ -8,71 +8,71 @@ module: rocketchat_incident
 short_description: Open an incident, move it on, and say what is new
 version_added: 0.1.0
 description:
-  - Writes to the journal, from which Rocket.Chat is told, where one is configured. A chat that is down keeps nothing from being recorded.
-  - In a play its work is done on the controller, by the action plugin of the same name, so it needs no C(delegate_to) and no C(run_once).
-  - A stage that is skipped is recorded as inferred. No stage goes back,
-    but V(mitigated) to V(investigating), which calls who is on call.
+  - Writes to the journal. From there the entries are sent to Rocket.Chat, if it is configured. Everything is recorded even if chat is down.
+  - In a play, the action plugin of the same name does the work on the controller, so the task needs no C(delegate_to) and no C(run_once).
+  - A skipped stage is recorded as inferred. Stages don't go back, except from V(mitigated) to V(investigating), which calls the people on call.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.connection, incident.response.told]
 options:
   state:
     description:
-      - The stage that the incident shall be in. V(open) opens one unless one of the same service, or else of the same title, is open.
-        One that is mitigated has come back then. It is investigated again, and those whom its severity tells are called again.
-      - V(updated) leaves the stage as it is, and records what else is given.
+      - The new stage of the incident. V(open) opens an incident unless an incident of the same service, or without a service of the same title, is
+        open. If that incident is mitigated, the problem has come back. Then it is investigated again, and the people of its severity are called
+        again.
+      - V(updated) keeps the stage, and records the other options.
     type: str
     choices: [open, acknowledged, investigating, mitigated, resolved, closed, reviewed, updated]
     default: updated
   incident:
-    description: Name or id of the incident. Defaults to E(INCIDENT_ID), else it is the one of O(service).
+    description: Name or id of the incident. Defaults to E(INCIDENT_ID), then to the incident of O(service).
     type: str
   service:
-    description: The service that the incident is about.
+    description: The service of the incident.
     type: str
   title:
     description: What is wrong, in a few words.
     type: str
   severity:
-    description: How bad it is, V(P0) to V(P3), in capitals or not. A new incident has V(P1) unless it is given.
+    description: The severity, V(P0) to V(P3), in upper or lower case. The default of a new incident is V(P1).
     type: str
   text:
     description:
-      - What there is to say. Saying the same again adds nothing.
+      - The message. The same message again adds nothing.
       - A task may also call it C(message).
     type: str
   commander:
-    description: Who leads, by the name in chat.
+    description: The person who leads, by the user name in chat.
     type: str
   communications:
-    description: Who speaks for it, to customers and inside.
+    description: The person who speaks for the incident, to customers and colleagues.
     type: str
   scribe:
-    description: Who writes down what is said.
+    description: The person who takes notes.
     type: str
   root_cause:
-    description: Why it happened.
+    description: The root cause.
     type: str
   fix:
-    description: What ended it.
+    description: The fix.
     type: str
   monitoring:
-    description: What watches for it from now on.
+    description: The new monitoring.
     type: str
   next:
-    description: What comes next, such as the review.
+    description: The next steps, such as the review.
     type: str
   concerns:
     description:
-      - What is escalated for at once, whatever the clocks say. V(security) and V(data_loss) call the third level of escalation,
-        V(trade_off), a decision that the engineer can't take alone, the second.
-      - V(security) is also told in the channel C(channels.security).
+      - Problems beyond the service. The next tick escalates them, whatever the clocks say. V(security) and V(data_loss) call the third level.
+        V(trade_off), a decision that the engineer can't make alone, calls the second level.
+      - V(security) is also announced in the channel C(channels.security).
     type: list
     elements: str
     choices: [security, data_loss, trade_off]
     default: []
   embargo:
     description:
-      - Whether nothing of the incident may go out, neither to a status page nor by mail. What is out already stays as it is.
+      - Whether nothing about the incident may be published, neither on a status page nor by mail. Published texts stay unchanged.
       - An incident with the concern V(security) is under embargo until this is V(false).
     type: bool
   healthy:
@@ -81,11 +81,11 @@ options:
       V(false).
     type: bool
   force:
-    description: Resolve a P0 or P1 incident although O(root_cause), O(fix), O(monitoring) or O(next) is missing.
+    description: Resolve a P0 or P1 incident even if O(root_cause), O(fix), O(monitoring) or O(next) is missing.
     type: bool
     default: false
   state_dir:
-    description: Folder of the journal. Defaults to E(INCIDENT_STATE_DIR), else C($XDG_STATE_HOME/incident-response).
+    description: Folder of the journal. Defaults to E(INCIDENT_STATE_DIR), then to C($XDG_STATE_HOME/incident-response).
     type: path
 attributes:
   check_mode: {support: full, description: Predicts the change and writes nothing.}
@@ -117,29 +117,29 @@ EXAMPLES = r"""
 RETURN = r"""
 incident:
   description:
-    - The incident as it is now, without its entries. In check mode, as it would be.
-    - C(id), C(name), C(channel) and C(url) are null where they can't be known yet. C(pending) is the number of entries not in chat yet.
+    - The incident after the task, without its entries. In check mode, the predicted incident.
+    - C(id), C(name), C(channel) and C(url) are null if they are not known yet. C(pending) is the number of entries not in chat yet.
   type: dict
   returned: success
   sample: {"id": "3f0c9ad1e5b7a642", "name": "incident-2025-11-10-001", "title": "API response time degraded", "service": "api",
     "severity": "P1", "status": "resolved", "channel": "incident-2025-11-10-001",
     "url": "https://chat.example.com/channel/incident-2025-11-10-001", "pending": 0}
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 told:
-  description: What became of telling it in chat; null in check mode, and where nothing was told.
+  description: The result of the delivery to chat; null in check mode, and if nothing was sent.
   type: dict
   returned: always
   contains:
     incident: {description: The name of the incident., type: str, returned: success}
     channel: {description: Its channel., type: str, returned: success}
-    url: {description: Where that is., type: str, returned: success}
-    mentioned: {description: Whom this task named in what chat has., type: list, elements: str, returned: success}
+    url: {description: The address of the channel., type: str, returned: success}
+    mentioned: {description: The people whom this task mentioned in chat., type: list, elements: str, returned: success}
     chat: {description: Whether a chat is configured., type: bool, returned: success}
     required: {description: Whether it had to be delivered., type: bool, returned: success}
-    delivered: {description: "Whether all of it is in chat, and somebody was called where somebody is to be.", type: bool, returned: success}
-    pending: {description: "Entries that chat doesn't have, those that it refused among them.", type: int, returned: success}
-    why: {description: What holds it up., type: str, returned: success}
-    call: {description: "Whom to call by telephone, where it was not delivered.", type: str, returned: success}
+    delivered: {description: "Whether everything is in chat, and somebody was called if somebody must be called.", type: bool, returned: success}
+    pending: {description: "The number of entries that are not in chat, also those that chat refused.", type: int, returned: success}
+    why: {description: The cause if it is not delivered., type: str, returned: success}
+    call: {description: "The people to call by telephone if it was not delivered.", type: str, returned: success}
 """
 
 import os
@@ -181,7 +181,7 @@ _SHOWN = ("id", "name", "title", "service", "severity", "status", "channel", "ur
 
 
 def wanted(params: Mapping[str, Any], incident: str) -> lifecycle.Wanted:
-    """The options as a use case takes them; `incident` is the one of the environment. Raises ValueError for what is no severity."""
+    """The options in the form of the use case; `incident` is the one from the environment. Raises ValueError for an invalid severity."""
     return lifecycle.Wanted(
         status=None if params["state"] == "updated" else Status(params["state"]),
         incident=params["incident"] or incident,
@@ -199,7 +199,7 @@ def wanted(params: Mapping[str, Any], incident: str) -> lifecycle.Wanted:
 
 
 def change(journal: Journal, asked: lifecycle.Wanted, *, actor: str, chat: bool, check: bool) -> tuple[lifecycle.Change, str | None]:
-    """Plan, and unless in check mode append. The change and the incident's id. Raises lifecycle.Refused."""
+    """Plan the change and append it, except in check mode. Returns the change and the incident's id. Raises lifecycle.Refused."""
     at = utc(time.time())
     with journal.transaction():
         incident = lifecycle.locate(journal, asked)
@@ -210,20 +210,20 @@ def change(journal: Journal, asked: lifecycle.Wanted, *, actor: str, chat: bool,
 
 
 def calls(params: Mapping[str, Any], planned: lifecycle.Change) -> bool:
-    """Whether somebody is to hear of it now: it is opened, gets worse, or is escalated for at once."""
+    """Whether the task calls somebody: the incident is opened, gets worse, or has a concern."""
     worse = bool(planned.before) and str(planned.after["severity"]) < str(planned.before["severity"])
     return params["state"] == "open" or bool(params["concerns"]) or worse
 
 
 def result(journal: Journal, planned: lifecycle.Change, incident: str | None) -> dict[str, Any]:
-    """What the task returns, with the same keys in every case."""
+    """The result of the task, with the same keys in every case."""
     info = journal.info(incident) if incident else {"pending": 0}
     shown = {key: info.get(key) for key in _SHOWN} | {key: value for key, value in planned.after.items() if key in _SHOWN}
     return {"changed": planned.changed, "incident": shown, "told": None, "diff": {"before": planned.before, "after": planned.after}}
 
 
 def _deliver(journal: Journal, connection: dict[str, Any], timeout: float) -> str:
-    """Into chat at once: where no controller does it, nobody else would. What holds it up."""
+    """Deliver to chat at once, because without a controller nobody else does it. Returns the cause if it is not delivered."""
     from ..module_utils._rocketchat.client import RocketChat
 
     client = RocketChat.of(connection, timeout=timeout)

@@ -8,8 +8,9 @@ module: service_command
 short_description: Run a command that starts or stops a service, for so long at most
 version_added: 0.2.0
 description:
-  - As M(ansible.builtin.command), but that a command which doesn't end is killed, with all that it started, and the failure says so.
-  - Its own end counts. What it leaves running in the background goes on.
+  - Like M(ansible.builtin.command), but a command that exceeds the timeout is killed, with all processes that it started, and the task fails with
+    that reason.
+  - Only the end of the command counts. Processes that it left in the background keep running.
 author: Contributors to incident.response (@incident-response)
 options:
   argv:
@@ -18,12 +19,12 @@ options:
     elements: str
     required: true
   timeout:
-    description: Seconds that it gets.
+    description: The timeout of the command in seconds.
     type: float
     default: 120
 attributes:
-  check_mode: {support: partial, description: It is not run., details: What it would do is not known.}
-  diff_mode: {support: none, description: It can't know what a command changes.}
+  check_mode: {support: partial, description: The command is not run., details: Its effect is not known.}
+  diff_mode: {support: none, description: The changes of a command are not known.}
 """
 EXAMPLES = r"""
 - name: Start api
@@ -33,23 +34,23 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 rc:
-  description: What the command ended with; 124 where it was killed for its time.
+  description: The exit code of the command; 124 if it was killed at the timeout.
   type: int
   returned: when it was run
 in_time:
-  description: Whether it ended by itself.
+  description: Whether it ended before the timeout.
   type: bool
   returned: when it was run
 stdout:
-  description: What it said.
+  description: The standard output.
   type: str
   returned: success
 stderr:
-  description: What it said of errors.
+  description: The standard error output.
   type: str
   returned: success
 evidence:
-  description: Of one that failed, the last lines that it said.
+  description: The last lines of output of a failed command.
   type: str
   returned: failure
 """

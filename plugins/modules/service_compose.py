@@ -8,10 +8,10 @@ module: service_compose
 short_description: Look at a service of a compose project, change its version or its count, restart it
 version_added: 0.2.0
 description:
-  - Its version is the tag in one line of the project's environment file. That line alone is changed, in one step, and the containers follow.
-  - All versions are images that the host has; none is pulled or built. V(previous) is the tag before the current one, by its name and by the
-    age of its image; tags that are named otherwise are none, and where it can't be told for sure, it is refused.
-  - A container is healthy when its own health check says so, where it has one, and once it has run for O(steady_for) seconds.
+  - The version is the tag in one line of the project's environment file. Only that line is changed, atomically, and the containers follow.
+  - Only images on the host are versions; no image is pulled or built. V(previous) is the tag before the current one, by its name and by the age of
+    its image. Tags with another form of name are ignored. If V(previous) is not certain, it is refused.
+  - A container is healthy if its own health check (if it has one) passes, and it has run for O(steady_for) seconds.
   - Works with C(docker compose) and with the older C(docker-compose).
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend, incident.response.containers, incident.response.docker]
@@ -21,10 +21,10 @@ options:
     type: path
     required: true
   file:
-    description: The compose file, relative to O(path). Without it, what compose finds there.
+    description: The compose file, relative to O(path). Default is the file that compose finds there.
     type: str
   project:
-    description: The name of the project. Without it, what compose makes of the folder.
+    description: The name of the project. Default is the name that compose derives from the folder.
     type: str
   service:
     description: The name of the service in the compose file.
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 state:
-  description: The tag, or how many containers run, after the change.
+  description: The tag, or the number of running containers, after the change.
   type: dict
   returned: when O(what) is not V(restart)
   sample: {tag: "1.4.2"}
@@ -73,11 +73,11 @@ wanted:
   type: dict
   returned: when O(what) is not V(restart)
 name:
-  description: The same in words.
+  description: The state in words.
   type: str
   returned: when O(what) is not V(restart)
 text:
-  description: From what to what, and of an image how old it is and who made it.
+  description: The change, and for an image its age and its author.
   type: str
   returned: when O(what) is not V(restart)
 healthy:
@@ -85,27 +85,27 @@ healthy:
   type: bool
   returned: success
 exists:
-  description: Always true; a service that isn't there is an error.
+  description: Always true; a missing service is an error.
   type: bool
   returned: success
 instance:
-  description: What is another one after a restart.
+  description: A value that differs after a restart.
   type: str
   returned: success
 detail:
-  description: What was seen, in words.
+  description: The result of the check in words.
   type: str
   returned: success
 evidence:
-  description: The last lines of what is not healthy.
+  description: The last log lines of the unhealthy containers.
   type: str
   returned: success
 broken:
-  description: The new containers that did not get healthy, each with its last lines, and were removed again.
+  description: The new containers that did not become healthy and were removed again, each with its last log lines.
   type: dict
   returned: success
 memory_left:
-  description: MiB that new processes may take.
+  description: Free memory for new processes in MiB.
   type: int
   returned: success
 """
@@ -148,18 +148,18 @@ class Project:
         return self.docker.must(*self._compose, *arguments, folder=str(self.folder), **environment)
 
     def containers(self) -> list[dict[str, Any]]:
-        """List the containers of the service in the order of their numbers, without those of `compose run`."""
+        """The containers of the service in the order of their numbers, without containers of `compose run`."""
         found = self.docker.inspect("container", self.compose("ps", "--all", "--quiet", self.service).split())
         return sorted((each for each in found if _label(each, "oneoff") != "True"), key=lambda each: int(_label(each, "container-number") or 0))
 
     def up(self, count: int, *options: str) -> None:
-        """Bring the containers about; what compose has to complain of is kept: their health decides."""
+        """Start the containers. An error of compose is stored, because the health of the containers decides."""
         arguments = ("up", "--detach", "--no-deps", "--no-build", *options, "--scale", f"{self.service}={count}", self.service)
         code, out, err = self.docker.run(*self._compose, *arguments, folder=str(self.folder))
         self.trouble = (err or out).strip() if code else ""
 
     def wait(self, *only: str) -> bool:
-        """Until the containers, or those of these names, are healthy or beyond hope."""
+        """Wait until the containers, or the named ones, are healthy or can't become healthy."""
 
         def judged() -> bool | None:
             each = [self.healthy(one) for one in self.containers() if not only or _name(one) in only]
@@ -171,14 +171,14 @@ class Project:
         return healthy(container, time.time(), self.steady_for)
 
     def restart(self) -> None:
-        """One after the other; the others are left alone once one doesn't get healthy."""
+        """Restart one container at a time. If one does not become healthy, the others are not touched."""
         for container in self.containers():
             self.docker.must("docker", "restart", container["Id"])
             if not self.wait(_name(container)):
                 return
 
     def remove(self, container: dict[str, Any]) -> str:
-        """Its last words."""
+        """The last log lines of the container."""
         words = self.last_words(container)
         self.docker.must("docker", "rm", "--force", "--volumes", container["Id"])
         return words
@@ -191,7 +191,7 @@ class Project:
 
 
 class Tag:
-    """The version of the service. A state is the tag that the environment file says."""
+    """The version of the service. A state is the tag in the environment file."""
 
     def __init__(self, project: Project, module: AnsibleModule) -> None:
         self._project, self._module, self._variable = project, module, module.params["variable"]
@@ -225,7 +225,7 @@ class Tag:
         self._project.wait()
 
     def _before(self, tag: str, there: dict[str, float]) -> str:
-        """The tag before this one, by the age of its image and by its name. In doubt there is none."""
+        """The tag before this one, by the age of its image and by its name. Raises Refused in case of doubt."""
         if tag not in there:
             raise Refused(
                 f"What was there before {self._image(tag)} can't be told, since this host doesn't have that image. "
@@ -239,7 +239,7 @@ class Tag:
             raise Refused(f"{why}. It has {_some(list(there))}, oldest first. Nothing was touched. Name the exact version: -e version=…") from None
 
     def _built(self) -> dict[str, float]:
-        """When the image of each tag that this host has was built, oldest first."""
+        """The build time of the image of each tag on this host, oldest first."""
         repository = self._image("").rpartition(":")[0]
         lines = self._project.docker.must("docker", "images", "--format", "{{.Repository}}:{{.Tag}}", "--", repository).split()
         found = re.escape(self._image(_ANY)).replace(re.escape(_ANY), r"([A-Za-z0-9_][A-Za-z0-9_.-]*)")
@@ -249,7 +249,7 @@ class Tag:
         return dict(sorted(instants.items(), key=lambda each: (each[1], each[0] != "latest", each[0])))
 
     def _image(self, tag: str) -> str:
-        """The service's image with another tag, by what compose makes of its file."""
+        """The service's image with another tag, from compose's own rendering of its file."""
         if not hasattr(self, "_pattern"):
             self._pattern = image_in(self._project.compose("config", **{self._variable: _ANY}), self._project.service)
             if _ANY not in self._pattern.rpartition(":")[2] or _ANY in self._pattern.rpartition(":")[0]:
@@ -269,7 +269,7 @@ class Tag:
         return text
 
     def _write(self, text: str) -> None:
-        """In one step, with the owner and mode that the file has."""
+        """Write the file atomically, with its owner and mode."""
         handle, draft = tempfile.mkstemp(dir=self._module.tmpdir)
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
@@ -277,7 +277,7 @@ class Tag:
 
 
 class Count:
-    """How many containers of the service run here. A state is that number."""
+    """The number of running containers of the service on this host. A state is that number."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -304,10 +304,8 @@ class Count:
 
 
 def healthy(container: dict[str, Any], now: float, steady_for: float) -> bool | None:
-    """Whether it is, and has run for long enough; None where that will be seen. `now` in seconds since 1970.
-
-    Each start sets the clock anew, so one that crashes sooner after each is never healthy, whatever its own check says in between.
-    """
+    """Whether the container is healthy and has run for long enough; None if it is too early to say. `now` is in seconds since 1970. Each start resets
+    the time, so a container that crashes sooner after each start is never healthy, whatever its own check says in between."""
     state = container["State"]
     crashes = int(container.get("RestartCount", 0)) >= _docker.CRASHES
     if state["Status"] == "restarting":
@@ -323,11 +321,8 @@ def healthy(container: dict[str, Any], now: float, steady_for: float) -> bool | 
 
 
 def previous(tag: str, built: dict[str, float]) -> str:
-    """The tag before this one; `built` is when the image of each was, in seconds since 1970. Raises Doubt.
-
-    A tag that has no order, as `latest`, goes by another one of the same image. Of an older image that has several, the one counts that is
-    named as this one is.
-    """
+    """The tag before this one. `built` is the build time of each tag's image, in seconds since 1970. Raises Doubt. For a tag without an order, such
+    as `latest`, another tag of the same image counts. If an older image has several tags, the tag with the same form of name counts."""
     names = [tag, *(each for each in built if each != tag and built[each] == built[tag])]
     name = next((each for each in names if release.pattern(each)[0]), tag)
     form = release.pattern(name)[0]
@@ -341,7 +336,7 @@ def previous(tag: str, built: dict[str, float]) -> str:
 
 
 def image_in(config: str, service: str) -> str:
-    """The service's image, in what `compose config` prints: always two spaces for each level."""
+    """The service's image in the output of `compose config`, which always indents each level by two spaces."""
     services = re.search(r"^services:\n((?:  .*\n)+)", config, re.MULTILINE)
     block = re.search(rf"^  {re.escape(service)}:\n((?:    .*\n)+)", services[1] if services else "", re.MULTILINE)
     image = re.search(r"^    image: [\"']?([^\s\"']+)", block[1] if block else "", re.MULTILINE)
@@ -349,7 +344,7 @@ def image_in(config: str, service: str) -> str:
 
 
 def value_of(text: str, variable: str, where: str) -> str:
-    """What an environment file says of the variable. Raises Refused."""
+    """The value of the variable in an environment file. Raises Refused."""
     found = _lines(variable).findall(text)
     if len(found) != 1:
         what = f"has {variable} {len(found)} times" if found else f"sets no {variable} to a tag"
@@ -358,7 +353,7 @@ def value_of(text: str, variable: str, where: str) -> str:
 
 
 def with_value(text: str, variable: str, value: str) -> str:
-    """The same file but for that one value."""
+    """The same file with only that value changed."""
     return _lines(variable).sub(lambda found: f"{found[1]}{found[2]}{value}{found[2]}", text)
 
 
@@ -390,7 +385,7 @@ def _some(tags: list[str]) -> str:
 
 
 def seen(project: Project, result: dict[str, Any], broken: dict[str, str]) -> dict[str, Any]:
-    """The result, with what incident.response.service_health would say."""
+    """The result, with the keys of incident.response.service_health."""
     containers = project.containers()
     ill = [each for each in containers if not project.healthy(each)]
     words = f"{len(containers) - len(ill)} of {max(len(containers), int(result.get('wanted', {}).get('replicas', 0)))} containers are healthy"
@@ -406,7 +401,7 @@ def seen(project: Project, result: dict[str, Any], broken: dict[str, str]) -> di
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
-    """What was asked for. Raises Refused, OSError."""
+    """Do the requested work. Raises Refused, OSError."""
     project, what = Project(module), module.params["what"]
     if not project.containers():
         raise Refused(f"There is no container of {project.service} in the compose project in {project.folder}. Nothing was touched.")

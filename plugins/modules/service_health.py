@@ -8,56 +8,57 @@ module: service_health
 short_description: Ask a service whether it is healthy
 version_added: 0.1.0
 description:
-  - Runs all checks in one trip, again and again, until the service is healthy or the tries are used up.
-  - It is healthy once all checks pass in each look, O(in_a_row) looks and O(steady_for) seconds on end, and it is the same process all that time.
-    A look that fails, or that meets another process, costs one of the O(retries), and the count begins anew.
+  - Runs all checks on the host, and repeats them until the service is healthy or the retries are used up.
+  - The service is healthy if all checks pass O(in_a_row) times in a row and for O(steady_for) seconds, with the same process all that time. If a
+    check fails, or finds another process, it uses one of the O(retries), and the count starts again.
 author: Contributors to incident.response (@incident-response)
 options:
   unit:
-    description: A systemd unit that must be active. Of a template, such as V(api@.service), all instances that were started, and one at least.
+    description: A systemd unit that must be active. For a template, such as V(api@.service), all started instances must be active, and at least
+      one.
     type: str
   command:
     description: A command that must end with 0, as a list.
     type: list
     elements: str
   http:
-    description: An address that must answer with a status below 400. It is asked without a proxy; redirections are followed.
+    description: An address that must answer with a status below 400. The request uses no proxy, and follows redirects.
     type: str
   tcp:
-    description: A C(host:port) that must take connections.
+    description: A C(host:port) that must accept connections.
     type: str
   retries:
-    description: How many times to look again after a look that failed, or met another process than the look before.
+    description: How many times to repeat the checks after a check that failed, or that found another process than before.
     type: int
     default: 0
   delay:
-    description: Seconds between two looks.
+    description: Seconds between two checks.
     type: float
     default: 1
   in_a_row:
-    description: How many looks in a row must pass. With one, a service that comes and goes is healthy if the look falls well.
+    description: How many checks in a row must pass. With one, a service that is only sometimes healthy may count as healthy.
     type: int
     default: 1
   steady_for:
     description:
-      - For how many seconds it must be healthy in each look, and be the same process. With 0, the looks alone count.
-      - A service that crashes a moment after each start is healthy in between; this is how long such a moment may be to be seen.
+      - For how many seconds the service must stay healthy, with the same process. With 0, only the checks count.
+      - This detects a service that crashes within this time after each start, and is healthy in between.
     type: float
     default: 0
   identity:
     description:
-      - A command that prints what is another one after each start of the service, such as V([cat, /run/api.pid]), as a list.
-      - A number is taken for that of a process, which has to live. Of a O(unit), systemd knows it already.
+      - A command that prints a value that changes with each start of the service, such as V([cat, /run/api.pid]), as a list.
+      - A number counts as a process id, and that process must be alive. A O(unit) does not need it, because systemd knows each start.
     type: list
     elements: str
   programs:
-    description: Programs, by their paths or as PATH has them, that the host must have beside. Those that can't be run there are RV(lacking).
+    description: Other programs that the host must have, as paths or as names in PATH. RV(lacking) lists the programs that can't be run there.
     type: list
     elements: str
     default: []
     version_added: 0.1.0
   timeout:
-    description: Seconds that each check of a look gets as a whole. A command that doesn't end by then is killed, with all that it started.
+    description: The timeout of each check in seconds. A command that has not ended by then is killed, with all processes that it started.
     type: float
     default: 10
 attributes:
@@ -76,38 +77,38 @@ healthy:
   type: bool
   returned: success
 exists:
-  description: Whether the unit is known to systemd; true where no unit was asked for.
+  description: Whether systemd knows the unit; true without O(unit).
   type: bool
   returned: success
 unit:
-  description: The name under which systemd keeps the unit.
+  description: The main name of the unit in systemd.
   type: str
   returned: success
 alias:
-  description: The name that was asked for, where that is only another name of the unit; else empty.
+  description: The requested name, if it is only an alias of the unit; otherwise empty.
   type: str
   returned: success
 instance:
-  description: What is another one after a real restart, by systemd for a O(unit), else by O(identity). Empty where it can't be known.
+  description: A value that differs after a real restart, from systemd for a O(unit), otherwise from O(identity). Empty if unknown.
   type: str
   returned: success
 listener:
   description:
-    - Which process listens on the port of a check by O(http) or O(tcp), where that port is the host's own and there is no RV(instance).
-    - Another one is a proof of a restart; the same one may only stand before the service.
+    - The process that listens on the port of O(http) or O(tcp), if that port is on this host and RV(instance) is empty.
+    - Another process proves a restart. The same process proves nothing, because it may only be a proxy in front of the service.
   type: str
   returned: success
 lacking:
-  description: The O(programs) that can't be run there.
+  description: The O(programs) that can't be run on the host.
   type: list
   elements: str
   returned: success
 detail:
-  description: What was seen, in words.
+  description: The result of the check in words.
   type: str
   returned: success
 evidence:
-  description: Of a service that isn't healthy, the unit's status and last log lines, and the last lines of the command.
+  description: If the service isn't healthy, the unit's status and last log lines, and the last lines of the command.
   type: str
   returned: success
 """
@@ -124,7 +125,7 @@ _TOLD = "Id,LoadState,ActiveState,InvocationID,NRestarts,MainPID,ExecMainStartTi
 
 
 def look_at_instances(module: AnsibleModule, template: str) -> tuple[bool, dict[str, Any], str]:
-    """The same of all instances of a template unit: whether there are any, and none that was started is in another state than active."""
+    """Like look_at_unit, for all instances of a template unit: active if there is at least one, and every started instance is active."""
     out = must(module, "systemctl", "show", f"--property={_TOLD}", "--", template.replace("@.", "@*."))
     shown = [_shown(block) for block in out.strip().split("\n\n") if block]
     started = sorted((each for each in shown if each.get("ActiveState") != "inactive"), key=lambda each: each.get("Id", ""))
@@ -136,7 +137,7 @@ def look_at_instances(module: AnsibleModule, template: str) -> tuple[bool, dict[
 
 
 def look_at_unit(module: AnsibleModule, unit: str) -> tuple[bool, dict[str, Any], str]:
-    """Whether the unit is active; whether systemd knows it, by what name, and which run of it this is; and words."""
+    """Whether the unit is active, whether systemd knows it, its name, an id of its current run, and a description."""
     out = must(module, "systemctl", "show", f"--property={_TOLD}", "--", unit)
     shown = _shown(out)
     exists = shown.get("LoadState") == "loaded"
@@ -152,13 +153,13 @@ def _shown(block: str) -> dict[str, str]:
 
 
 def _run_of(shown: dict[str, str]) -> str:
-    """Which run of a unit this is. Before systemd 232 that is its main process, and when that began."""
+    """An id of the unit's current run. Before systemd 232 this is its main process and the start of that process."""
     pid = shown.get("MainPID", "0")
     return shown.get("InvocationID") or (f"{pid}@{shown.get('ExecMainStartTimestampMonotonic', '')}" if pid != "0" else "")
 
 
 def _token(shown: dict[str, str]) -> tuple[str, ...]:
-    """What stays as it is while nothing is started anew."""
+    """A value that stays the same until something is started again."""
     return tuple(shown.get(name, "") for name in ("InvocationID", "NRestarts", "MainPID"))
 
 
@@ -180,7 +181,8 @@ def look_at_tcp(address: str, timeout: float) -> tuple[bool, str]:
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
-    """One look at the service: healthy, exists, unit, instance, detail, evidence, and as `token` what stays while it isn't started anew."""
+    """One check of the service: healthy, exists, unit, instance, detail, evidence, and `token`, which stays the same until the service is started
+    again."""
     wanted, evidence = module.params, ""
     about: dict[str, Any] = {"exists": True, "unit": "", "alias": "", "instance": "", "token": ()}
     good: list[bool] = []
@@ -209,7 +211,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
 _SAID = 300
 _NO_SYSTEMD = ". No systemd runs here: say in the service catalogue how the service is started (backend: command, see docs/services.md)"
 LATE = -1
-"""How a command ended that was killed for its time."""
+"""The exit code of a command that was killed at its timeout."""
 
 
 def _ended(code: int | None, timeout: float, said: str) -> str:
@@ -219,7 +221,7 @@ def _ended(code: int | None, timeout: float, said: str) -> str:
 
 
 def run(module: AnsibleModule, command: list[str], *, errors: bool = True) -> tuple[int | None, str]:
-    """How it ended, and what it said; None and why where it can't be run."""
+    """The exit code and the output; None and the reason if the command can't be run."""
     try:
         ran = _command.run(command, module.params["timeout"])
     except (OSError, ValueError) as error:
@@ -228,7 +230,7 @@ def run(module: AnsibleModule, command: list[str], *, errors: bool = True) -> tu
 
 
 def must(module: AnsibleModule, *command: str) -> str:
-    """What it prints."""
+    """The output of the command. Fails if the command fails."""
     before = "" if module.params["retries"] else ". Nothing was touched"  # what looks again and again does so after a change
     try:
         ran = _command.run(list(command), module.params["timeout"])
@@ -243,12 +245,12 @@ def must(module: AnsibleModule, *command: str) -> str:
 
 
 def ports(wanted: dict[str, Any]) -> list[int]:
-    """The ports of this host that the checks ask."""
+    """The ports of this host in the checks."""
     return [port for port in (_identity.port_of(wanted[name]) for name in ("http", "tcp") if wanted[name]) if port]
 
 
 def look_until_steady(module: AnsibleModule) -> dict[str, Any]:
-    """The last look, healthy only where it was so in enough looks in a row, for long enough, and all the time the same process."""
+    """The last check. It is healthy only if enough checks in a row passed, for long enough, with the same process all the time."""
     given = module.params
     left, in_a_row, since, anew, token = given["retries"], 0, 0.0, 0, None
     once = False
@@ -271,20 +273,20 @@ def look_until_steady(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _flaps(given: dict[str, Any], anew: int) -> str:
-    """How a service comes and goes, in words."""
+    """A description of a service that is only sometimes healthy."""
     enough = f"{given['in_a_row']} looks in a row" + (f" over {given['steady_for']:g} s" if given["steady_for"] else "")
     times = f"{anew} time{'s' if anew > 1 else ''}"
     return f", healthy at times, but not {enough}" + (f": it was started anew {times} meanwhile" if anew else "")
 
 
 def listener(wanted: dict[str, Any]) -> str:
-    """Who listens where the checks ask."""
+    """The processes that listen on the ports of the checks."""
     inodes = sorted(inode for port in ports(wanted) for inode in _identity.listening(port))
     return (_identity.owners(inodes) or f"socket {' '.join(inodes)}") if inodes else ""
 
 
 def last_words(module: AnsibleModule, unit: str) -> str:
-    """What the host says of a unit that isn't well."""
+    """The host's output about an unhealthy unit."""
     unit = unit.replace("@.", "@*.")
     _code, status = run(module, ["systemctl", "status", "--no-pager", "--full", "--lines=0", "--", unit], errors=False)
     _code, log = run(module, ["journalctl", "--no-pager", "--output=cat", f"--lines={_command.LAST}", "--unit", unit], errors=False)

@@ -8,8 +8,9 @@ module: service_instances
 short_description: Look at the instances of a systemd template unit, start and stop them
 version_added: 0.2.0
 description:
-  - An instance that is started is enabled too, so that it is there after a reboot; one that is stopped is disabled.
-  - Each new instance is looked at until it is healthy. One that doesn't get there is stopped and disabled again, and the healthy ones stay.
+  - A started instance is also enabled, so that it runs after a reboot. A stopped instance is disabled.
+  - Each new instance is checked until it is healthy. An instance that does not become healthy is stopped and disabled again, and the healthy ones
+    stay.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend]
 options:
@@ -18,30 +19,30 @@ options:
     type: str
     required: true
   http:
-    description: An address that a healthy instance answers on with a status below 400; C({port}) in it is the instance's port.
+    description: An address on which a healthy instance answers with a status below 400. C({port}) in it is replaced by the instance's port.
     type: str
     default: ""
   first_port:
-    description: The port of instance 1. Instance 2 has the next one, and so on.
+    description: The port of instance 1. Instance 2 has the next port, and so on.
     type: int
     default: 0
   retries:
-    description: How many times to look again at a new instance.
+    description: How many times to repeat the check of a new instance.
     type: int
     default: 20
   delay:
-    description: Seconds between two looks.
+    description: Seconds between two checks.
     type: float
     default: 0.5
   steady_for:
-    description: For how many seconds an instance must have run, without being started anew, to count as healthy after its start.
+    description: For how many seconds an instance must have run without another start to count as healthy.
     type: float
     default: 3
   restart:
-    description: Restart this instance, and look at it until it is healthy. It fails where it doesn't get there.
+    description: Restart this instance, and check it until it is healthy. Fails if it does not become healthy.
     type: int
   timeout:
-    description: Seconds that systemd gets to start or stop an instance. Then it is looked at as it is.
+    description: The timeout in seconds for systemd to start or stop an instance. After it, the current state of the instance is checked.
     type: float
     default: 120
 """
@@ -57,7 +58,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 state:
-  description: The numbers of the instances that run, after the change.
+  description: The numbers of the running instances after the change.
   type: dict
   returned: success
   sample: {instances: [1, 3]}
@@ -66,19 +67,19 @@ wanted:
   type: dict
   returned: success
 name:
-  description: The same in words.
+  description: The state in words.
   type: str
   returned: success
 text:
-  description: From how many to how many.
+  description: The change of the number of instances.
   type: str
   returned: success
 healthy:
-  description: Whether all instances that run are healthy.
+  description: Whether all running instances are healthy.
   type: bool
   returned: success
 detail:
-  description: What was seen, in words.
+  description: The result of the check in words.
   type: str
   returned: success
 crashed:
@@ -87,12 +88,12 @@ crashed:
   elements: int
   returned: success
 ill:
-  description: The numbers of the instances that run and are not healthy.
+  description: The numbers of the running instances that are not healthy.
   type: list
   elements: int
   returned: success
 memory_left:
-  description: MiB that new processes may take.
+  description: Free memory for new processes in MiB.
   type: int
   returned: success
 cpus_left:
@@ -104,7 +105,7 @@ ports:
   type: dict
   returned: success
 broken:
-  description: The instances that did not get healthy, each with what its log says, and were stopped again.
+  description: The instances that did not become healthy and were stopped again, each with its log lines.
   type: dict
   returned: success
 """
@@ -165,7 +166,7 @@ class Instances:
                 self.broken[str(number)] = log
 
     def restart(self, number: int) -> None:
-        """Raises Refused where it isn't healthy afterwards."""
+        """Restart the instance. Raises Refused if it isn't healthy afterwards."""
         self._run("systemctl", "restart", self._unit(number))
         if not self._gets_healthy(number):
             raise Refused(f"{self._unit(number)} did not get healthy after its restart:\n{self._log(number)}")
@@ -184,7 +185,7 @@ class Instances:
             return False
 
     def _gets_healthy(self, number: int) -> bool:
-        """Whether it is, and stays so. What crashes sooner than `steady_for` after each start costs a try each time."""
+        """Whether the instance becomes healthy and stays healthy. Each crash within `steady_for` after a start uses one retry."""
         left, run, first = self._retries, "", 0.0
         while left >= 0:
             healthy, (this, age) = self.healthy(number), self._age(number)
@@ -200,7 +201,7 @@ class Instances:
         return False
 
     def _age(self, number: int) -> tuple[str, float]:
-        """Which run of the instance this is, and for how many seconds it has been active."""
+        """An id of the instance's current run, and for how many seconds it has been active."""
         properties = ("InvocationID", "ActiveEnterTimestampMonotonic")
         out = self._run("systemctl", "show", *(f"--property={name}" for name in properties), "--", self._unit(number))[1]
         shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
@@ -208,7 +209,7 @@ class Instances:
         return shown.get(properties[0], ""), time.clock_gettime(time.CLOCK_MONOTONIC) - since / 1e6 if since else 0.0
 
     def _log(self, number: int) -> str:
-        """Its last lines."""
+        """The last log lines of the instance."""
         return self._run("journalctl", "--no-pager", "--output=cat", "--lines=10", "--unit", self._unit(number))[1].strip()
 
     def _unit(self, number: int) -> str:
@@ -224,7 +225,7 @@ class Instances:
 
 
 def cpus_left() -> float:
-    """How many processors were idle over the last minute."""
+    """The number of processors that were idle over the last minute."""
     return round(max(0.0, (os.cpu_count() or 1) - os.getloadavg()[0]), 2)
 
 

@@ -8,12 +8,12 @@ module: service_kubernetes
 short_description: Look at a Deployment of Kubernetes, change its version or its count, restart it
 version_added: 0.2.0
 description:
-  - Decides on the controller, by the action plugin of the same name. What is asked of the cluster, and changed there, is done on the host
-    by M(kubernetes.core.k8s_info), M(kubernetes.core.k8s) and M(kubernetes.core.k8s_scale).
-  - Another version is the pod template of a ReplicaSet that the Deployment still has, as C(kubectl rollout undo) brings it back.
-  - It then waits until the rollout is over. Pods without C(minReadySeconds) must stay available for 2 seconds.
-  - A Deployment that is paused or scaled to 0 is not replaced, and one with a HorizontalPodAutoscaler is not scaled.
-  - It is tested against a stand-in for the API of Kubernetes, not against a cluster.
+  - The action plugin of the same name decides on the controller. M(kubernetes.core.k8s_info), M(kubernetes.core.k8s) and
+    M(kubernetes.core.k8s_scale) read and change the cluster from the host.
+  - An older version is the pod template of a ReplicaSet that the Deployment still has, as in C(kubectl rollout undo).
+  - After a change the module waits until the rollout is over. Pods without C(minReadySeconds) must stay available for 2 seconds.
+  - A rollback or restart of a Deployment that is paused or scaled to 0 is refused. Scaling a Deployment with a HorizontalPodAutoscaler is refused.
+  - The module is tested against a stand-in server for the Kubernetes API, not against a cluster.
 author: Contributors to incident.response (@incident-response)
 requirements:
   - the collection kubernetes.core on the controller
@@ -22,29 +22,30 @@ extends_documentation_fragment: [incident.response.backend, incident.response.co
 options:
   version:
     description:
-      - Only say what this would change. V(previous) is the newest ReplicaSet before the current one with another pod template, but for the
-        time of a restart. All else is an image, its tag, or the number of a revision. One that isn't there is refused, with those that are.
+      - Only show the change to this version. V(previous) is the newest ReplicaSet before the current one with another pod template; a different
+        restart time alone does not count. Any other value is an image, its tag, or the number of a revision. An unknown version is refused, with a
+        list of the known ones.
     type: str
   deployment:
     description: The name of the Deployment.
     type: str
     required: true
   namespace:
-    description: Its namespace.
+    description: The namespace of the Deployment.
     type: str
     default: default
   container:
-    description: The container whose image is the version. May be left out where the pod has one container.
+    description: The container whose image is the version. Not needed if the pod has one container.
     type: str
     default: ""
   context:
-    description: The context in the kubeconfig. Without it, the current one.
+    description: The context in the kubeconfig. Default is the current context.
     type: str
   kubeconfig:
-    description: The path of the kubeconfig on the host. Without it, what the library kubernetes takes there.
+    description: The path of the kubeconfig on the host. Default is the kubeconfig that the library kubernetes uses there.
     type: str
   timeout:
-    description: How many seconds the rollout may take. It ends sooner where there is no hope.
+    description: The timeout of the rollout in seconds. The module fails sooner if the rollout can't succeed.
     type: float
     default: 300
 """
@@ -73,7 +74,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 state:
-  description: The image and the hash of the pod template, or the number of replicas, after the change. Nothing else that the template says.
+  description: The image and the hash of the pod template, or the number of replicas, after the change. It contains nothing else of the template.
   type: dict
   returned: when O(what) is not V(restart)
   sample: {image: "registry.example.com/shop/api:1.4.2", hash: 5d8c7f9b64}
@@ -82,15 +83,15 @@ wanted:
   type: dict
   returned: when O(what) is not V(restart)
 name:
-  description: The same in words.
+  description: The state in words.
   type: str
   returned: when O(what) is not V(restart)
 text:
-  description: From what to what, and of an older version, which revision it is, how old, and why it was made.
+  description: The change, and for an older version its revision, its age, and its change cause.
   type: str
   returned: when O(what) is not V(restart)
 healthy:
-  description: Whether all pods are available and have the Deployment's template. Null where the cluster doesn't say it any more.
+  description: Whether all pods are available and have the Deployment's template. Null if the cluster no longer answers.
   type: bool
   returned: success
 exists:
@@ -98,20 +99,20 @@ exists:
   type: bool
   returned: success
 instance:
-  description: The names of the pods that are ready, which are other ones after a restart.
+  description: The names of the ready pods. They differ after a restart.
   type: str
   returned: success
 detail:
-  description: What was seen, in words.
+  description: The result of the check in words.
   type: str
   returned: success
 evidence:
-  description: What the cluster says of the pods that aren't ready.
+  description: The cluster's messages about the pods that aren't ready.
   type: str
   returned: success
 out:
-  description: How many of the pods, in per cent, may be missing while they are replaced.
+  description: The percentage of the pods that may be missing while they are replaced.
   type: int
   returned: success
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 """

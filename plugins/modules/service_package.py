@@ -8,9 +8,9 @@ module: service_package
 short_description: Look at the version of a Debian package, and install another
 version_added: 0.2.0
 description:
-  - V(previous) is the version that dpkg's own log says was there before, and that is older.
-  - A version that apt can't install, and a package on hold or pinned to another version, are refused before anything is touched.
-  - Configuration files that were changed on the host are kept.
+  - V(previous) is the older version that was installed before, by dpkg's log.
+  - Before anything is touched, the module refuses a version that apt can't install, and a package on hold or pinned to another version.
+  - Configuration files that were changed on the host stay unchanged.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend]
 options:
@@ -28,7 +28,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 state:
-  description: The version that is installed, after the change.
+  description: The installed version after the change.
   type: dict
   returned: success
   sample: {version: 1.4.2-1}
@@ -38,11 +38,11 @@ wanted:
   returned: success
   sample: {version: 1.4.1-1}
 name:
-  description: The version that is installed.
+  description: The installed version.
   type: str
   returned: success
 text:
-  description: From which version to which, and when that one was installed.
+  description: The change from one version to the other, and when the other version was installed.
   type: str
   returned: success
 """
@@ -58,9 +58,9 @@ from ansible_collections.incident.response.plugins.module_utils._backend import 
 
 _PRIORITY = re.compile(r"(?m)^ (?:\*\*\*| {3}) (\S+) (-?\d+)$")
 _LONGEST = 900.0
-"""Seconds for a command of the package manager: it downloads, and what is killed half-way has to be put right by hand."""
+"""The timeout of a package manager command in seconds. It is long because the command downloads, and a killed command must be repaired by hand."""
 _PINNED = 990
-"""apt_preferences(5): a version of a higher priority is installed even where it means a downgrade, or nearly so."""
+"""apt_preferences(5): a version with a higher priority is installed even if that is, or is nearly, a downgrade."""
 _LOG = Path("/var/log/dpkg.log")
 
 

@@ -8,26 +8,27 @@ module: service_release
 short_description: Look at release folders, and switch between them
 version_added: 0.2.0
 description:
-  - Knows the layout of Capistrano and its like, a folder V(releases) with a folder for each release, and a symbolic link V(current) to one.
-  - V(previous) is the next older folder whose name is of the same form as that of the current one. Numbers, instants and versions are ordered
-    as such, hashes by the age of their folders. Folders of another form, empty ones and those of a broken upload are none.
-  - Where it can't be told for sure, it is refused, with what there is.
-  - The link is replaced in one step, so that a service sees the one release or the other.
+  - Uses the layout of Capistrano and similar tools, which is a folder V(releases) with a folder for each release, and a symbolic link V(current) to
+    one of them.
+  - V(previous) is the next older folder whose name has the same form as the current one. Numbers, timestamps and versions are ordered by value,
+    hashes by the age of their folders. Folders with another form of name, empty folders and broken uploads are ignored.
+  - If V(previous) is not certain, it is refused, with a list of the releases.
+  - The link is replaced atomically, so a service sees either the old or the new release.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend]
 options:
   path:
-    description: The folder that holds V(releases) and V(current).
+    description: The folder that contains V(releases) and V(current).
     type: path
     required: true
   migration_marker:
     description:
-      - A file whose presence says that a migration of the database is pending or under way, relative to O(path) or to the current release.
-      - No older release is offered while it is there, since it may not understand the data.
+      - A file whose presence means that a database migration is pending or running, relative to O(path) or to the current release.
+      - While the file exists, an older release is refused, because it may not understand the data.
     type: str
     default: MIGRATION_PENDING
   force_migrations:
-    description: Go on in spite of the O(migration_marker).
+    description: Ignore the O(migration_marker).
     type: bool
     default: false
 """
@@ -46,7 +47,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 state:
-  description: Where the link points, after the change.
+  description: The target of the link after the change.
   type: dict
   returned: success
   sample: {current: releases/20251103101500}
@@ -56,11 +57,11 @@ wanted:
   returned: success
   sample: {current: releases/20251103101500}
 name:
-  description: The release that is current.
+  description: The current release.
   type: str
   returned: success
 text:
-  description: From which release to which, when its folder was changed, and who deployed it.
+  description: The change from one release to the other, when the folder of the other one was changed, and who deployed it.
   type: str
   returned: success
 """
@@ -82,7 +83,7 @@ _LOGGED = re.compile(r"deployed as release (\S+) by (\S+)")
 
 
 class Releases:
-    """The release folders of a service. A state is what the link `current` says, to the letter."""
+    """The release folders of a service. A state is the exact target of the link `current`."""
 
     def __init__(self, module: AnsibleModule) -> None:
         given = module.params
@@ -125,20 +126,20 @@ class Releases:
             raise
 
     def _before(self, name: str, there: dict[str, release.Release]) -> str:
-        """The previous release. In doubt there is none: what is put into service must not be guessed."""
+        """The previous release. Raises Refused in case of doubt, because a release must not be guessed."""
         try:
             return release.previous(there.get(name) or release.Release(name, 0.0), there.values()).name
         except release.Doubt as why:
             raise Refused(f"{why}. Nothing was touched. Name the exact version: -e version=… {release.listed(there.values())}.") from None
 
     def _releases(self) -> dict[str, release.Release]:
-        """The folders, by their names; a link to one is no release of its own."""
+        """The folders, by their names. A link to a folder is not a separate release."""
         folders = [each for each in (self._path / "releases").iterdir() if each.is_dir() and not each.is_symlink()]
         born = self._born(folders)
         return {each.name: release.Release(each.name, each.stat().st_mtime, _parts(each), born.get(each.name)) for each in folders}
 
     def _born(self, folders: list[Path]) -> dict[str, float]:
-        """When each was made on this disk, where its file system and the host's `stat` know."""
+        """The creation time of each folder on this disk, if the file system and the host's `stat` know it."""
         try:
             code, told, dummy = _command.told(["stat", "--format=%.9W %n", "--", *map(str, folders)], _LONGEST)
             lines = [line.split(" ", 1) for line in told.splitlines()] if not code else []
@@ -147,7 +148,7 @@ class Releases:
             return {}
 
     def _about(self, name: str) -> str:
-        """What is known of a release. When it was deployed is not: whatever is put into its folder changes that, too."""
+        """The known facts about a release. The time of its deployment is unknown, because any change in its folder changes the folder's time."""
         made = (self._path / "releases" / name).stat().st_mtime
         words = f"folder changed {time.strftime('%Y-%m-%d %H:%M', time.gmtime(made))} UTC"
         try:
@@ -159,7 +160,7 @@ class Releases:
 
 
 def _parts(folder: Path) -> frozenset[str]:
-    """What is in it at the top. Of one that may not be read nothing is known, which is not the same as nothing: it is no empty folder."""
+    """The top-level content of the folder. The content of an unreadable folder is unknown; it does not count as an empty folder."""
     try:
         return frozenset(each.name for each in folder.iterdir())
     except OSError:

@@ -9,13 +9,11 @@ short_description: Look at a service of a Docker swarm, change its image or its 
 version_added: 0.2.0
 description:
   - Runs on a manager of the swarm.
-  - The swarm itself carries a change out, by the rules that the service has for updates and rollbacks.
-    This waits until its tasks are as they are to be.
-  - A task is healthy when the swarm says that it runs, which takes its image's health check into account, and once it has run for
-    O(steady_for) seconds.
-  - An exact image is given to the swarm as it is; it is not looked up in a registry to pin its digest. One that this manager doesn't have, that no
-    task ran of late, and that its registry doesn't know or can't be asked for, is refused.
-  - V(previous) is the image that the swarm knows from before the last change. A newer one is refused.
+  - The swarm itself makes the change, by the service's rules for updates and rollbacks. The module waits until all tasks have the wanted state.
+  - A task is healthy if the swarm says that it runs (this includes the health check of its image), and it has run for O(steady_for) seconds.
+  - An exact image is passed to the swarm unchanged; its digest is not looked up in a registry. An image is refused if this manager doesn't have it,
+    no recent task ran it, and its registry doesn't know it or doesn't answer.
+  - V(previous) is the image before the last change, as the swarm has stored it. It is refused if it is newer than the current image.
 author: Contributors to incident.response (@incident-response)
 extends_documentation_fragment: [incident.response.backend, incident.response.containers, incident.response.docker]
 options:
@@ -55,39 +53,39 @@ wanted:
   type: dict
   returned: when O(what) is not V(restart)
 name:
-  description: The same in words.
+  description: The state in words.
   type: str
   returned: when O(what) is not V(restart)
 text:
-  description: From what to what, and of an image that this host has, how old it is and who made it.
+  description: The change, and the age and author of the image, if this host has it.
   type: str
   returned: when O(what) is not V(restart)
 healthy:
-  description: Whether as many tasks run as are to run, with the service's image.
+  description: Whether the wanted number of tasks runs with the service's image.
   type: bool
   returned: success
 exists:
-  description: Always true; a service that isn't there is an error.
+  description: Always true; a missing service is an error.
   type: bool
   returned: success
 instance:
-  description: What is another one after a restart.
+  description: A value that differs after a restart.
   type: str
   returned: success
 detail:
-  description: What was seen, in words.
+  description: The result of the check in words.
   type: str
   returned: success
 evidence:
-  description: What the swarm says of the tasks that failed, and their last lines.
+  description: The swarm's messages about the failed tasks, and their last log lines.
   type: str
   returned: success
 out:
-  description: How much of the service, in per cent, is out while its tasks are replaced.
+  description: The percentage of the service that can't answer while its tasks are replaced.
   type: int
   returned: success
 memory_left:
-  description: MiB of memory of all nodes that take tasks. What is reserved there, the swarm itself knows.
+  description: The memory in MiB of all nodes that take tasks. It includes memory that the swarm has reserved.
   type: int
   returned: success
 """
@@ -128,7 +126,7 @@ class Service:
         return self.docker.inspect("task", self.docker.must("docker", "service", "ps", "--quiet", "--no-trunc", self.name).split())
 
     def memory(self) -> int:
-        """MiB of all nodes that take tasks."""
+        """The memory in MiB of all nodes that accept tasks."""
         nodes = self.docker.inspect("node", self.docker.must("docker", "node", "ls", "--quiet").split())
         taking = [each for each in nodes if each["Spec"]["Availability"] == "active" and each["Status"]["State"] == "ready"]
         return sum(int(each["Description"]["Resources"]["MemoryBytes"]) for each in taking) >> 20
@@ -137,7 +135,7 @@ class Service:
         self.docker.must("docker", "service", *command)
 
     def wait(self) -> bool:
-        """Until the tasks are as the service is to be, or beyond hope."""
+        """Wait until all tasks have the wanted state, or can't reach it."""
         return _docker.until(self._converged, self.timeout)
 
     def healthy(self) -> bool:
@@ -147,12 +145,12 @@ class Service:
         return running(self.look(), self.tasks(), time.time(), self.steady_for)
 
     def failures(self) -> list[dict[str, Any]]:
-        """The tasks that failed since this run looked first, the last one last. Those that it met are the evidence of something else."""
+        """The tasks that failed since this run's first check, the newest last. Older failed tasks are no evidence for this run."""
         found = [each for each in self.tasks() if _failed(each) and each["ID"] not in self._before]
         return sorted(found, key=lambda each: _docker.instant(each["Status"]["Timestamp"]))
 
     def waiting(self) -> list[dict[str, Any]]:
-        """The tasks that no node takes."""
+        """The tasks that no node accepts."""
         return [each for each in self.tasks() if each["Status"]["State"] == "pending"]
 
     def _converged(self) -> bool | None:
@@ -160,7 +158,7 @@ class Service:
 
 
 class Image:
-    """The version of the service. A state is its image, with the digest that the swarm has pinned, where it has."""
+    """The version of the service. A state is its image, with the pinned digest of the swarm, if there is one."""
 
     def __init__(self, service: Service, module: AnsibleModule) -> None:
         self._service, self._module = service, module
@@ -207,7 +205,7 @@ class Image:
         return image
 
     def _is_newer(self, image: str, now: str) -> bool:
-        """By the tags, where these have an order; else by when the images were built, where this host has them; else by the last change."""
+        """Compare by the tags, if they have an order; otherwise by the build times, if this host has the images; otherwise by the last change."""
         (form, place), (form_now, place_now) = (release.pattern(tag_of(each)) for each in (image, now))
         if form == form_now and place and place_now and place != place_now:
             return bool(place > place_now)
@@ -217,7 +215,7 @@ class Image:
         return str((self._service.look().get("UpdateStatus") or {}).get("State", "")).startswith("rollback_")
 
     def _refuse_missing(self, image: str) -> None:
-        """Raises Refused where nobody is known to have the image: its tasks would be rejected one after the other."""
+        """Raises Refused if nobody is known to have the image, because all its tasks would be rejected."""
         docker = self._service.docker
         if docker.inspect("image", [image]) or image in {image_of(each["Spec"]) for each in self._service.tasks() if not _failed(each)}:
             return
@@ -230,7 +228,7 @@ class Image:
             )
 
     def _risk(self, image: str) -> str:
-        """What a bad image does to requests, where nothing but its health check would keep it from them."""
+        """A warning about the effect of a bad image on requests, if only its health check could prevent it."""
         spec = self._service.look()["Spec"]
         check = spec["TaskTemplate"]["ContainerSpec"].get("Healthcheck")
         images = [] if check else self._service.docker.inspect("image", [image])
@@ -242,7 +240,7 @@ class Image:
 
 
 class Replicas:
-    """How many tasks the service is to have. A state is that number."""
+    """The wanted number of tasks of the service. A state is that number."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -280,7 +278,7 @@ class Replicas:
 def converged(
     service: dict[str, Any], tasks: list[dict[str, Any]], before: set[str], *, now: float, steady_for: float
 ) -> bool | None:
-    """Whether the tasks are as the service is to be; None where that will be seen. The failures of `before`, which are ids, don't count."""
+    """Whether all tasks have the wanted state; None if it is too early to say. Failed tasks in `before` (ids) don't count."""
     status = (service.get("UpdateStatus") or {}).get("State", "")
     if status in {"paused", "rollback_paused"}:
         return False
@@ -293,7 +291,7 @@ def converged(
 
 
 def running(service: dict[str, Any], tasks: list[dict[str, Any]], now: float, steady_for: float) -> list[dict[str, Any]]:
-    """The tasks that run the service's image, and have for that long. `now` in seconds since 1970."""
+    """The tasks that have run the service's image for that long. `now` is in seconds since 1970."""
     return [
         each for each in tasks
         if each["DesiredState"] == each["Status"]["State"] == "running" and image_of(each["Spec"]) == image_of(service["Spec"])
@@ -306,7 +304,7 @@ def _failed(task: dict[str, Any]) -> bool:
 
 
 def count_of(service: dict[str, Any], everywhere: int) -> int:
-    """How many tasks there are to be; `everywhere` where there is one on each node."""
+    """The wanted number of tasks; `everywhere` is the number for a service with one task on each node."""
     mode = service["Spec"]["Mode"]
     return int(mode["Replicated"]["Replicas"]) if "Replicated" in mode else everywhere
 
@@ -317,7 +315,7 @@ def image_of(spec: dict[str, Any]) -> str:
 
 
 def but_for_image(spec: dict[str, Any]) -> dict[str, Any]:
-    """All else that a spec says; two that mean the same are equal."""
+    """The rest of a spec, normalized: two equivalent specs are equal."""
     container = {"StopGracePeriod": _GRACE, **spec["TaskTemplate"]["ContainerSpec"], "Image": ""}
     return {**spec, "TaskTemplate": {**spec["TaskTemplate"], "ContainerSpec": container}}
 
@@ -327,12 +325,12 @@ def tag_of(image: str) -> str:
 
 
 def order_of(spec: dict[str, Any]) -> str:
-    """Return the order in which an update replaces a task. Docker's own is to stop the old one first."""
+    """The order in which an update replaces a task. Docker's default is to stop the old task first."""
     return str((spec.get("UpdateConfig") or {}).get("Order") or "stop-first")
 
 
 def out(service: dict[str, Any]) -> int:
-    """How many of its tasks, in per cent, are missing while they are replaced."""
+    """The percentage of its tasks that are missing while they are replaced."""
     config, count = service["Spec"].get("UpdateConfig") or {}, count_of(service, 1)
     at_once = int(config.get("Parallelism", 1)) or count  # 0 is all
     return 0 if order_of(service["Spec"]) == "start-first" else min(100, at_once * 100 // max(1, count))
@@ -345,7 +343,7 @@ def with_tag(image: str, tag: str) -> str:
 
 
 def last_words(service: Service) -> str:
-    """What the swarm says of the tasks that have failed since, and what they said themselves."""
+    """The swarm's messages about the failed tasks, and the tasks' own last log lines."""
     failed = service.failures() + service.waiting()
     said = [(each["ID"], each["Status"]) for each in failed[-3:]]
     words = [f"task {task[:12]} {status['State']}: {status.get('Err') or status.get('Message', '')}" for task, status in said]
@@ -354,7 +352,7 @@ def last_words(service: Service) -> str:
 
 
 def seen(service: Service, result: dict[str, Any], missing: str) -> dict[str, Any]:
-    """The result, with what incident.response.service_health would say."""
+    """The result, with the keys of incident.response.service_health."""
     found, good, healthy = service.look(), service.running(), service.healthy()
     status = found.get("UpdateStatus") or {}
     words = f"{len(good)} of {count_of(found, len(good))} tasks run {image_of(found['Spec']).partition('@')[0]}{missing}"
@@ -366,7 +364,7 @@ def seen(service: Service, result: dict[str, Any], missing: str) -> dict[str, An
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
-    """What was asked for. Raises Refused, OSError."""
+    """Do the requested work. Raises Refused, OSError."""
     service, what = Service(module), module.params["what"]
     if what == "restart":
         if not module.check_mode:

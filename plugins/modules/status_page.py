@@ -8,32 +8,32 @@ module: status_page
 short_description: Say on the status page what those outside should know
 version_added: 0.2.0
 description:
-  - Tells of an incident, or of maintenance, and sets the states of components. What is published is on the incident's timeline.
-  - The configuration says which page it is (C(status_page)). By default a static page is written into the state folder.
-  - Nothing of a drill goes out, and nothing of an incident under embargo, as one with the concern C(security) is.
-  - Whoever runs the task approves its text. Texts that are drafted by themselves are published by M(incident.response.incident_communicate).
-  - Its work is done on the controller, by the action plugin of the same name.
+  - Publishes an incident or maintenance, and sets the states of components. The incident's timeline shows each publication.
+  - C(status_page) in the configuration selects the page. By default a static page is written into the state folder.
+  - A drill publishes nothing, and neither does an incident under embargo, such as an incident with the concern C(security).
+  - The text is published without another approval. M(incident.response.incident_communicate) publishes the drafts of the tick.
+  - The action plugin of the same name does the work on the controller.
 author: Contributors to incident.response (@incident-response)
 options:
   state:
     description:
-      - What is said of the incident, or of the maintenance. Without it only O(components) are set.
-      - V(resolved) and V(completed) also make operational what was affected, unless O(components) says otherwise.
+      - The state of the incident or of the maintenance on the page. Without O(state), only O(components) are set.
+      - V(resolved) and V(completed) also set the affected components to operational, unless O(components) sets them.
     type: str
     choices: [investigating, identified, monitoring, resolved, scheduled, in_progress, verifying, completed]
   incident:
     description:
-      - Name or id of the incident. Defaults to E(INCIDENT_ID), else it is the one of O(service).
-      - For maintenance any name, by which the next task finds it.
+      - Name or id of the incident. Defaults to E(INCIDENT_ID), then to the incident of O(service).
+      - For maintenance, any name. Later tasks find the maintenance by this name.
     type: str
   service:
-    description: The service that the incident is of.
+    description: The service of the incident.
     type: str
   title:
-    description: What the public reads first. The first time it is made of the components where it isn't given.
+    description: The headline for the public. The default of the first update is made from the components.
     type: str
   impact:
-    description: How bad it is for those outside. The first time it follows from the severity where it isn't given.
+    description: The impact for the public. The default of the first update follows from the severity.
     type: str
     choices: [none, minor, major, critical]
   components:
@@ -44,23 +44,23 @@ options:
     default: {}
   text:
     description:
-      - What is said, as plain text. Needed with a O(state).
+      - The text, as plain text. Required with O(state).
       - A task may also call it C(message).
     type: str
   notify:
-    description: Whether a provider writes to those who follow its page.
+    description: Whether the provider notifies the subscribers of its page.
     type: bool
     default: true
   starts:
-    description: When maintenance starts, as V(2026-12-01T22:00:00Z). A time without a zone is UTC.
+    description: The start of the maintenance, such as V(2026-12-01T22:00:00Z). A time without a zone is UTC.
     type: str
   ends:
-    description: When maintenance ends.
+    description: The end of the maintenance.
     type: str
 attributes:
-  check_mode: {support: full, description: "Predicts what would be published, and publishes nothing."}
+  check_mode: {support: full, description: "Predicts the publication, and publishes nothing."}
   diff_mode: {support: full, description: Shows what changes on the page.}
-  idempotent: {support: full, description: What the page says already is not said again.}
+  idempotent: {support: full, description: A text that the page already has is not published again.}
 """
 EXAMPLES = r"""
 - name: Say that we know of it
@@ -86,23 +86,23 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 post:
-  description: What the page says of it. In check mode, what it would say.
+  description: The post on the page. In check mode, the predicted post.
   type: dict
   returned: success
   contains:
-    incident: {description: "The name of the incident or maintenance; C(components) where components are set alone.", type: str, returned: success}
-    title: {description: What the public reads first., type: str, returned: success}
-    state: {description: The state; empty where only components were set., type: str, returned: success}
-    impact: {description: How bad it is., type: str, returned: success}
+    incident: {description: "The name of the incident or maintenance; C(components) if only components are set.", type: str, returned: success}
+    title: {description: The headline., type: str, returned: success}
+    state: {description: The state; empty if only components were set., type: str, returned: success}
+    impact: {description: The impact., type: str, returned: success}
     message: {description: The text of the newest update., type: str, returned: success}
-    components: {description: The state of each component that it has named., type: dict, returned: success}
+    components: {description: The state of each component in the post., type: dict, returned: success}
     starts: {description: When it starts or began., type: str, returned: success}
     ends: {description: When maintenance ends; empty for an incident., type: str, returned: success}
-    updates: {description: How many updates there are., type: int, returned: success}
-page: {description: "Where the page is - the first file of a static one, else the name of the provider.", type: str, returned: success}
-config: {description: The configuration that the task goes by; empty without., type: str, returned: always}
+    updates: {description: The number of updates., type: int, returned: success}
+page: {description: "The page - the first file of a static page, otherwise the name of the provider.", type: str, returned: success}
+config: {description: The configuration file that the task uses; empty if there is none., type: str, returned: always}
 told:
-  description: What became of telling it in chat, as M(incident.response.rocketchat_incident) returns it; null where nothing was told.
+  description: The result of the delivery to chat, as M(incident.response.rocketchat_incident) returns it; null if nothing was sent.
   type: dict
   returned: success
 """

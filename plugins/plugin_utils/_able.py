@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an action needs of the catalogue, asked before a play has hosts: an action that can't be opens no incident, and calls nobody."""
+"""The catalogue data that an action needs, checked before a play has hosts: an impossible action opens no incident, and calls nobody."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from ansible_collections.incident.response.plugins.plugin_utils import _catalogu
 
 _ROLES = {"rollback": "service_rollback_", "scale_up": "service_scale_"}
 _OVERRIDES = ("backend", "path", "package", "settings")
-"""What of a role's variables says where versions or instances are, so that the catalogue needn't."""
+"""The role variables that can replace the catalogue's data about versions or instances."""
 _asked: set[tuple[str, ...]] = set()
 
 
 def refuse(playbook: str, config: dict[str, Any], settings: dict[str, Any], hosts: list[str], variables: dict[str, Any], path: str) -> None:
-    """Raises AnsibleError where the catalogue lacks what the action needs, and where it can't be filled in for one of the hosts.
-
-    Once for each: what changes while a run is under way must not end it. A service that the catalogue doesn't have needs nothing of it.
-    """
+    """Raises AnsibleError if the catalogue lacks data for the action, or if it can't be rendered for one of the hosts. Checked once for each: a later
+    change must not end a running run. A service that is not in the catalogue needs no data from it."""
     service = settings["name"]
     if service not in config["services"] or (playbook, service, *hosts) in _asked:
         return
@@ -36,13 +34,13 @@ def refuse(playbook: str, config: dict[str, Any], settings: dict[str, Any], host
 
 
 def _overridden(playbook: str, said: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether an inventory, or whoever typed the command, says of itself what the action needs."""
+    """Whether the inventory or the command line sets the data that the action needs."""
     names = {f"{_ROLES.get(playbook, '')}{each}" for each in _OVERRIDES}
     return any(name in each for each in said for name in names)
 
 
 def _refuse_unable(playbook: str, service: str, entry: Mapping[str, Any]) -> None:
-    """A backend of commands of somebody's own says nothing of versions and instances: no convention holds for it."""
+    """The backend `command` has no convention for versions and instances, so the catalogue must name them."""
     if entry["backend"] != "command":
         return
     nothing = "it is run by commands of your own (backend: command), and the catalogue doesn't say"

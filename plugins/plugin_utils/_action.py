@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The base of the action plugins: a module's work, done in the controller, where the journal is."""
+"""The base class of the action plugins. They do the work of a module on the controller, where the journal is."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from ansible_collections.incident.response.plugins.plugin_utils._secrets import 
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal, cleaned
 
 _DRAIN = 2.0
-"""Seconds to wait for chat where nothing is configured."""
+"""The default time to wait for chat, in seconds."""
 
 
 class Refused(Exception):
-    """The task fails with this message; `more` goes into its result."""
+    """The task fails with this message. `more` is added to its result."""
 
     def __init__(self, message: str, **more: Any) -> None:
         super().__init__(message)
@@ -42,18 +42,18 @@ class ControllerAction(ActionBase):
 
     SPEC: ClassVar[dict[str, dict[str, Any]]]
     RULES: ClassVar[dict[str, Any]] = {}
-    """What else `validate_argument_spec` is to check, such as required_if."""
+    """More checks for `validate_argument_spec`, such as required_if."""
     SPELLINGS: ClassVar[dict[str, str]] = {}
-    """Other names of options, which ansible-core keeps modules from declaring."""
+    """Other names of options, which ansible-core does not allow modules to declare."""
     TELLS_WHAT_IS_MISSING: ClassVar[bool] = True
     """Whether it is the first of its run that could."""
     _requires_connection = False
     _display: Any
     clock = ""
-    """What is strange about this machine's clock, as far as the journal shows it."""
+    """The problem with this machine's clock, from the journal; empty if there is none."""
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        """The task's result. Raises Refused where it fails."""
+        """The task's result. Raises Refused to fail the task."""
         raise NotImplementedError
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class ControllerAction(ActionBase):
             raise cleaned(error) from None
 
     def _secrets(self, variables: dict[str, Any]) -> set[str]:
-        """What must not go out of this task: the secrets of its host and, since it can say them by `hostvars`, of all others."""
+        """The secrets that must not leave this task: those of its host, and those of all other hosts, because it can read them with `hostvars`."""
         _gate.learn((getattr(self._play_context, "password", None), getattr(self._play_context, "become_pass", None)))
         meet_configuration(self.options["config"])
         own = secret_values(variables, self._templar.template, unseen(self._task.get_play())) | in_vaults(self._loader)
@@ -88,7 +88,8 @@ class ControllerAction(ActionBase):
         return own | secrets_of_hosts(variables.get("hostvars"), lambda _host, theirs: fill(available_variables=theirs).template)
 
     def _tell_missing_libraries(self) -> None:
-        """Before anything is touched: afterwards is too late to install one. A configuration with mistakes is complained of elsewhere."""
+        """Warn about missing libraries before anything is touched; later is too late to install one. Mistakes in the configuration are reported
+        elsewhere."""
         try:
             lacking = _needs.lacking(_config.load(_config.find(self.options["config"])), chat=bool(_options.connection(self.options)))
         except (_config.ConfigError, connect.Misconfigured):
@@ -101,11 +102,11 @@ class ControllerAction(ActionBase):
         return bool(self._task.check_mode)
 
     def folder(self, given: str | None = None) -> Path:
-        """The state folder: the one `given`, else the configured one. Raises OSError."""
+        """The state folder: `given`, otherwise the configured one. Raises OSError."""
         return state_dir(given or self.options["state_dir"])
 
     def journal(self, folder: Path, *, timeout: float = 10) -> SqliteJournal:
-        """A connection to the journal. Says when the clocks disagree. Raises OSError, JournalError, ValueError."""
+        """A connection to the journal. Warns if the clocks disagree. Raises OSError, JournalError, ValueError."""
         journal = _journal.opened(self.options, folder, timeout=timeout)
         for each in journal.mended:
             self._display.warning(f"incident.response: {each}")
@@ -117,11 +118,9 @@ class ControllerAction(ActionBase):
     def send(
         self, folder: Path, journal: SqliteJournal, incidents: Iterable[str], given: Mapping[str, str] | None = None, *, at_least: float = 0
     ) -> str:
-        """Have a courier bring them to chat, page, and tell those outside; wait for chat as long as is configured, and `at_least` so many
-        seconds. Where one works already, that one does.
-
-        `given` goes into its environment. Nothing where neither is configured. What holds chat up. Raises OSError.
-        """
+        """Start a courier, which delivers the incidents to chat, pages, and publishes. Waits for chat for the configured time, and for `at_least`
+        that many seconds. A courier that already runs does the work. `given` is added to the courier's environment. Does nothing if neither is
+        configured. Returns the reason why chat gets nothing. Raises OSError."""
         environment = _options.environment(self.options) | dict(given or {})
         found = [incident for incident in (journal.find(each) for each in incidents) if incident and _is_due(journal, incident)]
         chat, problem = dict[str, Any](), ""
@@ -153,7 +152,7 @@ class ControllerAction(ActionBase):
             return False
 
     def _publishes(self) -> bool:
-        """Whether anybody outside is told anything."""
+        """Whether a status page or mail is configured for people outside."""
         try:
             config = _config.load(_config.find(self.options["config"]))
         except _config.ConfigError as error:
@@ -162,7 +161,7 @@ class ControllerAction(ActionBase):
         return config["status_page"]["provider"] != "none" or "mail" in config["communication"]
 
     def service_name(self, called: str | None) -> str | None:
-        """The one name of a service that the catalogue may know by others. A configuration with mistakes keeps nothing from being written."""
+        """The main name of a service, for a name or an alias. A configuration with mistakes does not prevent recording."""
         try:
             return str(_config.service(_config.load(_config.find(self.options["config"])), called)["name"]) if called else called
         except _config.ConfigError as error:
@@ -170,7 +169,7 @@ class ControllerAction(ActionBase):
             return called
 
     def refuse_loose_words(self, variables: Mapping[str, Any]) -> None:
-        """Raises Refused where `-e "message=We are adding capacity."` left all but the first word in the air: half a text must not go out."""
+        """Raises Refused if `-e "message=We are adding capacity."` lost all but the first word: half a text must not be published."""
         loose = str(variables.get("_raw_params") or "").strip()
         if loose:
             raise Refused(f"-e has words that belong to nothing: {loose[:80]!r}. Nothing was recorded. Write values with blanks as JSON: -e '{{…}}'")
@@ -181,7 +180,7 @@ class ControllerAction(ActionBase):
     def recorded(
         self, result: dict[str, Any], data: dict[str, Any], variables: dict[str, Any], *, text: str = "", state: str = "ok"
     ) -> dict[str, Any]:
-        """`result`, with `data` on the timeline: the callback takes it from the result; where it is off, it is written here."""
+        """Add `data` for the timeline to `result`. The callback reads it from the result; without the callback, it is written here."""
         if not data:
             return result
         if _run.current() is None:
@@ -198,18 +197,18 @@ class ControllerAction(ActionBase):
         return result | {"timeline": data, "words": text}
 
     def drill(self, variables: dict[str, Any]) -> Drill:
-        """Whether this run is a drill, by the variable `drill`, or `incident_drill` of the play. Raises Refused for what says neither."""
+        """Whether this run is a drill, from the variable `drill`, or `incident_drill` of the play. Raises Refused for an invalid value."""
         try:
             return drill.parse(self._templar.template(variables.get("drill", variables.get("incident_drill", ""))))
         except ValueError as error:
             raise Refused(f"{error}. Nothing was touched.") from None
 
     def this_run(self, folder: Path, variables: Mapping[str, Any]) -> _run.Run:
-        """The run that this task is part of, whether the callback records it or not: then `action_begin` began one for the service."""
+        """The run of this task: the callback's run, or without the callback the run that `action_begin` began for the service."""
         begun = variables.get("_action_begun", {}).get("run", "")
         return _run.current() or (_run.Run(begun, folder, os.getppid()) if begun else _run.unrecorded(folder, os.getppid(), ""))
 
 
 def _is_due(journal: SqliteJournal, incident: str) -> bool:
-    """Whether chat lacks anything of it, or would not do something that it may do now."""
+    """Whether the incident has undelivered entries, or refused operations that may work now."""
     return bool(journal.pending(incident) or journal.troubles(incident))

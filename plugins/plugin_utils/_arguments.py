@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What was given to a playbook of the collection: all of it is checked before a play has hosts, so before an incident is opened or anybody told."""
+"""Checks all variables of a playbook of the collection before a play has hosts, so before an incident is opened or anybody is told."""
 
 from __future__ import annotations
 
@@ -23,27 +23,25 @@ from ansible_collections.incident.response.plugins.plugin_utils._variables impor
 
 _NOTHING = "Nothing was touched."
 _TO_FILL_IN = "…"
-"""What commands that are printed have in the place of a text."""
+"""The placeholder for a text in printed commands."""
 _ACTIONS = {"restart_service", "rollback", "scale_up", "undo"}
 _TEXTS = {"text", "reason", "name"}
-"""Kinds that people read, and nothing more."""
+"""The kinds of values that are only texts for people."""
 _NO_DRILL = {
     "incident_open": "an incident that is opened by hand is a real one, and calls people",
     **dict.fromkeys(("incident_communicate", "status_page"), "nothing of a drill goes out"),
 }
 _LOOSE = "_raw_params"
 _OWN = {"undo": {"service", "app"}}
-"""What a playbook sets itself, for its roles: it counts only where it was typed."""
+"""Variables that a playbook sets for its roles. Only typed values count as given."""
 
 Given = MutableMapping[str, Any]
 _asked: set[tuple[str, str]] = set()
 
 
 def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]:
-    """What the playbook is to act on, by the names that it uses. Raises AnsibleError for what it doesn't know, and for what can't be.
-
-    A value that was typed under another name, or in another way, is from now on an extra variable as the playbook has it.
-    """
+    """The checked variables, by the playbook's own names. Raises AnsibleError for unknown names and invalid values. A value that was typed under
+    another name, or in another form, becomes an extra variable in the playbook's form."""
     loader: Any = lookup._loader
     template: Any = lookup._templar
     known, typed, line = PLAYBOOKS[playbook], load_extra_vars(loader), _command_line.read()
@@ -71,10 +69,10 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
     _refuse_nothing(playbook, found)
     if playbook in _NO_DRILL:
         _refuse_drill(playbook, template.template(variables.get("drill", variables.get("incident_drill", ""))))
-    if (playbook, str(found)) not in _asked:  # once: what changes while a run is under way must not end it
+    if (playbook, str(found)) not in _asked:  # once: a later change must not end a running run
         _ask(known, found)
         if playbook not in _ACTIONS and not _command_line.only_lists():
-            from ansible_collections.incident.response.plugins.plugin_utils import _rehearsal  # what an action would wait for: not cheap
+            from ansible_collections.incident.response.plugins.plugin_utils import _rehearsal  # an action would wait for this import: it is slow
 
             _rehearsal.refuse(playbook, found, _options.settings())
         _asked.add((playbook, str(found)))
@@ -82,15 +80,12 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
 
 
 def refuse_switches(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> None:
-    """Raises AnsibleError for a switch of the roles that is neither true nor false, or isn't the same on all hosts of the play.
-
-    The roles may be used in a play of somebody's own, whose variables nobody has checked before; and what is decided for the first host
-    counts for all.
-    """
+    """Raises AnsibleError for a switch of the roles that is neither true nor false, or that differs between the hosts of the play. Other people's
+    plays may use the roles with unchecked variables, and a decision for the first host counts for all hosts."""
     for name, known in ROLES.items():
         if name in variables:
             value = template(variables[name])
-            if value != "" or name != "break_glass":  # no reason, so the glass stays whole
+            if value != "" or name != "break_glass":  # no reason was given, so there is no override
                 _value(name, known, value)
     hosts, there = variables.get("ansible_play_hosts_all", []), variables.get("hostvars")
     if len(hosts) < 2 or there is None:
@@ -103,20 +98,18 @@ def refuse_switches(variables: Mapping[str, Any], template: Callable[[Any], Any]
 
 
 def reason(name: str, given: str) -> str:
-    """The reason that was given, empty for none. Raises AnsibleError for a word that is no reason, such as false."""
+    """The given reason; empty if there is none. Raises AnsibleError for a value that is not a reason, such as false."""
     return str(_value(name, Variable("", "reason"), given)).strip() if given.strip() else ""
 
 
 def switch(name: str, given: Any) -> bool:
-    """Whether it is switched on. Raises AnsibleError for what is neither true nor false."""
+    """Whether the switch is true. Raises AnsibleError for a value that is neither true nor false."""
     return bool(_value(name, Variable("", "switch"), given))
 
 
 def _defuse(known: Variables, typed: Given, variables: Given, *, alone: bool) -> None:
-    """Let no template that was given run: it may have come from an alert. A text stays as it stands; raises AnsibleError for anything else.
-
-    In a playbook of somebody's own what is no text may be theirs, and mean what Ansible makes of it.
-    """
+    """Prevent that a given template is rendered, because it may come from an alert. A text stays unchanged; raises AnsibleError for a template in any
+    other variable. In other people's playbooks, a variable that is not one of our texts may be theirs, and Ansible handles it."""
     for name, meant in argument.spellings(known).items():
         if name not in typed or not _holds_template(typed[name]) or not (alone or name in known):
             continue
@@ -138,13 +131,13 @@ def _holds_template(value: Any) -> bool:
 
 
 def refuse_severity(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> None:
-    """Raises AnsibleError for a severity that is none, in a play of somebody's own, too: the incident would open with another one, in silence."""
+    """Raises AnsibleError for an invalid severity, also in other people's plays. Otherwise the incident would silently open with another severity."""
     if variables.get("severity"):
         _value("severity", Variable("", "severity", example="P1"), template(variables["severity"]))
 
 
 def _take_sentence(known: Variables, typed: Given, variables: Given) -> None:
-    """Give the words that follow a text to that text, where it is clear that they are its own."""
+    """Append the words after a text to that text, if it is clear that they belong to it."""
     found = _words.sentence(_words.typed(), known) if typed.get(_LOOSE) else None
     if found:
         name, text = found
@@ -154,10 +147,8 @@ def _take_sentence(known: Variables, typed: Given, variables: Given) -> None:
 
 
 def _choose(playbook: str, known: Variables, typed: Given, found: dict[str, Any]) -> None:
-    """Where nobody says which incident a step is about, it is the only one that is open. Raises AnsibleError, which lists them, where several are.
-
-    A journal that can't be read is complained of by the step.
-    """
+    """If a step names no incident, use the only open incident. Raises AnsibleError with a list if several are open. If the journal can't be read, the
+    step itself reports that."""
     about, options = known.get("incident"), _options.settings()
     if playbook == "undo" or about is None or about.kind != "incident" or found.get("incident") or found.get("service") or options["incident"]:
         return
@@ -183,7 +174,7 @@ def _refuse_loose_words(typed: Mapping[str, Any], known: Variables) -> None:
 
 
 def _refuse_names(playbook: str, typed: Mapping[str, Any], line: CommandLine) -> None:
-    """Those that look like a variable of the playbook, and those of another one: whoever typed it meant something that would not happen."""
+    """Names that look like a variable of the playbook, and variables of another playbook: the person expects an effect that would not occur."""
     taken = argument.spellings(PLAYBOOKS[playbook])
     elsewhere = {name for other in line.ours for name in argument.spellings(PLAYBOOKS[other])}
     problems = []
@@ -201,7 +192,7 @@ def _refuse_names(playbook: str, typed: Mapping[str, Any], line: CommandLine) ->
 
 
 def _refuse_cut_off(playbook: str, known: Variables, elsewhere: set[str]) -> None:
-    """A text that goes on behind a word with `=` in it: Ansible would keep its begin alone, and nobody would see it."""
+    """A text that continues after a word with `=`: Ansible would silently keep only its beginning."""
     name, word = _words.cut_off(_words.typed(), known)
     if word and word.partition("=")[0].strip() not in elsewhere:
         raise AnsibleError(
@@ -211,7 +202,7 @@ def _refuse_cut_off(playbook: str, known: Variables, elsewhere: set[str]) -> Non
 
 
 def _warn_of_names(playbook: str, typed: Mapping[str, Any], line: CommandLine) -> None:
-    """In a playbook of somebody's own any name may be theirs, so that one which looks like ours costs no more than a warning."""
+    """In other people's playbooks any name may be theirs, so a name that looks like ours only causes a warning."""
     taken = argument.spellings(PLAYBOOKS[playbook])
     for name in (str(each) for each in typed):
         near = "" if name in taken or name.startswith(_words.PASS) else argument.meant(name, PLAYBOOKS[playbook])
@@ -220,10 +211,8 @@ def _warn_of_names(playbook: str, typed: Mapping[str, Any], line: CommandLine) -
 
 
 def _take(known: Variables, typed: Given, seen: Given, elsewhere: set[str]) -> None:
-    """Give each value that was typed under another name the one that the playbook uses. Raises AnsibleError where two differ.
-
-    What another of the playbooks on the command line has `elsewhere` under that name may be meant for it.
-    """
+    """Rename each value that was typed under another name to the playbook's name. Raises AnsibleError if two values differ. A name that another
+    playbook on the command line uses (`elsewhere`) may be meant for that playbook."""
     for name, each in known.items():
         others = (other for other in each.same if other in typed and other not in known)
         said = {other: typed[other] for other in others if not (name in seen and other in elsewhere)}
@@ -239,7 +228,7 @@ def _take(known: Variables, typed: Given, seen: Given, elsewhere: set[str]) -> N
 
 
 def _set(name: str, value: Any, typed: Given, seen: Given) -> None:
-    """As an extra variable: the very mapping that Ansible's variable manager holds, so that all plays, roles and callbacks see it."""
+    """Set an extra variable in the mapping object of Ansible's variable manager, so that all plays, roles and callbacks see it."""
     typed[name] = seen[name] = value
 
 
@@ -268,7 +257,7 @@ def _value(name: str, known: Variable, value: Any) -> Any:
 
 
 def _refuse_nothing(playbook: str, found: Mapping[str, Any]) -> None:
-    """Raises AnsibleError for a step to which nothing was given that it could say."""
+    """Raises AnsibleError for a step without any of the texts that it requires."""
     wanted = ONE_OF.get(playbook, ())
     if wanted and not any(str(found.get(name, "")).strip() for name in wanted) and not _command_line.only_lists():
         empty = next((f"{name} is empty, and " for name in wanted if name in found), "")
@@ -279,7 +268,7 @@ def _refuse_nothing(playbook: str, found: Mapping[str, Any]) -> None:
 
 
 def _refuse_drill(playbook: str, given: Any) -> None:
-    """Raises AnsibleError for a drill of what reaches people."""
+    """Raises AnsibleError for a drill of a step that reaches people."""
     try:
         unfit = bool(drill.parse(given))
     except ValueError as error:
@@ -289,7 +278,7 @@ def _refuse_drill(playbook: str, given: Any) -> None:
 
 
 def _ask(known: Variables, found: Mapping[str, Any]) -> None:
-    """What only the configuration and the journal know."""
+    """Checks that need the configuration and the journal."""
     options = _options.settings()
     for name, value in found.items():
         match known[name].kind:
@@ -307,10 +296,8 @@ def _ask(known: Variables, found: Mapping[str, Any]) -> None:
 
 
 def _refuse_service(name: str, options: Mapping[str, Any], *, new: bool) -> None:
-    """Raises AnsibleError for a service that a catalogue doesn't have, and no incident is of: most likely it was mistyped.
-
-    A configuration with mistakes keeps nothing from being written, and so does a journal that can't be read: the step says so.
-    """
+    """Raises AnsibleError for a service that is neither in the catalogue nor in any incident: it is probably mistyped. A configuration with mistakes,
+    or an unreadable journal, does not prevent the step; the step reports it."""
     try:
         there = _catalogue.names(_catalogue.configuration(options["config"]))
     except AnsibleError:
@@ -327,7 +314,7 @@ def _refuse_service(name: str, options: Mapping[str, Any], *, new: bool) -> None
 
 
 def _refuse_person(variable: str, name: str, options: Mapping[str, Any]) -> None:
-    """Raises AnsibleError for a name that is nearly one of `oncall.people`: most likely it was mistyped. Anybody else may be in chat alone."""
+    """Raises AnsibleError for a name that is similar to a name in `oncall.people`: it is probably mistyped. Any other name may only exist in chat."""
     try:
         people = _catalogue.configuration(options["config"])["oncall"]["people"]
     except AnsibleError:
@@ -340,7 +327,7 @@ def _refuse_person(variable: str, name: str, options: Mapping[str, Any]) -> None
 
 
 def _refuse_incident(name: str, options: Mapping[str, Any]) -> None:
-    """Raises AnsibleError where an action is to belong to an incident that isn't there, or is over. A broken journal stops no action."""
+    """Raises AnsibleError if an action names an unknown or ended incident. A broken journal stops no action."""
     if not name:
         return
     try:

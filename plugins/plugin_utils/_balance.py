@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What nginx was seen to give the hosts of an action, and in which order they are taken then."""
+"""The state of an action's hosts in nginx, and the order in which the action changes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._action import R
 
 
 def addresses(host: str, balancer: Mapping[str, Any], hostvars: Mapping[str, Any], seen: Iterable[Place]) -> list[str]:
-    """The addresses of a host's servers, as an upstream has them. Instances have ports of their own: all servers there are at the host."""
+    """The addresses of a host's servers in an upstream. Instances have separate ports: all servers with the host's address."""
     base = hostvars[host].get("ansible_host") or host
     if "port" in balancer:
         return [_nginx.address(f"{base}:{balancer['port']}")]
@@ -22,7 +22,7 @@ def addresses(host: str, balancer: Mapping[str, Any], hostvars: Mapping[str, Any
 
 
 def places(looks: Iterable[Mapping[str, Any]]) -> list[Place]:
-    """What `nginx_upstream` said on each balancer, whose name is the `item` of its result."""
+    """The servers in the results of `nginx_upstream`. `item` of each result is the balancer's name."""
     return [
         Place(str(look["item"]), upstream["name"], each["address"], each["state"], backup=each["backup"], answers=each["answers"])
         for look in looks for upstream in look["upstreams"] for each in upstream["servers"]
@@ -32,7 +32,8 @@ def places(looks: Iterable[Mapping[str, Any]]) -> list[Place]:
 def situation(
     hosts: Collection[str], everywhere: Collection[str], balancer: Mapping[str, Any], looks: Iterable[Mapping[str, Any]], hostvars: Mapping[str, Any]
 ) -> Situation:
-    """`everywhere` are all hosts of the service, which people know by name. Raises Refused where a balancer lacks one of the `hosts`."""
+    """The situation in front of the hosts. `everywhere` are all hosts of the service, for readable names. Raises Refused if a balancer lacks one of
+    the `hosts`."""
     looks = list(looks)
     seen = places(looks)
     names = {address: host for host in [*everywhere, *hosts] for address in addresses(host, balancer, hostvars, seen)}
@@ -46,7 +47,7 @@ def situation(
 
 
 def _refuse_included(looks: Iterable[Mapping[str, Any]], mine: Collection[str], path: str) -> None:
-    """Raises Refused where an upstream has servers that are not seen, and one of the hosts among them, or might have."""
+    """Raises Refused if an upstream includes unknown servers, and one of the hosts is, or may be, among them."""
     for look in looks:
         unseen = set(mine) - {each["address"] for upstream in look["upstreams"] for each in upstream["servers"]}
         for upstream in look["upstreams"]:
@@ -58,7 +59,7 @@ def _refuse_included(looks: Iterable[Mapping[str, Any]], mine: Collection[str], 
 
 
 def _refuse_missing(now: Situation, balancers: list[str], seen: list[Place], path: str) -> None:
-    """Raises Refused where a balancer lacks one of the hosts."""
+    """Raises Refused if a balancer lacks one of the hosts."""
     for host, (address, *_others) in now.hosts.items():
         for balancer in balancers:
             if balancer not in {place.on for place in now.of(host)}:
@@ -68,7 +69,7 @@ def _refuse_missing(now: Situation, balancers: list[str], seen: list[Place], pat
 
 
 def arranged(now: Situation, service: str, *, glass_broken: bool) -> Turns:
-    """The turns of the hosts. Raises Refused where one would leave nobody who serves, although an earlier run has left others out."""
+    """The turns of the hosts. Raises Refused if a turn would leave no serving host, although an earlier run has left other hosts out."""
     found = turns(now)
     for host, left in found.stuck.items():
         if not glass_broken:

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The service catalogue as a play meets it: every refusal is an AnsibleError that names the way out."""
+"""The service catalogue for a play. Every refusal is an AnsibleError that says what to do."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from ansible_collections.incident.response.plugins.plugin_utils._terminal import
 CONTROLLER = "localhost"
 _known: dict[str, dict[str, Any]] = {}
 _trusted = getattr(template, "trust_as_template", str)
-"""From ansible-core 2.19 on only what is marked so is filled in."""
+"""Since ansible-core 2.19, only values with this mark are rendered."""
 _PLAIN = re.compile(r"[\w.*?-]+")
-"""A pattern that is one name, be it with wildcards."""
+"""A pattern that is a single name, also with wildcards."""
 _SERVICE = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9@_.:-]{0,127}")
 
 
 def for_action(explicit: str = "") -> dict[str, Any]:
-    """The configuration as an action needs it. Raises AnsibleError, also where there must be one, and is none."""
+    """The configuration for an action. Raises AnsibleError, also if a configuration is required and missing."""
     if explicit:
         return configuration(explicit)
     options = _options.settings()
@@ -63,7 +63,7 @@ def for_action(explicit: str = "") -> dict[str, Any]:
 
 
 def _requires(left: Path) -> bool:
-    """Whether the file that is left out says that it may not be."""
+    """Whether the ignored configuration file sets `safety.require_config`."""
     try:
         return bool(_config.load(left)["safety"]["require_config"])
     except _config.ConfigError:
@@ -71,9 +71,8 @@ def _requires(left: Path) -> bool:
 
 
 def configuration(explicit: str) -> dict[str, Any]:
-    """The configuration that the settings name, as it was when this process, or the one that forked it, first asked: what was planned, and
-    approved, is done, whatever is written into the file meanwhile. Raises AnsibleError, also where it has changed since the run began.
-    """
+    """The configuration in the settings, as it was when this process, or the process that forked it, first read it. So a planned and approved action
+    is not affected by later changes of the file. Raises AnsibleError, also if the file has changed since the run began."""
     if explicit not in _known:
         _known[explicit] = _loaded(explicit)
     return _known[explicit]
@@ -95,10 +94,8 @@ def _loaded(explicit: str) -> dict[str, Any]:
 
 
 def filled(config: dict[str, Any], called: str, variables: dict[str, Any], loader: DataLoader | None, path: str) -> dict[str, Any]:
-    """The configuration with the values that the service has on the host of the `variables`. Raises AnsibleError.
-
-    Where these are of no host, what only a host can say stays as it is.
-    """
+    """The configuration, with the service's templates rendered for the host of the `variables`. Raises AnsibleError. If the variables belong to no
+    host, templates stay unchanged."""
     name = _config.service(config, called)["name"]
     entry = config["services"].get(name, {})
     places = dict(_config_template.templates({key: entry[key] for key in _config_template.FILLED if key in entry}))
@@ -120,11 +117,8 @@ def filled(config: dict[str, Any], called: str, variables: dict[str, Any], loade
 
 @lru_cache(maxsize=64)
 def _checked(name: str, entry: str, places: tuple[Where, ...]) -> tuple[dict[str, Any], list[tuple[Where, str]]]:
-    """The entry, and what the schema says against it.
-
-    Older cores make text of all that they fill in: where the schema wants something else, the text is read as YAML. Where it wants text, as
-    in the arguments of a command, a number is as good.
-    """
+    """The rendered entry, and its errors against the schema. Older cores render to text: if the schema requires another type, the text is parsed as
+    YAML. If the schema requires text, as in the arguments of a command, a number is accepted."""
     there: dict[str, Any] = json.loads(entry)
     faults = list(_config.faults(name, there))
     wrong = {where[2:] for where, dummy in faults} & set(places)
@@ -139,7 +133,7 @@ def _checked(name: str, entry: str, places: tuple[Where, ...]) -> tuple[dict[str
 
 
 def _holder(entry: dict[str, Any], where: Where) -> Any:
-    """The mapping or list that the last part of the path is in."""
+    """The mapping or list that contains the last part of the path."""
     found: Any = entry
     for part in where[:-1]:
         found = found[part]
@@ -155,7 +149,7 @@ def _unfilled(path: str, where: Where, words: str, hint: str = "Set the variable
 
 
 def service_settings(config: dict[str, Any], name: str) -> dict[str, Any]:
-    """What is known of the service. Raises AnsibleError for no name, a bad one, and one that a catalogue does not have."""
+    """The settings of the service. Raises AnsibleError for an empty, invalid or unknown name."""
     if not _SERVICE.fullmatch(name):
         raise AnsibleError(f"service={name[:60]!r} is not the name of a service (letters, digits, @ _ . : -). Nothing was touched.")
     known, settings = config["services"], _config.service(config, name)
@@ -165,13 +159,13 @@ def service_settings(config: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """What may be meant by a name that isn't there; else what is."""
+    """A hint for an unknown name: similar names, otherwise the existing names."""
     near = difflib.get_close_matches(name, known, n=2) or [each for each in [argument.mistyped(name, known)] if each]
     return f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(sorted(known)[:20])}. If it is right, add services.{name[:60]}."
 
 
 def inventory(groups: Mapping[str, list[str]]) -> InventoryManager:
-    """The run's own inventory, flat, for its patterns."""
+    """The run's own inventory, for its patterns."""
     found = InventoryManager(loader=DataLoader(), parse=False)
     for group, hosts in groups.items():
         found.add_group(group)
@@ -182,14 +176,15 @@ def inventory(groups: Mapping[str, list[str]]) -> InventoryManager:
 
 
 def matching(found: InventoryManager, pattern: str) -> list[str]:
-    """The names of the hosts that a pattern means. Of one that means none Ansible would warn in its own words, and not say whose it is."""
+    """The names of the hosts that match a pattern. Suppresses Ansible's own warning about a pattern without hosts, which does not say where the
+    pattern comes from."""
     if _PLAIN.fullmatch(pattern) and not any(fnmatchcase(name, pattern) for name in (*found.hosts, *found.groups, *constants.LOCALHOST)):
         return []
     return [host.name for host in found.list_hosts(pattern)]
 
 
 def refuse_protected(config: Mapping[str, Any], found: InventoryManager, hosts: Collection[str]) -> None:
-    """Raises AnsibleError where any of the hosts is one that no action touches."""
+    """Raises AnsibleError if one of the hosts is protected."""
     for each in config["safety"]["protected_hosts"]:
         if found.hosts and not matching(found, each):
             near = difflib.get_close_matches(each, [*found.hosts, *found.groups], n=1, cutoff=0.8)
@@ -202,18 +197,18 @@ def refuse_protected(config: Mapping[str, Any], found: InventoryManager, hosts: 
 
 
 def names(config: Mapping[str, Any]) -> set[str]:
-    """All that a service of the catalogue may be called."""
+    """All names and aliases of the services in the catalogue."""
     return {name for service, entry in config["services"].items() for name in (service, *entry["aliases"])}
 
 
 def left_out(found: InventoryManager, limit: str, hosts: Collection[str]) -> list[str]:
-    """Those of the hosts that a limit excludes. The inventory has the limit from now on."""
+    """The hosts that a limit excludes. The inventory keeps the limit from now on."""
     found.subset(limit)
     return sorted(set(hosts) - set(matching(found, "all")))
 
 
 def refuse_limit(variables: Mapping[str, Any], hosts: list[str]) -> None:
-    """Raises AnsibleError where the run's limit leaves out any of the hosts: Ansible would skip it, and end well."""
+    """Raises AnsibleError if the run's limit leaves out one of the hosts: Ansible would skip it, and succeed."""
     limit = variables.get("ansible_limit")
     if not limit:
         return

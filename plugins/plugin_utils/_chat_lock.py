@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lock in chat as a run takes it, which waits for it a bounded time, and as a courier gives it back."""
+"""The lock in chat: a run takes it with a time limit, and a courier releases it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ansible_collections.incident.response.plugins.plugin_utils import _config
 from ansible_collections.incident.response.plugins.plugin_utils._process import machine
 
 _ODD = (ValueError, TypeError, KeyError, AttributeError)
-"""What an answer that is none of a chat may make of a client."""
+"""The exceptions that an invalid answer of chat may cause in a client."""
 _Found = TypeVar("_Found")
 
 
 def own(folder: Path, key_file: str) -> str:
-    """What the journal of this state folder is known by in chat. Raises OSError."""
+    """The id in chat of the journal in this state folder. Raises OSError."""
     return chat_lock.identity(_state.key(folder, key_file), machine())
 
 
 def obtain(connection: Mapping[str, Any], wish: Wish, channel: str, seconds: float, *, only_look: bool) -> Held | Holder | None:
-    """The lock, or who has it; None where nobody has, and we `only_look`. Raises ChatError, also where it takes longer than `seconds`."""
+    """The taken lock, or its holder; None if nobody holds it and `only_look` is set. Raises ChatError, also after `seconds`."""
 
     def ask() -> Held | Holder | None:
         from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat  # not cheap
@@ -46,7 +46,8 @@ def obtain(connection: Mapping[str, Any], wish: Wish, channel: str, seconds: flo
 
 
 def _within(seconds: float, work: Callable[[], _Found]) -> _Found:
-    """What `work` returns, or raises, in a thread that is left to itself when the time is up: the client's own limit is one for each call."""
+    """The result or exception of `work`, which runs in a thread. The thread is abandoned when the time is up, because the client's own limit only
+    applies to each call."""
     results: Queue[_Found | Exception] = Queue()
 
     def run() -> None:
@@ -69,16 +70,14 @@ def _within(seconds: float, work: Callable[[], _Found]) -> _Found:
 
 
 def line(wish: Wish, held: Held | None) -> dict[str, Any]:
-    """What a courier needs to give it back, for the run's entry; with `held` None it isn't known whether it was taken."""
+    """The data that a courier needs to release the lock, for the run's entry. `held` is None if it isn't known whether the lock was taken."""
     place = {"rid": held.rid, "period": held.period, "place": held.place} if held else {}
     return {"service": wish.service, "by": wish.by, "drill": wish.drill, "until": time.time() + wish.seconds, **place}
 
 
 class GivesBack(threading.Thread):
-    """Gives back in chat what runs that are over have held, in a thread of its own: a chat that hangs keeps no entry from the journal.
-
-    It tries as long as the lock would last. What it can't give back then has ended by itself.
-    """
+    """Releases the locks of finished runs in chat, in a separate thread, so that a hanging chat does not delay the journal. It retries until the lock
+    would expire anyway."""
 
     def __init__(self, connection: Mapping[str, Any], log: Callable[[str], None]) -> None:
         super().__init__(daemon=True)
@@ -87,14 +86,14 @@ class GivesBack(threading.Thread):
         self._open = 0
 
     def add(self, run: str, given: Mapping[str, Any]) -> None:
-        """The run is over; `given` is what `line` has told of it."""
+        """Release the lock of a finished run. `given` is the data from `line`."""
         self._open += 1
         self._due.put((run, given))
         if not self.is_alive():
             self.start()
 
     def left(self) -> bool:
-        """Whether there is anything to give back yet."""
+        """Whether there is still a lock to release."""
         return self._open > 0
 
     def run(self) -> None:
@@ -102,7 +101,7 @@ class GivesBack(threading.Thread):
             run, given = self._due.get()
             try:
                 self._give_back(run, given)
-            except _ODD as error:  # the outer edge of the thread: one odd entry must not keep the others
+            except _ODD as error:  # the outermost code of the thread: one wrong entry must not block the others
                 self._log(f"the lock of run {run} in chat can't be given back: {type(error).__name__}: {error}")
             self._open -= 1
 
@@ -132,7 +131,7 @@ class GivesBack(threading.Thread):
 
 
 def _channel() -> str:
-    """Where the locks are, also for a courier whose configuration has got mistakes since."""
+    """The channel of the locks, also if the configuration has mistakes now."""
     try:
         return str(_config.load(_config.find())["channels"]["locks"])
     except _config.ConfigError:

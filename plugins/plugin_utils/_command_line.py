@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What was typed: which playbooks run, ours alone or somebody's own too, and whether all of ours does."""
+"""The command line: which playbooks run, whether only ours run, and whether ours run completely."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LISTS = ("listhosts", "listtasks", "listtags", "syntax")
 
 @dataclass(slots=True)
 class CommandLine:
-    """`ours` are the collection's playbooks that it runs, with the tags that are put on them; `others` the text of somebody's own plays."""
+    """`ours` are the collection's playbooks in this run, with the tags on their imports. `others` is the text of other people's plays."""
 
     ours: dict[str, set[str]] = field(default_factory=dict)
     alone: bool = True
@@ -33,7 +33,7 @@ class CommandLine:
 
 
 def read() -> CommandLine:
-    """From the arguments of ansible-playbook, and the files that they name: a file of one line that imports ours counts as ours."""
+    """Read the arguments of ansible-playbook, and the playbook files. A one-line file that imports our playbook counts as ours."""
     return _read(tuple(map(str, context.CLIARGS.get("args") or ())))
 
 
@@ -71,7 +71,7 @@ def _add_entry(line: CommandLine, entry: Mapping[str, Any], path: Path, tags: se
 
 
 def _by_name(named: str) -> str:
-    """`incident.response.incident_open`, and `incident.response.incident.open`, which is the file in the folder."""
+    """Accepts `incident.response.incident_open`, and `incident.response.incident.open` for the file in the folder."""
     if not named.startswith(_COLLECTION):
         return ""
     name = named.removeprefix(_COLLECTION).removeprefix("emergency.").replace(".", "_")
@@ -79,10 +79,8 @@ def _by_name(named: str) -> str:
 
 
 def _entries(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The plays and imports of a playbook. What can't be read is complained of by Ansible itself.
-
-    By a loader of its own: the run's keeps what it has read, and would take no template for one in what was read for another purpose.
-    """
+    """The plays and imports of a playbook. Ansible itself reports unreadable files. Uses a separate loader: the run's loader caches files, and would
+    not recognise templates in a file that was read for another purpose."""
     try:
         found = DataLoader().load_from_file(str(path))
     except AnsibleError:
@@ -101,15 +99,13 @@ def _tags(entry: Mapping[str, Any]) -> set[str]:
 
 
 def only_lists() -> bool:
-    """Whether nothing runs: a linter, say, gives all playbooks the same variables."""
+    """Whether the command only lists and runs nothing. For example, a linter gives all playbooks the same variables."""
     return any(context.CLIARGS.get(each) for each in _LISTS)
 
 
 def refuse_parts(line: CommandLine, playbook: str, *, acts: bool) -> None:
-    """Raises AnsibleError where the run leaves out a part of the playbook: an action whose judge is left out must not end well.
-
-    Where somebody's own playbook imports ours, they may leave ours out as a whole.
-    """
+    """Raises AnsibleError if the run leaves out a part of the playbook: an action without its verdict must not succeed. Another person's playbook
+    that imports ours may leave out our playbook as a whole."""
     if only_lists():
         return
     wanted, unwanted = (set(context.CLIARGS.get(each) or ()) for each in ("tags", "skip_tags"))

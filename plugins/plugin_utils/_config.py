@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The configuration file `incident-response.yml`: read, checked against the schema, and completed with its defaults."""
+"""Reads the configuration file `incident-response.yml`, checks it against the schema, and adds the defaults."""
 
 from __future__ import annotations
 
@@ -39,11 +39,8 @@ _KINDS = {
 
 
 def find(explicit: str = "", environ: Mapping[str, str] | None = None) -> Path | None:
-    """The file that was named, or that INCIDENT_CONFIG names; None where neither does. Nothing is looked for here: a run does that once
-    (`_options.settings`), and names it to whatever works for it.
-
-    Raises ConfigError where it isn't there, or may not be used.
-    """
+    """The named file, or the file in INCIDENT_CONFIG; None without both. This function does not search: a run searches once (`_options.settings`) and
+    passes the path on. Raises ConfigError if the file is missing or may not be used."""
     named = explicit or (os.environ if environ is None else environ).get("INCIDENT_CONFIG", "")
     if not named or Path(named) == NONE:
         return None
@@ -56,26 +53,24 @@ def find(explicit: str = "", environ: Mapping[str, str] | None = None) -> Path |
 
 
 def refuse(path: Path, problem: str) -> None:
-    """Let nobody in this process use the file that was found there."""
+    """Forbid the use of this found file in this process."""
     _refused[path] = problem
 
 
 def load(path: Path | None) -> dict[str, Any]:
-    """The whole configuration with all defaults; only these where `path` is None or the file is empty. Raises ConfigError.
-
-    As long as the file is the same it is the same object, for all: nobody may change it.
-    """
+    """The whole configuration with all defaults; only the defaults if `path` is None or the file is empty. Raises ConfigError. The result is cached
+    and shared while the file is the same: callers must not change it."""
     if path is None or path == NONE:
         return _defaults()
     try:
         changed = path.stat().st_mtime_ns
     except OSError:
-        changed = 0  # why, reading it says
+        changed = 0  # reading the file reports the reason
     return _read(path, changed)
 
 
 def service(config: Mapping[str, Any], called: str) -> dict[str, Any]:
-    """What is known of a service, by its name or an alias: its entry in the catalogue, else the defaults of one. `name` is its one name."""
+    """The settings of a service, by its name or an alias: its entry in the catalogue, otherwise the defaults. `name` is its main name."""
     name = _name(config["services"], called)
     found = config["services"].get(name)
     settings: dict[str, Any] = copy.deepcopy(found) if found is not None else _filled({}, schema()["$defs"]["service"])
@@ -103,12 +98,12 @@ def service(config: Mapping[str, Any], called: str) -> dict[str, Any]:
 
 
 def links(config: Mapping[str, Any]) -> dict[str, str]:
-    """The addresses that people need in an incident, by what they are called."""
+    """The links of the configuration, by their titles."""
     return {name.replace("_", " ").capitalize(): link for name, link in config["links"].items() if link}
 
 
 def _name(services: Mapping[str, Any], called: str) -> str:
-    """The one name of a service: without a catalogue, `api.service` is `api`."""
+    """The main name of a service. Without a catalogue, `api.service` becomes `api`."""
     if not services:
         return called.removesuffix(".service") or called
     return next((name for name, entry in services.items() if called in entry["aliases"]), called)
@@ -156,7 +151,8 @@ def _read(path: Path, _changed: int) -> dict[str, Any]:
 
 
 def _secrets(found: Any) -> Iterator[str]:
-    """Passwords in addresses, and what the variables hold that are named; or what stands there itself, where that looks like no variable."""
+    """The secrets of the configuration: passwords in addresses, the values of the named environment variables, or the text itself if it does not look
+    like a variable's name."""
     if isinstance(found, list):
         found = dict(enumerate(found))
     for key, value in found.items() if isinstance(found, dict) else ():
@@ -168,7 +164,7 @@ def _secrets(found: Any) -> Iterator[str]:
 
 
 def _anchored(completed: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The same, with paths on this machine that are relative to the configuration's folder: the courier stands elsewhere."""
+    """The configuration with absolute paths (relative to its folder), because the courier has another working directory."""
     for source in completed["oncall"]["sources"]:
         if "calendars" in source:
             source["calendars"] = [each if "://" in each else str(folder / Path(each).expanduser()) for each in source["calendars"]]
@@ -180,23 +176,23 @@ def _anchored(completed: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _filled_in(given: Any, where: Where) -> bool:
-    """Whether the value there is known only on a host: it is checked then."""
+    """Whether the value at this path is only known on a host, and is checked there."""
     return _config_template.may_stand(where) and _config_template.is_template(reduce(lambda value, part: value[part], where, given))
 
 
 def faults(name: str, entry: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
-    """What the schema says against a service's entry: paths in the configuration, and words that begin with them."""
+    """The schema errors of a service's entry: paths in the configuration, and messages that begin with these paths."""
     return _problems({"services": {name: entry}})
 
 
 def line(path: Path, where: Where) -> int:
-    """The line of what is there in the file."""
+    """The line of this path in the file."""
     return _config_text.parsed(path, contents(path)).line(where)
 
 
 def _problems(given: Any) -> Iterator[tuple[Where, str]]:
     if given == {}:
-        return  # which is how one acts without the library
+        return  # this is the way to act without the library
     wrong = list(_config_values.misread(given))
     if wrong:  # the validator compares names as text
         yield from wrong
@@ -212,7 +208,7 @@ def _problems(given: Any) -> Iterator[tuple[Where, str]]:
 
 
 def _ambiguous(given: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
-    """Aliases that name more than one service."""
+    """Finds aliases that name more than one service."""
     services = given.get("services", {})
     meant = {name: name for name in services}
     for name, entry in services.items():
@@ -222,13 +218,13 @@ def _ambiguous(given: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
 
 
 def providers() -> list[str]:
-    """What `status_page.provider` may be, but for files of one's own."""
+    """The built-in values of `status_page.provider`."""
     own = (path.stem for path in _PROVIDERS.glob("*.py") if "\ndef provider(" in path.read_text())
     return ["none", "static", *sorted(own)]
 
 
 def _unlisted(given: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
-    """A status page that nobody publishes, and components that it has twice, or doesn't have."""
+    """Finds an unknown provider of the status page, and duplicate or missing components."""
     section = given.get("status_page", {})
     provider = section.get("provider", "static")
     if provider != "static" and not provider.endswith(".py") and provider not in providers():
@@ -252,7 +248,7 @@ def _unlisted(given: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
 
 
 def _uncovered(given: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
-    """What makes no sense in the rotation, and in the sources."""
+    """Finds errors in the rotation and in the sources."""
     for number, source in enumerate(given.get("oncall", {}).get("sources", [])):
         where: Where = ("oncall", "sources", number, "pattern")
         try:
@@ -268,7 +264,7 @@ def _uncovered(given: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
 
 
 def _worded(error: ValidationError) -> Iterator[tuple[Where, str]]:
-    """An error of the validator in words that say what to do."""
+    """A validator error as a message that says what to do."""
     where = tuple(error.absolute_path)
     at = dotted(where) or "the file"
     rules = error.schema if isinstance(error.schema, dict) else {}
@@ -297,7 +293,7 @@ def _worded(error: ValidationError) -> Iterator[tuple[Where, str]]:
 
 
 def _shown(where: Where, value: Any) -> str:
-    """The value, unless it may be a secret: one that stands where the name of its variable should is one, too."""
+    """The value, unless it may be a secret. A token in the place of a variable's name counts as a secret."""
     if any(isinstance(part, str) and _SENSITIVE.search(part) for part in where):
         return f"what is there ({len(str(value))} characters, not shown: it may be a secret)"
     if isinstance(value, dict):
@@ -314,7 +310,7 @@ def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _filled(given: Any, rules: Mapping[str, Any]) -> Any:
-    """`given` with the schema's defaults in all places that it leaves open."""
+    """`given` with the schema's defaults for all missing keys."""
     if "$ref" in rules:
         rules = {**schema()["$defs"][rules["$ref"].rpartition("/")[2]], **rules}
     if not isinstance(given, Mapping):

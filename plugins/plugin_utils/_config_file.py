@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The configuration as a file: what is in it, and who else could have written it."""
+"""The configuration file: its content, and whether somebody else could have written it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import stat
 from pathlib import Path
 
 NONE = Path(os.devnull)
-"""Stands for: without a configuration."""
+"""The path that means "no configuration"."""
 _TOLD = 20
-"""Problems that are told at once."""
+"""The largest number of problems in one message."""
 LARGEST = 2**20
-"""Bytes. A short entry for a service has 60, so this is room for thousands."""
+"""The size limit in bytes. A short entry for a service has 60 bytes, so this is enough for thousands of services."""
 
 
 class ConfigError(ValueError):
@@ -29,7 +29,7 @@ class ConfigError(ValueError):
 
 
 def contents(path: Path) -> bytes:
-    """What is in the file; nothing in the null device. Never waits. Raises ConfigError."""
+    """The content of the file; empty for the null device. Never blocks. Raises ConfigError."""
     if path == NONE:
         return b""
     try:
@@ -49,10 +49,8 @@ def contents(path: Path) -> bytes:
 
 
 def untrusted(path: Path) -> str:
-    """How somebody else could have written the file, which can name commands; empty where nobody could. Raises ConfigError.
-
-    As with ansible-core's ansible.cfg, a folder that all can write is no place for it, whether it is sticky or not.
-    """
+    """How somebody else could have written the file, which can contain commands; empty if nobody could. Raises ConfigError. Like ansible-core's
+    ansible.cfg, a folder that everybody can write is refused, even with the sticky bit."""
     real = Path(os.path.realpath(path))
     try:
         for each in dict.fromkeys((path.parent, real.parent, real)):
@@ -76,13 +74,13 @@ def _writable(path: Path) -> str:
 
 
 def _own() -> set[int]:
-    """Whose files are trusted: root's, this user's, and those of the user who became root by sudo."""
+    """The user ids whose files are trusted: root, this user, and the user who became root by sudo."""
     sudo = os.environ.get("SUDO_UID", "")
     return {0, os.getuid(), *([int(sudo)] if os.getuid() == 0 and sudo.isdecimal() else [])}
 
 
 def _alone(group: int, owner: int) -> bool:
-    """Whether nobody else is in the group: root's, or one of the owner's own, by which many systems make files."""
+    """Whether nobody else is in the group: the group of root, or the owner's private group, which many systems use for files."""
     name = _user(owner)
     try:
         about = grp.getgrgid(group)

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""`{{ … }}` in the configuration: where it may stand, and what may stand in it. Who fills it in is `_catalogue`."""
+"""Rules for `{{ … }}` in the configuration: the allowed keys and the allowed content. `_catalogue` renders it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 from ansible_collections.incident.response.plugins.plugin_utils._config_text import Where, dotted
 
 FILLED = ("unit", "commands", "compose", "swarm", "kubernetes", "health", "versions", "balancer", "replicas")
-"""What of a service can differ from host to host. All else is asked for where there is no host: by the courier, the tick, a lock."""
+"""The keys of a service that can differ between hosts. All other keys are used without a host: by the courier, the tick, a lock."""
 _FILTERS = """abs basename bool capitalize combine count d default dirname first float int join last length lower max min quote regex_replace
 regex_search replace round sort split string sum ternary title trim unique upper urlencode"""
 _TESTS = "defined eq equalto even falsy ge gt in le lt match ne none number odd regex search string truthy undefined version"
 _METHODS = "endswith get lower lstrip removeprefix removesuffix replace rstrip split startswith strip upper"
-"""None of these reads a file, runs anything, or calls another by its name, as map does."""
+"""The allowed filters. None of them reads a file, runs a program, or calls another filter by its name, as map does."""
 _BUILTIN = "ansible.builtin."
 
 
 def is_template(value: Any) -> bool:
-    """Whether somebody else's program would fill something in there."""
+    """Whether the text contains template syntax."""
     return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
 def templates(value: Any, where: Where = ()) -> Iterator[tuple[Where, str]]:
-    """All templates below a value, with their places; a key of a mapping may be one, too."""
+    """All templates below a value, with their paths. A key of a mapping may be a template, too."""
     if isinstance(value, dict):
         for key, below in value.items():
             yield from templates(key, (*where, str(key)))
@@ -38,12 +38,12 @@ def templates(value: Any, where: Where = ()) -> Iterator[tuple[Where, str]]:
 
 
 def may_stand(where: Where) -> bool:
-    """Whether it is filled in there."""
+    """Whether a template at this path is rendered."""
     return len(where) > 2 and where[0] == "services" and where[2] in FILLED and (len(where) > 3 or where[2] == "unit")
 
 
 def refused(given: Any) -> Iterator[tuple[Where, str]]:
-    """The templates that can't be filled in, with why."""
+    """The templates that can't be rendered, with the reason."""
     for where, text in templates(given):
         if not may_stand(where):
             yield where, f"{dotted(where)}: {{{{ … }}}} is filled in below services.NAME alone, in {', '.join(FILLED)}. Write the value itself"
@@ -54,7 +54,7 @@ def refused(given: Any) -> Iterator[tuple[Where, str]]:
 
 
 def _unfit(text: str) -> str:
-    """Why the text may not be filled in; empty where it may. It must say what it says without reading a file or running anything."""
+    """The reason why the text may not be rendered; empty if it may. Rendering must not read a file or run a program."""
     from jinja2 import Environment, TemplateSyntaxError, nodes
 
     try:

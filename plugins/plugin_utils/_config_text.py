@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The text of the configuration: YAML with the line of each key, and severities as people write them."""
+"""Parses the text of the configuration: YAML with the line of each key, and severities in any case."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._config_file imp
 Where = tuple[str | int, ...]
 """A path in the configuration."""
 _MOST = 100_000
-"""Values, those that an anchor repeats counted each time: a few lines of anchors can mean billions."""
+"""The largest number of values. Values that an anchor repeats count each time: a few lines of anchors can expand to billions."""
 _DEEPEST = 50
 _KEYED = (("severities",), ("status_page", "severities"))
 _LISTED = (("paging", "severities"), ("communication", "severities"), ("communication", "auto_publish"))
@@ -25,21 +25,21 @@ _LISTED = (("paging", "severities"), ("communication", "severities"), ("communic
 
 @dataclass
 class Text:
-    """What a file says: `given`, and where. `twice` are the keys that are there twice."""
+    """The parsed file: `given`, and its lines. `twice` are the duplicate keys."""
 
     given: Any = None
     twice: list[tuple[Where, int]] = field(default_factory=list)
     lines: dict[Where, int] = field(default_factory=dict)
 
     def line(self, where: Where) -> int:
-        """The line of what is there, or of what it would be in."""
+        """The line of the path, or of its nearest existing parent."""
         while where and where not in self.lines:
             where = where[:-1]
         return self.lines.get(where, 1)
 
 
 class _Refused(yaml.MarkedYAMLError):
-    """What is YAML, and no configuration: by its size, or its shape. The text is the whole sentence but for the file."""
+    """The YAML is no configuration, because of its size or its shape. The text is the message without the file."""
 
     def __init__(self, problem: str, mark: Any) -> None:
         super().__init__(problem=problem)
@@ -47,7 +47,7 @@ class _Refused(yaml.MarkedYAMLError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Names the line of whatever can't be read, and refuses what is nested without an end before it is read."""
+    """A loader that reports the line of unreadable text, and refuses too deep nesting before it parses it."""
 
     _depth = 0
 
@@ -70,12 +70,12 @@ class _Loader(yaml.SafeLoader):
 
 
 def _without_value(problem: str) -> str:
-    """What is wrong, without what is there: a password with a star in front is an alias that nobody knows."""
+    """The error without the content of the file: a password that begins with a star is reported as an unknown alias."""
     return re.sub(r"'[^'<>]{2,}'", "what is there", problem)
 
 
 def parsed(path: Path, raw: bytes) -> Text:
-    """What the file says; an empty one says nothing. Raises ConfigError."""
+    """Parse the file; an empty file gives an empty configuration. Raises ConfigError."""
     loader = None
     try:
         loader = _Loader(raw.decode("utf-8-sig"))
@@ -106,13 +106,13 @@ def parsed(path: Path, raw: bytes) -> Text:
 
 
 def dotted(where: Where) -> str:
-    """As people write it: oncall.sources[0].type."""
+    """The readable form of a path: oncall.sources[0].type."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).lstrip(".")
 
 
 def _refuse_bomb(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many values there are below the node, without following an anchor twice: a few lines can mean more than any machine holds. Raises
-    _Refused."""
+    """The number of values below the node, computed without expanding an anchor twice, because a few lines can expand to more than fits into memory.
+    Raises _Refused."""
     if id(node) in known:
         if not known[id(node)]:
             raise _Refused("an anchor here holds itself", node.start_mark)
@@ -127,7 +127,7 @@ def _refuse_bomb(node: yaml.Node, known: dict[int, int]) -> int:
 
 
 def _look(node: yaml.Node, where: Where, text: Text) -> Iterator[tuple[Where, int]]:
-    """Note the line of each path below `node`; yields the keys that are there twice."""
+    """Store the line of each path below `node`; yields duplicate keys."""
     text.lines.setdefault(where, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         seen = set[str]()
@@ -146,7 +146,7 @@ def _look(node: yaml.Node, where: Where, text: Text) -> Iterator[tuple[Where, in
 
 
 def _spell(text: Text) -> Iterator[tuple[Where, int]]:
-    """Write each severity as we do: `p1` is P1. Yields those that are there twice then."""
+    """Normalize each severity: `p1` becomes P1. Yields duplicates."""
     for where in _KEYED:
         found = _at(text.given, where)
         if isinstance(found, dict):
@@ -175,7 +175,7 @@ def _under(lines: Mapping[Where, int], where: Where) -> list[tuple[Where, int]]:
 
 
 def _severity(given: Any) -> Any:
-    """A severity's own name; what is none stays, for the schema to name."""
+    """The normalized severity. Other values stay unchanged, and the schema reports them."""
     try:
         return str(Severity.parse(given)) if isinstance(given, str) else given
     except ValueError:

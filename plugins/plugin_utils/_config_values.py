@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What YAML makes of a value and its author did not mean: a name that it reads as a number or a date, a number that has no end."""
+"""Finds values that YAML reads differently from their meaning: names that become numbers or dates, infinite numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._config_text imp
 
 
 def misread(value: Any, where: Where = ()) -> Iterator[tuple[Where, str]]:
-    """The names in the configuration that are no text, and the numbers that are none: paths, and words that begin with them."""
+    """The names in the configuration that are not text, and the infinite numbers: paths, and messages that begin with these paths."""
     if isinstance(value, dict):
         for key, below in value.items():
             inside = (*where, str(key))

@@ -52,16 +52,17 @@ from ansible_collections.incident.response.plugins.plugin_utils._spool_lines imp
 
 POLL = 0.05
 IDLE = 0.5
-"""Seconds between two looks while nothing has moved for CALM seconds and no run goes on: a chat that is gone may be waited for for long."""
+"""Seconds between two rounds if nothing has changed for CALM seconds and no run is active, because chat may be down for long."""
 CALM = 5.0
 COMMIT_EVERY = 1.0  # the end of a run and the loss of a controller are carried at once
 LINGER = 1.0
-"""Seconds for which a courier that a task has started waits for the next task of its play."""
+"""Seconds that a courier of a task waits for the next task of its play."""
 GIVE_UP = 600.0
 TURN = 2.0
-"""Seconds that a courier which gets nothing to chat has until one with other settings has its turn. They go on in turns."""
+"""Seconds after which a courier that can't deliver to chat lets a courier with other settings take over. They alternate."""
 HOLD = 15.0
-"""Seconds for which an action waits for its plan before it opens an incident: what is refused before that opens none. A host may hang longer."""
+"""Seconds that the courier waits for an action's plan before it opens an incident. A run that is refused in this time opens none. A host may hang
+longer."""
 EMPTY_FOR = 60.0
 ASIDE_WITHIN = 300.0
 PUBLISH_AFTER = 10.0  # while a run goes on: what it takes, 0.2 s of a processor, is then 2 % of the run at most. At its end it is done at once
@@ -76,14 +77,14 @@ def log(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """How far one spool has been carried."""
+    """The position up to which one spool was carried."""
 
     offset: int = 0
     seq: int = 0
     damaged: int = 0
     foreign: int = 0
     anew: bool = False
-    """Whether the journal lost what was carried before."""
+    """Whether the journal has lost entries that were carried before."""
     ended: bool = False
     pid: int = 0
     since: str = ""
@@ -95,13 +96,13 @@ class Carried:
     incident: str = ""
     lock: dict[str, Any] | None = None
     waits: bool = False
-    """Whether it has no plan yet, and may still be refused."""
+    """Whether the run has no plan yet, and may still be refused."""
     refused: bool = False
     first: float = field(default_factory=time.monotonic)
-    """When it was met."""
+    """When the courier first saw the spool."""
 
     def notes(self) -> dict[int, str]:
-        """What people must know of how it was carried, each with its place among them."""
+        """Messages for people about the carrying, each with its position."""
         known = (
             (self.foreign, f"{self.foreign} lines in this run's spool are not its own, or were changed: they are set aside, and not recorded"),
             (self.damaged, f"{self.damaged} lines in this run's spool can't be read: they are set aside"),
@@ -112,7 +113,7 @@ class Carried:
 
 @dataclass
 class Finished:
-    """A run whose controller may still wait to hear how far its lines got."""
+    """A run whose controller may still wait for the status of its lines."""
 
     run: str
     carried: Carried
@@ -121,7 +122,7 @@ class Finished:
 
 
 def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
-    """What a line of a spool says about its run."""
+    """The facts about a run in a line of its spool."""
     data = line.get("data") or {}
     seen = replace(seen, seq=max(seen.seq, line["run_seq"]), ended=seen.ended or line["kind"] == "run_ended")
     if line["kind"] == "run_started":
@@ -130,7 +131,7 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
         seen = replace(seen, check=bool(data.get("check")), planned=tuple(map(str, hosts)) if isinstance(hosts, list) else ())
         seen = replace(seen, waits=bool(data.get("waits")))
     if line["kind"] == "begun" or (line["kind"] == "task" and line.get("state") != "retry"):
-        host = data.get("for") or line.get("host")  # a task that is done on another host begins on the one that it is for
+        host = data.get("for") or line.get("host")  # a delegated task begins on the host for which it is done
         others = tuple(each for each in seen.begun if each.get("host") != host)
         seen = replace(seen, begun=(*others, line) if line["kind"] == "begun" else others)
     if isinstance(data.get("lock"), dict):
@@ -147,7 +148,7 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
 
 
 def _last_words(run: str, seen: Carried) -> dict[str, Any]:
-    """What is written for a run that did not write its own end: it was killed, or nobody but its tasks recorded it."""
+    """The end of a run that did not write its own end: it was killed, or only its tasks recorded it."""
     line: dict[str, Any] = {"run": run, "run_seq": VANISHED, "at": utc(time.time())}
     if seen.recorder == "task":
         ended = _ended(seen)
@@ -158,7 +159,7 @@ def _last_words(run: str, seen: Carried) -> dict[str, Any]:
 
 
 def _ended(seen: Carried) -> Outcome:
-    """How a run ended that nobody but its tasks recorded: a failure says nothing there, so what was not judged is one."""
+    """The outcome of a run that only its tasks recorded. Failures are not recorded there, so a missing verdict counts as a failure."""
     known = Seen(check=seen.check, planned=set(seen.planned), failures=0 if seen.verdicts or seen.check else 1, changed=True)
     for host, verdict in seen.verdicts:
         known.judge(host, verdict)
@@ -166,17 +167,17 @@ def _ended(seen: Carried) -> Outcome:
 
 
 def _notes(run: str, seen: Carried) -> list[Entry]:
-    """What the timeline says of how the run was carried, each once."""
+    """The entries about problems during the carrying, each once."""
     at = utc(time.time())
     return [Entry("note", at, text=note, run=run, run_seq=VANISHED + place) for place, note in seen.notes().items()]
 
 
 class _JournalRefused(OSError):
-    """The journal, or its key, is not what may be written to: no fault of the spool, which waits until it is."""
+    """The journal or its key must not be used now. The spool is not at fault, and waits."""
 
 
 class Carrier:
-    """Spools into the journal."""
+    """Carries spools into the journal."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -184,13 +185,13 @@ class Carrier:
         self._committed = 0.0
         self._strange = set[str]()
         self.refused: dict[Path, str] = {}
-        """Spools that can't be told from what somebody else may have written, and why."""
+        """Spools that somebody else may have written, with the reason."""
         self.finished: list[Finished] = []
         self.locks: list[tuple[str, dict[str, Any]]] = []
-        """What runs that are over have held in chat."""
+        """The locks in chat of finished runs."""
 
     def step(self) -> tuple[bool, bool]:
-        """Carry what is new. Whether any spool is left, and whether anything moved. Raises what the journal raises."""
+        """Carry new lines. Returns whether any spool is left, and whether anything was carried. Raises the exceptions of the journal."""
         left = moved = False
         trouble: Exception | None = None
         paths, strange = survey(self._folder)
@@ -220,12 +221,12 @@ class Carrier:
 
     @property
     def strange(self) -> list[str]:
-        """What stands where spools are, and is not this user's alone."""
+        """The files in the spool folders that do not belong only to this user."""
         return sorted(self._strange)
 
     def _carry(self, path: Path) -> bool:
         seen = self._seen.setdefault(path, Carried())
-        gone = bool(seen.pid) and not alive(seen.pid, seen.since)  # asked before the last look at the file
+        gone = bool(seen.pid) and not alive(seen.pid, seen.since)  # asked before the last read of the file
         size = path.stat().st_size
         if size < seen.offset:  # it was cut: what is there, is there again from its start
             seen = replace(seen, offset=0)
@@ -251,13 +252,13 @@ class Carrier:
                 lines.append(_last_words(path.stem, now))
             now = replace(now, ended=True)
         if now.waits and not now.ended and time.monotonic() - seen.first < HOLD:
-            self._committed = time.monotonic()  # it is looked at as often as what is carried
+            self._committed = time.monotonic()  # checked as often as new lines are carried
             return False
         self._commit(path, now, [line for line in lines if line["kind"] != "begun"])
         return True
 
     def _like_its_sibling(self, path: Path, now: Carried) -> Carried:
-        """A run whose first place filled up goes on in another file, which has no start of its own."""
+        """Copy the controller of the run from its other file: if the first place filled up, the second file has no start line."""
         first = next((seen for other, seen in self._seen.items() if other.name == path.name and seen.pid), None)
         return replace(now, pid=first.pid, since=first.since) if first else now
 
@@ -312,11 +313,11 @@ class Carrier:
         return self._seen[path].offset > 0
 
     def live(self) -> bool:
-        """Whether any run that is not over yet has its controller."""
+        """Whether the controller of any unfinished run is alive."""
         return any(seen.pid and alive(seen.pid, seen.since) for seen in self._seen.values())
 
     def _set_aside(self, path: Path, seen: Carried) -> None:
-        """A file that holds no readable start of a run is kept, but no longer waited for."""
+        """Set aside a file without a readable start of a run. It is kept, but no longer waited for."""
         if not seen.pid and time.time() - path.stat().st_mtime > EMPTY_FOR:
             log(f"{path.name}: no start of a run can be read in it; it is kept as {set_aside(path)}")
 
@@ -328,7 +329,7 @@ def _tail_is_end(path: Path) -> bool:
 
 
 class Postman(threading.Thread):
-    """The journal into chat, in a thread of its own: a chat that hangs must not keep entries from the journal."""
+    """Delivers the journal to chat, in a separate thread, so that a hanging chat does not delay the journal."""
 
     def __init__(self, folder: Path, connection: dict[str, Any]) -> None:
         super().__init__(daemon=True)
@@ -345,16 +346,16 @@ class Postman(threading.Thread):
         self._noted: set[str] = set()
 
     def look(self) -> None:
-        """Look now, since there is something new."""
+        """Wake the thread, because there is something new."""
         self._wanted += 1
         self.hurry.set()
 
     def lost(self) -> bool:
-        """Whether it does nothing any more: the thread has died, or is in one look for ever, which each call's limit should keep it from."""
+        """Whether the thread is stuck: it has died, or hangs in one round in spite of each call's timeout."""
         return not self.stop.is_set() and (not self.is_alive() or time.monotonic() - self.began > GIVE_UP)
 
     def left(self) -> bool:
-        """Whether there is anything to bring to chat that may get there without somebody's help. What came during its last look counts as that."""
+        """Whether messages remain that can be delivered without a person's help, including those that arrived during the last round."""
         return not self.hopeless and (self._left or self._looked < self._wanted)
 
     def _log_new(self, notes: list[str]) -> None:
@@ -395,10 +396,8 @@ class Postman(threading.Thread):
 
 
 class Aside(threading.Thread):
-    """What is done beside the way to the journal and to chat, in a thread of its own: what hangs must keep entries from neither.
-
-    It looks `after` so many seconds when something has moved, and once at the end.
-    """
+    """Other work (paging, publishing) in a separate thread, so that a hang delays neither the journal nor chat. It runs `after` that many seconds
+    when something has changed, and once at the end."""
 
     def __init__(self, work: Callable[[], None], trouble: str, after: float = 0) -> None:
         super().__init__(daemon=True)
@@ -414,20 +413,20 @@ class Aside(threading.Thread):
             last = self._last.is_set()
             try:
                 self._work()
-            except BaseException as error:  # the outer edge of the thread: what it can't do now, the next look can
+            except BaseException as error:  # the outermost code of the thread: the next round can do what failed now
                 log(f"{self._trouble}: {type(error).__name__}: {error}")
             if last:
                 return
 
     def close(self) -> None:
-        """Look once more, if it hasn't ended."""
+        """Run once more, if the thread hasn't ended."""
         self._last.set()
         self.look.set()
         self.join(ASIDE_WITHIN)
 
 
 def pager(folder: Path) -> Aside | None:
-    """None where nobody is paged: nearly always, so this is cheap then."""
+    """The pager; None if nobody is paged, which is the usual case and must be cheap."""
     from ansible_collections.incident.response.plugins.plugin_utils import _config
 
     try:
@@ -452,7 +451,7 @@ def _page(folder: Path) -> None:
 
 
 def _publish(folder: Path) -> None:
-    """Tell those outside what the policy says, and bring the status page up to date."""
+    """Publish by the policy, and update the status page."""
     from ansible_collections.incident.response.plugins.module_utils._usecases import publish
     from ansible_collections.incident.response.plugins.plugin_utils import _config, _publishing
 
@@ -467,7 +466,7 @@ def _publish(folder: Path) -> None:
 
 
 class Courier:
-    """All ways together, until all is done or nothing moves any more. `wanted` says whether a courier with other settings of chat waits."""
+    """Run all work until everything is done or nothing changes any more. `wanted` says whether a courier with other chat settings waits."""
 
     def __init__(
         self, folder: Path, connection: dict[str, Any], moved: Callable[[], None], finished: Sequence[Finished] = (),
@@ -475,7 +474,7 @@ class Courier:
     ) -> None:  # fmt: skip
         self._folder, self._connection, self._moved, self._beat, self._wanted, self._wishes = folder, connection, moved, beat, wanted, wishes
         self.heard = wishes()
-        """How many wishes for a look at the journal it knows of."""
+        """The number of requests to check the journal that it has seen."""
         self._carrier = Carrier(folder)
         self._carrier.finished = list(finished)  # runs that may still wait to hear of what an earlier one has carried
         self._postman = Postman(folder, connection) if connection else None
@@ -485,11 +484,11 @@ class Courier:
 
     @property
     def finished(self) -> list[Finished]:
-        """The runs that may still wait to hear how far they got."""
+        """The runs that may still wait for their status."""
         return self._carrier.finished
 
     def work(self) -> bool:
-        """Whether it is done, for now or for good; else another one, with other settings of chat, is to have a turn."""
+        """Work until everything is done. Returns False if a courier with other chat settings must take over."""
         began = time.monotonic()
         self._last = self._last or began
         self._send_postman()
@@ -507,7 +506,7 @@ class Courier:
                 self._last = now
                 self._moved()
             self._tell(problem)
-            waits = self._gives_back() | self._waits_for_chat(progress or asked)  # also while more is left: the postman looks at what has moved
+            waits = self._gives_back() | self._waits_for_chat(progress or asked)  # also while more is left: the postman checks what has changed
             if not left and not waits:
                 break
             self._last = max(self._last, self._postman.moved if self._postman else 0.0)
@@ -525,7 +524,7 @@ class Courier:
         return True
 
     def _is_asked(self) -> bool:
-        """Whether a task has written to the journal, and asks for it to be looked at."""
+        """Whether a task has written to the journal and requested a check."""
         heard, self.heard = self.heard, self._wishes()
         return heard != self.heard
 
@@ -537,7 +536,7 @@ class Courier:
             self._postman.start()
 
     def _is_no_use(self) -> bool:
-        """Whether it gets nothing to chat, while another one may."""
+        """Whether this courier can't deliver to chat, but another one may."""
         return not self._postman or bool(self._postman.problem)
 
     def _give_way(self) -> None:
@@ -547,7 +546,7 @@ class Courier:
             self._postman.join(TURN)  # not for longer: the other one's calls are worth more than one that hangs
 
     def _gives_back(self) -> bool:
-        """Have given back what was held in chat. Whether any of it is left."""
+        """Release the locks in chat. Returns whether any lock is left."""
         over, self._carrier.locks = self._carrier.locks, []
         if not self._locks:
             return False
@@ -566,7 +565,7 @@ class Courier:
         return bool(self._postman and self._postman.left())
 
     def _tell(self, problem: str) -> None:
-        """Tell the runs that ended, or all that wait when the journal is in trouble, how far they got; and everybody what is wrong."""
+        """Write the status for the finished runs, or for all waiting runs if the journal has a problem, and the problems for everybody."""
         if time.monotonic() - self._published > 1:
             self._published = time.monotonic()
             chat_problem = self._postman.problem if self._postman else ""
@@ -580,7 +579,7 @@ class Courier:
         self.tell_finished()
 
     def tell_finished(self) -> None:
-        """Tell the runs that ended how far they got, also while another one works."""
+        """Write the status for the finished runs, also while another courier works."""
         waiting = [each for each in self._carrier.finished if alive(each.carried.pid, each.carried.since)]
         self._carrier.finished = waiting
         for finished in waiting:
@@ -681,7 +680,7 @@ def _work(
                     lock.beat()
                     time.sleep(POLL)
                 lock.give()
-                if done and courier.heard == lock.wishes():  # who asks after this finds the lock free, and starts another one
+                if done and courier.heard == lock.wishes():  # a later request finds the lock free, and starts another courier
                     return courier.finished
             elif not lacks and not any(path.exists() for path in own):
                 return courier.finished

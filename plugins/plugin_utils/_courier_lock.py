@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lock of a state folder's only courier, with a sign of life: a holder that does nothing any more is ended, so that another goes on.
-
-Couriers with other settings of chat stand in line, one at a time: a holder that gets nothing to chat sees that, and gives the first its turn.
-"""
+"""The lock of a state folder's only courier, with a heartbeat: a holder without a heartbeat is ended, so that another courier can continue. Couriers
+with other chat settings wait in line, one at a time: a holder that can't deliver to chat lets the first one take over."""
 
 from __future__ import annotations
 
@@ -20,18 +18,18 @@ from ansible_collections.incident.response.plugins.module_utils import _owned
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, started
 
 STUCK = 120.0
-"""Seconds without a sign of life until its holder is ended. One that works gives one in each round, many times a second; to be killed costs it
-nothing but its place."""
+"""Seconds without a heartbeat until the holder is ended. A working courier sends one in each round, many times a second. A killed courier only loses
+its place."""
 
 POLITE = 10.0
-"""Seconds for which a lock that is free is left to the first in line: it looks five times a second, unless it was stopped."""
+"""Seconds for which a free lock is reserved for the first in line, which checks five times a second unless it was stopped."""
 FRESH = 3.0
-"""Seconds for which a sign of life says that the holder works. With an older one another courier is started, which ends it if it must."""
+"""Seconds for which a heartbeat is valid. With an older one, another courier is started, which ends the holder if necessary."""
 _FLAGS = os.O_RDWR | os.O_CREAT
 
 
 def marked(environ: Mapping[str, str]) -> str:
-    """What tells an environment, with the configuration that it names, from another: a courier with the same does what another one would."""
+    """A mark of an environment and its configuration. Couriers with the same mark do the same work."""
     told = [f"{name}={environ[name]}" for name in sorted(environ) if name != "LC_CTYPE"]  # Python sets that one itself (PEP 538)
     with suppress(OSError, ValueError):
         about = Path(environ.get("INCIDENT_CONFIG", "")).stat()
@@ -83,7 +81,8 @@ class CourierLock:
             os.close(handle)
 
     def take(self, *, wants: bool = False) -> bool:
-        """Whether it is this process's now. Who `wants` a turn stands in line where the holder has other settings."""
+        """Try to take the lock. Returns whether this process holds it now. With `wants`, the process waits in line if the holder has other
+        settings."""
         if not _locked(self._handle):
             self._free_since = 0.0
             self._stand_in_line(wants and _said(self._handle)[2] != self._settings)
@@ -93,21 +92,21 @@ class CourierLock:
             self.give()
             return False
         self._stand_in_line(False)
-        with suppress(OSError):  # a full disk: then nobody knows whom to end, and waits
+        with suppress(OSError):  # a full disk: then nobody knows which process to end, and waits
             _write(self._handle, os.getpid(), started(os.getpid()), self._settings, self._environment)
         self.beat()
         return True
 
     def give(self) -> None:
-        """Let another have it."""
+        """Release the lock for another courier."""
         fcntl.flock(self._handle, fcntl.LOCK_UN)
 
     def wishes(self) -> int:
-        """How often a look at the journal was asked for: a number that grows."""
+        """The number of requests to check the journal; it only grows."""
         return os.fstat(self._wishes).st_size
 
     def wanted(self) -> bool:
-        """Whether one with other settings stands in line."""
+        """Whether a courier with other settings waits in line."""
         if not _locked(self._line):
             return True
         fcntl.flock(self._line, fcntl.LOCK_UN)
@@ -121,15 +120,13 @@ class CourierLock:
             self._first = False
 
     def beat(self) -> None:
-        """Give a sign of life."""
+        """Send a heartbeat."""
         with suppress(OSError):
             os.utime(self._handle)
 
     def end_stuck(self) -> int:
-        """Look at who holds it. Where that has given no sign of life for as long as was looked on, it is ended: its number, else 0.
-
-        What counts is the looker's own time, which stands still while a laptop sleeps.
-        """
+        """Check the holder, and end it if it gave no heartbeat during the whole observation time. Returns its process id if it was ended, otherwise
+        0. The observer's own time counts, which stops while a laptop sleeps."""
         sign = os.fstat(self._handle).st_mtime_ns
         if sign != self._sign:
             self._sign, self._since = sign, time.monotonic()
@@ -140,7 +137,7 @@ class CourierLock:
         if not pid or not alive(pid, since):
             return 0
         with suppress(OSError):
-            os.kill(pid, signal.SIGKILL)  # one that was stopped hears nothing else
+            os.kill(pid, signal.SIGKILL)  # a stopped process reacts to no other signal
             return pid
         return 0
 
@@ -151,7 +148,7 @@ def _write(handle: int, pid: int, since: str, settings: str, environment: str) -
 
 
 def _said(handle: int) -> tuple[int, str, str, str]:
-    """The holder's number, when it started, its settings and its environment; 0 and empty where it didn't say."""
+    """The holder's process id, start, settings and environment; 0 and empty if unknown."""
     first, settings, environment = (os.pread(handle, 400, 0).decode(errors="replace") + "\n\n").split("\n")[:3]
     said = first.split(maxsplit=1)
     pid, since = (int(said[0]), said[1].strip()) if len(said) == 2 and said[0].isdecimal() else (0, "")
@@ -159,7 +156,7 @@ def _said(handle: int) -> tuple[int, str, str, str]:
 
 
 def _locked(handle: int) -> bool:
-    """Whether it is locked by this process now."""
+    """Try to lock the file. Returns whether this process holds it now."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

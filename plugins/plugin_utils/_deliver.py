@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The journal, the chat and the configuration put together for a delivery."""
+"""Combines the journal, chat and the configuration for a delivery."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.incident.response.plugins.plugin_utils import _config
 
 
 class Deliverer:
-    """A delivery with its own connections to journal and chat. `connection` is that of `connect.options`; `patience` outlives it."""
+    """A delivery with its own connections to journal and chat. `connection` comes from `connect.options`. `patience` is kept across deliveries."""
 
     TROUBLE = (ChatError, OSError, JournalError, ValueError, TypeError, KeyError)
 
@@ -43,12 +43,12 @@ class Deliverer:
         )  # fmt: skip
 
     def step(self, *, all_now: bool) -> bool:
-        """Deliver what is due. Whether anything is left that may get there without somebody's help. Raises one of TROUBLE."""
+        """Deliver all due messages. Returns whether messages remain that can be delivered without a person's help. Raises one of TROUBLE."""
         return self._delivery.step(all_now=all_now)
 
     @property
     def clock(self) -> str:
-        """What is wrong with this machine's clock by that of the server; empty where nothing is."""
+        """The problem with this machine's clock, compared with the server's clock; empty if there is none."""
         return skewed(self._chat.skew)
 
     def __enter__(self) -> Deliverer:

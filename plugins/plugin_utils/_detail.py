@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which tasks are detail: nobody would tell that they went well."""
+"""Decides which tasks are detail: their success is unimportant for readers."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ _BUILTIN = {
     "validate_argument_spec", "include_role", "include_tasks", "import_role", "import_tasks", "include_vars", "set_fact", "assert", "fail", "meta",
     "add_host", "group_by",
 }  # fmt: skip
-"""Ansible's own that decide what is done, and do nothing themselves."""
+"""Ansible's actions that only decide, and change nothing."""
 _OURS = {"incident.response.action_begin", "incident.response.service_health"}
-"""Ours whose result the plan and the verdict say in words."""
+"""Our actions whose result is in the plan or in the verdict."""
 _COLLECTION, LOOK = "incident.response.", "Look "
-"""How the names of our tasks begin that only look at something: what they see is in the plan, or in a verdict."""
+"""The first words of our tasks that only check something: the result is in the plan, or in a verdict."""
 _PREFIXES = ("ansible.builtin.", "ansible.legacy.")
 
 
 def is_detail(task: Any) -> bool:
-    """Whether the task's results are detail where they are ok. Those that were skipped are always, and no other is.
-
-    It is decided by its action, or by its name, where it is one of ours that only looks; or since it can neither change anything nor fail: by
-    `changed_when: false` with `failed_when: false`.
-    """
+    """Whether the task's ok results are detail. Skipped results are always detail, and other results never. A task is detail by its action; by its
+    name, for our tasks that only check; or if it can neither change anything nor fail (`changed_when: false` with `failed_when: false`)."""
     action = str(task.action)
     for prefix in _PREFIXES:
         action = action.removeprefix(prefix)

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the inventory says of a host, also before the first play: Ansible has no `hostvars` then, and the playbook's own plays have their source."""
+"""The variables of a host, also before the first play, when Ansible has no `hostvars` yet."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _plays: list[Any] = []
 
 
 def remember(plays: Sequence[Any]) -> None:
-    """The playbook that begins has these plays. Only a callback is told so."""
+    """Store the plays of the playbook that begins. Only a callback receives them."""
     _plays[:] = plays[:1]
 
 
 def of(host: str, variables: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The variables of the host, as templates; None where there is no way to know."""
+    """The variables of the host, not rendered; None if they are unknown."""
     facts: Any = variables.get("hostvars")
     if facts is not None:
         return facts.raw_get(host) or {}

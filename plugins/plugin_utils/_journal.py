@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a play asks of the journal before it has hosts: every refusal is an AnsibleError that names the way out."""
+"""Reads the journal before a play has hosts. Every refusal is an AnsibleError that says what to do."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ansible_collections.incident.response.plugins.module_utils._state import st
 
 
 def opened(options: Mapping[str, Any], folder: Path, *, timeout: float = 10) -> SqliteJournal:
-    """A connection to it. Raises OSError, JournalError, ValueError."""
+    """A connection to the journal. Raises OSError, JournalError, ValueError."""
     return open_journal(folder, url=options["journal"], key_file=options["journal_key_file"], timeout=timeout)
 
 
 def service_of(incident: str, options: Mapping[str, Any]) -> str:
-    """The incident's service; empty where it has none, or isn't known, as the task says that is to change it."""
+    """The incident's service; empty if it has none or is unknown (the task itself reports that)."""
     try:
         with opened(options, state_dir(options["state_dir"])) as journal:
             found = journal.find(incident) if incident else None
@@ -32,8 +32,8 @@ def service_of(incident: str, options: Mapping[str, Any]) -> str:
 
 
 def meant(step: str, options: Mapping[str, Any]) -> str:
-    """The name of the incident that a step, a playbook, is about where nobody names one; empty where there is none. Raises OSError, JournalError,
-    ValueError, and show.Several."""
+    """The name of the incident for a step without a named incident; empty if there is none. Raises OSError, JournalError, ValueError, and
+    show.Several."""
     from ansible_collections.incident.response.plugins.module_utils._usecases import show  # only steps need it
 
     with opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
@@ -42,13 +42,13 @@ def meant(step: str, options: Mapping[str, Any]) -> str:
 
 
 def services(options: Mapping[str, Any], *, still_open: bool) -> set[str]:
-    """The services that incidents are of, all or only those that are open. Raises OSError, JournalError, ValueError."""
+    """The services of all incidents, or only of the open ones. Raises OSError, JournalError, ValueError."""
     with opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
         return {str(journal.info(each)["service"]) for each in (journal.open_incidents() if still_open else journal.ids())}
 
 
 def status_of(incident: str, options: Mapping[str, Any]) -> tuple[Status | None, list[str]]:
-    """The incident's stage, None where it isn't known, and the names of those that are open. Raises OSError, JournalError, ValueError."""
+    """The incident's stage (None if unknown), and the names of the open incidents. Raises OSError, JournalError, ValueError."""
     with opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
         found = journal.find(incident)
         there = [f"{info['name']} ({info['service'] or info['title']})" for info in map(journal.info, journal.open_incidents())]

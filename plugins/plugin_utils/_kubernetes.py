@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A cluster, asked and changed by the modules of the collection kubernetes.core, which run on the managed host."""
+"""A cluster. The modules of the collection kubernetes.core read and change it from the managed host."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ansible_collections.incident.response.plugins.module_utils._core.api_answer
 from ansible_collections.incident.response.plugins.module_utils._core.deployment import Thing
 
 Run = Callable[[str, dict[str, Any]], dict[str, Any]]
-"""Runs a module with its arguments on the host, and gives its result."""
+"""Runs a module with its arguments on the host, and returns its result."""
 
-_PATIENCE = 60.0  # seconds that one call may take: the modules themselves would wait for ever
+_PATIENCE = 60.0  # the timeout of one call in seconds: the modules themselves would wait for ever
 
 
 class Failed(Refused):
-    """The cluster didn't do what it was asked to. `refused`: it said no, so it is as it was; `conflict`: since somebody was faster."""
+    """The cluster did not carry out a request. `refused`: it rejected the request, so nothing has changed. `conflict`: somebody else was faster."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -29,14 +29,14 @@ class Failed(Refused):
 
 
 class Cluster:
-    """One namespace of it, as the options `context` and `kubeconfig` find it. All methods raise Failed."""
+    """One namespace of the cluster, selected by the options `context` and `kubeconfig`. All methods raise Failed."""
 
     def __init__(self, run: Run, options: Mapping[str, Any], host: str) -> None:
         self._run, self._host, self._namespace = run, host, options["namespace"]
         self._access = {key: options[key] for key in ("context", "kubeconfig") if options[key]}
 
     def find(self, kind: str, api_version: str = "apps/v1", *, name: str = "", labels: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """All of that kind, or those with that name or these labels."""
+        """All objects of that kind, or those with that name or these labels."""
         wanted = {"kind": kind, "api_version": api_version, "namespace": self._namespace, **({"name": name} if name else {})}
         answer = self._ask("k8s_info", {**wanted, "label_selectors": list(labels)})
         if not answer.get("api_found", True):
@@ -45,15 +45,16 @@ class Cluster:
         return found
 
     def replace(self, thing: Thing) -> None:
-        """Put it in the place of the one with its name and resourceVersion."""
+        """Replace the object with the same name and resourceVersion."""
         self._ask("k8s", {"resource_definition": dict(thing), "force": True})
 
     def merge(self, part: Thing) -> None:
-        """Into the one that is there."""
+        """Merge the change into the existing object."""
         self._ask("k8s", {"resource_definition": dict(part), "state": "patched"})
 
     def scale(self, deployment: str, *, before: int, then: int, timeout: float) -> bool:
-        """Whether it had `before` pods, and so has been told to have `then`; waits for them. Those that don't get ready are no failure."""
+        """Scale from `before` to `then` pods and wait for them. Returns whether the number was `before`. Pods that don't become ready are no
+        failure."""
         wanted = {"kind": "Deployment", "api_version": "apps/v1", "namespace": self._namespace, "name": deployment}
         wait = {"wait": True, "wait_timeout": max(1, int(timeout)), "wait_sleep": 1}
         answer = self._run_in_time("k8s_scale", {**wanted, "replicas": then, "current_replicas": before, **wait}, _PATIENCE + timeout)
@@ -62,7 +63,7 @@ class Cluster:
         return bool(answer.get("failed") or answer.get("changed"))
 
     def has_file(self, path: str) -> bool:
-        """Whether the host has it."""
+        """Whether the host has the file."""
         answer = self._run_in_time("ansible.builtin.stat", {"path": path, "get_checksum": False}, _PATIENCE)
         if answer.get("failed"):
             raise Failed(f"{path} on {self._host} can't be looked at: {answer.get('msg')}")
@@ -88,12 +89,12 @@ class Cluster:
 
 
 class _TooLateError(BaseException):
-    """No Exception, so that nothing on the way takes it for a failure of the connection, and tries again."""
+    """Not an Exception, so that no other code handles it as a connection failure and retries."""
 
 
 @contextmanager
 def _deadline(seconds: float) -> Iterator[None]:
-    """Raises _TooLateError in the body after that time. A timer that the task has itself goes on afterwards."""
+    """Raises _TooLateError in the body after that time. A timer of the task itself continues afterwards."""
 
     def over(_number: int, _frame: object) -> None:
         raise _TooLateError

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which configuration a run goes by: it is named, or found in the first of the places that has one."""
+"""Locates the configuration of a run: it is named, or found in the first place that has one."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ansible_collections.incident.response.plugins.plugin_utils._config_file imp
 
 NAME = "incident-response.yml"
 _NEARLY = ("incident-response.yaml", "incident_response.yml", "incident_response.yaml")
-"""What people call it who remember its name nearly."""
+"""Names that people confuse with the right file name."""
 _DIGITS = 12
 _NOTHING = {"---", "...", "{}", "null", "~"}
 
 
 class Place(NamedTuple):
-    """A file that may be there, and in words where that is: beside the inventory."""
+    """A candidate file, and a description of its place: beside the inventory."""
 
     path: Path
     where: str
@@ -30,12 +30,9 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """What was found. `path` is the null device where the run has no configuration.
-
-    `digest` begins the file's SHA-256. `empty`: the file says nothing, as one that a full disk cut off. `problem` says why it may not be used,
-    `notes` what else people must know. `left` is the first file that would have been used without the one that was named, and `looked` the
-    folders that were looked into.
-    """
+    """The result of the search. `path` is the null device without a configuration. `digest` is the beginning of the file's SHA-256. `empty`: the file
+    has no content, for example after a full disk. `problem` is the reason why it may not be used. `notes` are other messages for people. `left` is
+    the first file that would be used if none was named. `looked` are the searched folders."""
 
     path: Path = NONE
     where: str = ""
@@ -48,11 +45,11 @@ class Location:
 
     @property
     def facts(self) -> dict[str, str]:
-        """What the record keeps of it."""
+        """The data for the record."""
         return {"config": "" if self.path == NONE else str(self.path), "config_sha256": self.digest}
 
     def changed(self) -> bool:
-        """Whether the file is no longer what was found."""
+        """Whether the file has changed since the search."""
         return bool(self.digest) and _digest(self.path)[:_DIGITS] != self.digest
 
     @property
@@ -67,7 +64,7 @@ class Location:
 
 
 def locate(named: Place | None, places: Iterable[Place]) -> Location:
-    """The file that was named, else the first that is there: even if it can't be used, which is no reason to take another silently."""
+    """The named file, otherwise the first existing file, even if it is unusable: the next file must not be used silently."""
     there, notes, looked = list[Place](), list[str](), list[str]()
     for place in places:
         looked.append(str(place.path.parent))
@@ -87,7 +84,7 @@ def locate(named: Place | None, places: Iterable[Place]) -> Location:
         trouble = "" if used.path == NONE else _config_file.untrusted(used.path)
     except ConfigError:
         trouble = ""  # which reading it will say
-    if trouble and named:  # as with ANSIBLE_CONFIG: whoever names it says that it is to be trusted
+    if trouble and named:  # as with ANSIBLE_CONFIG: a person who names the file trusts it
         notes.append(f"{trouble}. It is used, since {used.where} names it")
     elif trouble:
         problem = f"{trouble}. To use it all the same, name it: INCIDENT_CONFIG={used.path}"
@@ -96,7 +93,7 @@ def locate(named: Place | None, places: Iterable[Place]) -> Location:
 
 
 def _compared(used: Place, there: list[Place]) -> tuple[str, list[str]]:
-    """The digest of the file that is used, and a note for each other one that says something else."""
+    """The digest of the used file, and a note for each other file with a different content."""
     digest, differs, seen = _digest(used.path), list[str](), {os.path.realpath(used.path)}
     for place in there if used.where else []:
         real = os.path.realpath(place.path)
@@ -107,7 +104,7 @@ def _compared(used: Place, there: list[Place]) -> tuple[str, list[str]]:
 
 
 def _says_nothing(path: Path) -> bool:
-    """Whether there are only comments in it, and marks of documents."""
+    """Whether the file only has comments and document marks."""
     try:
         lines = [] if path == NONE else _config_file.contents(path).decode("utf-8-sig").splitlines() or [""]
     except (ConfigError, UnicodeDecodeError):

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who sits in front of a shell: by the system's own accounts, never by a variable that anybody may set as they like."""
+"""Finds the person at a shell from the system's own accounts, never from a variable that anybody can set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _NOBODY = 2**32 - 1
-"""What Linux has for the login of a process that none began."""
+"""The login id of Linux for a process without a login."""
 _CERTIFICATE = "-cert-v01@openssh.com"
 _KEY_PARTS = {"ssh-dss": 4, "ssh-ed25519": 1, "sk-ecdsa-sha2-nistp256": 3}
 """How many fields a public key has in a certificate (OpenSSH, PROTOCOL.certkeys); all others have two."""
@@ -22,14 +22,14 @@ _KEY_PARTS = {"ssh-dss": 4, "ssh-ed25519": 1, "sk-ecdsa-sha2-nistp256": 3}
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """`user` is the account's name. `how` says what else is known of the person, empty where nothing is."""
+    """`user` is the account's name. `how` has more facts about the person; empty if there are none."""
 
     user: str
     how: str = ""
 
 
 def login(environ: Mapping[str, str], session: Path = Path("/proc/self/loginuid")) -> Login:
-    """The account that somebody logged in with, before sudo or su; with the SSH certificate or key, where the server says it (ExposeAuthInfo)."""
+    """The account that logged in, before sudo or su, with the SSH certificate or key if the server provides it (ExposeAuthInfo)."""
     account = _name(os.getuid())
     user, how = account, list[str]()
     first = _logged_in(session) or (_number(environ.get("SUDO_UID", "")) if os.getuid() == 0 else None)  # only root's sudo is believed
@@ -57,7 +57,7 @@ def _number(text: str) -> int | None:
 
 
 def _logged_in(session: Path) -> int | None:
-    """Linux keeps it over sudo and su."""
+    """The login id, which Linux keeps across sudo and su."""
     try:
         return _number(session.read_text().strip())
     except OSError:
@@ -65,7 +65,7 @@ def _logged_in(session: Path) -> int | None:
 
 
 def _ssh(file: str) -> str:
-    """What the SSH server has written of how somebody proved who they are; empty where it says nothing."""
+    """The SSH server's text about the authentication; empty if there is none."""
     try:
         if not file or Path(file).stat().st_size > 65536:
             return ""
@@ -85,7 +85,7 @@ def _ssh(file: str) -> str:
 
 
 def _certified(raw: bytes) -> str:
-    """The name that a certificate gives its owner; empty where it is none."""
+    """The owner's name in a certificate; empty if it is not a certificate."""
     try:
         kind, rest = _field(raw)
         for _part in range(1 + _KEY_PARTS.get(kind.decode().removesuffix(_CERTIFICATE), 2)):  # a nonce comes first
@@ -104,7 +104,7 @@ def _field(raw: bytes) -> tuple[bytes, bytes]:
 
 
 def _comment(key: str) -> str:
-    """What the account's list of keys calls that key."""
+    """The comment of that key in the account's list of keys."""
     try:
         lines = (Path(pwd.getpwuid(os.getuid()).pw_dir) / ".ssh" / "authorized_keys").read_text(errors="replace").splitlines()
     except (OSError, KeyError):

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which Python libraries a configuration needs, so that a missing one is told before anything is touched."""
+"""The Python libraries that a configuration needs, so that a missing one is reported before anything is touched."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BY_HTTP = "requests"
 
 
 def lacking(config: Mapping[str, Any], *, chat: bool) -> list[str]:
-    """A complaint about each library that isn't here: what needs it, and how to get it."""
+    """A message for each missing library: the feature that needs it, and the command to install it."""
     needed: dict[str, list[str]] = {}
     for what, package in _needs(config, chat):
         needed.setdefault(package, []).append(what)

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The chain of on-call sources that the configuration names, and the last answer that one of them gave."""
+"""The chain of on-call sources in the configuration, and their last answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EMBEDDED = [{"type": "schedule"}]
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A source that can't be asked: it says why when its turn comes, so that the next one is."""
+    """A source that can't be asked. It raises the reason, so that the next source is asked."""
 
     name: str
     why: str
@@ -57,18 +57,18 @@ class LastAnswer:
         return None
 
     def keep(self, answer: list[dict[str, Any]]) -> None:
-        """Write the answer in one step. A full disk is no reason to tell nobody whom to call, so an error is ignored."""
+        """Write the answer atomically. Errors such as a full disk are ignored, because the answer itself is more important."""
         with suppress(OSError):
             _owned.write_text(self._path, json.dumps({"key": self._key, "at": utc(time.time()), "oncall": _gate.clean_data(answer)}))
 
 
 def sources(section: Mapping[str, Any], options: Mapping[str, Any]) -> list[OncallSource]:
-    """Those that `oncall.sources` names, in its order. `options` are the collection's settings."""
+    """The sources in `oncall.sources`, in that order. `options` are the collection's settings."""
     return [_source(settings, section, options) for settings in section["sources"] or EMBEDDED]
 
 
 def memory(section: Mapping[str, Any], folder: Path) -> LastAnswer | None:
-    """Build what keeps the last answer; None where the configuration alone answers."""
+    """Build the store of the last answer; None if only the configuration answers."""
     named = section["sources"] or EMBEDDED
     return LastAnswer(folder, named) if named != EMBEDDED else None
 

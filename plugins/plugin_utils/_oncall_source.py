@@ -44,14 +44,14 @@ WITH_TOKEN: dict[str, tuple[Any, str]] = {
     "opsgenie": (Opsgenie, "OPSGENIE_API_KEY"),
     "goalert": (GoAlert, "GOALERT_TOKEN"),
 }
-"""The adapter of each, and the variable of the environment that holds its token where `token_env` names none."""
+"""The adapter of each source type, and the default environment variable for its token."""
 _MEMORY = 2**30
-"""Bytes that it may take, where the system can bound that."""
+"""The memory limit of the process in bytes, if the system supports a limit."""
 
 
 @dataclass
 class Apart:
-    """A source of the configuration's `oncall` section, which answers within so many seconds or not at all."""
+    """A source of the configuration's `oncall` section, with a timeout in seconds."""
 
     name: str
     settings: Mapping[str, Any]
@@ -85,7 +85,7 @@ class Apart:
 
 
 def usable(settings: Mapping[str, Any], people: Mapping[str, Any], schedule: Mapping[str, Any]) -> OncallSource:
-    """The adapter. Raises OncallError where there is none that could be asked."""
+    """The adapter. Raises OncallError if it can't be asked."""
     kind = settings["type"]
     if kind == ICAL:
         try:
@@ -105,7 +105,7 @@ def usable(settings: Mapping[str, Any], people: Mapping[str, Any], schedule: Map
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
-    """The duties, and in words the levels that nobody is on call in; or the `error`."""
+    """The duties and the texts about empty levels, or the `error`."""
     try:
         source = usable(question["settings"], question["people"], question["schedule"])
         when = datetime.fromisoformat(question["when"])

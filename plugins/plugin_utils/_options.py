@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The collection's settings: from the environment and from `[incident_response]` in ansible.cfg, as the callback documents them."""
+"""The collection's settings from the environment and from `[incident_response]` in ansible.cfg. The callback documents them."""
 
 from __future__ import annotations
 
@@ -35,27 +35,23 @@ _said: set[Location] = set()
 
 
 def settings() -> dict[str, Any]:
-    """All options of the callback, whether it is enabled or not. Paths are absolute.
-
-    `config` is the file that the run goes by, the null device where there is none, and `location` how it was found: once in a process.
-    """
+    """All options of the callback, even if it is not enabled. Paths are absolute. `config` is the configuration file of the run; the null device if
+    there is none. `location` says how it was found. Computed once in a process."""
     found = _given()
     location = _location(found)
     return found | {"config": str(location.path), "location": location}
 
 
 def environment(options: Mapping[str, Any]) -> dict[str, str]:
-    """The environment for the courier. Settings travel in it: an argument would show in the list of processes.
-
-    The courier looks for no configuration. One that may not be used is none for it, too.
-    """
+    """The environment for the courier. It contains the settings, because arguments are visible in the list of processes. The courier does not search
+    for a configuration. If the configuration may not be used, the courier has none."""
     given = {variable: str(options.get(option) or "") for option, variable in _VARIABLES.items()}
     given["INCIDENT_CONFIG"] = str(NONE) if options["location"].problem else options["config"]
     return {**os.environ, **{variable: value for variable, value in given.items() if value}}
 
 
 def say(options: Mapping[str, Any]) -> None:
-    """Tell people which configuration the run goes by, or that there is none: once in the controller, whoever comes first."""
+    """Print which configuration the run uses, or that there is none. The first caller in the controller prints it, once."""
     location = options["location"]
     if location not in _said:
         _said.add(location)
@@ -64,14 +60,14 @@ def say(options: Mapping[str, Any]) -> None:
 
 
 def warn(options: Mapping[str, Any]) -> None:
-    """What people must know of the configuration. Ansible shows a warning once in a run, from whatever process."""
+    """Warnings about the configuration. Ansible shows each warning once in a run, from any process."""
     location = options["location"]
     for note in (*([location.problem] if location.problem else []), *location.notes):
         Terminal().warning(f"incident.response: {note}")
 
 
 def drain(options: Mapping[str, Any], default: float) -> float:
-    """Seconds to wait for delivery. What isn't a number is told, and is no reason to stop an action."""
+    """The time to wait for delivery in seconds. An invalid number only causes a warning, and does not stop an action."""
     given = str(options["drain_timeout"] or "").strip()
     try:
         seconds = float(given) if given else default
@@ -85,7 +81,7 @@ def drain(options: Mapping[str, Any], default: float) -> float:
 
 
 def connection(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The chat's connection options, empty where none is configured. Raises connect.Misconfigured."""
+    """The chat's connection options; empty if chat is not configured. Raises connect.Misconfigured."""
     return connect.options({name: options.get(f"rocketchat_{name}") for name in connect.VARIABLES}, {})
 
 
@@ -96,14 +92,16 @@ def _given() -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _asked(_environment: tuple[tuple[str, str], ...], _ini: str) -> dict[str, Any]:
-    """Ansible's answer, which takes it half a millisecond: a lookup is evaluated again for each variable that it is in."""
+    """Ansible's settings, cached, because each request takes half a millisecond, and a lookup is evaluated again for each variable that contains
+    it."""
     plugin = callback_loader.get(CALLBACK, class_only=True)  # makes its options known to Ansible's configuration, by this name
     found: dict[str, Any] = constants.config.get_plugin_options("callback", plugin._load_name)
     return found | {name: _absolute(str(found[name] or ""), _VARIABLES[name]) for name in _PATHS}
 
 
 def _absolute(path: str, variable: str) -> str:
-    """A path of the environment is relative to the working directory, one of ansible.cfg to the folder of that: others work elsewhere."""
+    """Make a path absolute. Paths from the environment are relative to the working directory, paths from ansible.cfg to its folder. Other processes
+    have other working directories."""
     ini = _ini() or None if not os.environ.get(variable) else None
     return str(unfrackpath(path, follow=False, basedir=ini)) if path else ""
 
@@ -118,7 +116,7 @@ def _location(given: Mapping[str, Any]) -> Location:
 
 
 def _ini() -> str:
-    """The ansible.cfg in use; empty without."""
+    """The path of the ansible.cfg in use; empty without one."""
     return str(getattr(constants, "CONFIG_FILE", None) or "")
 
 
@@ -149,7 +147,7 @@ def _searched(named: str, variable: str, playbooks: tuple[str, ...], sources: tu
 
 
 def _playbook_folder(playbook: str) -> Path | None:
-    """The folder of a playbook that was named; None for one of this collection, whose folder is nobody's project."""
+    """The folder of a named playbook; None for a playbook of this collection, whose folder is no project folder."""
     path = Path(unfrackpath(playbook, follow=False))
     if not path.exists():
         if playbook.startswith("incident.response."):

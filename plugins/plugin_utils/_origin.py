@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who started a run, and from where."""
+"""The person or automation that started a run, and its place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CI_LINKS = ("CI_JOB_URL", "BUILD_URL", "CIRCLE_BUILD_URL", "DRONE_BUILD_LINK", 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """`person` is false for what automation started. `link` leads to the job, where there is one."""
+    """`person` is false for automation. `link` is the address of the job, if there is one."""
 
     user: str
     where: str
@@ -39,7 +39,7 @@ class Origin:
 
 
 def origin(variables: Mapping[str, Any], playbook_dir: str, environ: Mapping[str, str] | None = None) -> Origin:
-    """From what AWX, Semaphore, Event-Driven Ansible, CI services and schedulers leave in a run's variables and environment."""
+    """Read the origin from the variables and environment of AWX, Semaphore, Event-Driven Ansible, CI services and schedulers."""
     environ = os.environ if environ is None else environ
     revision = environ.get("PROJECT_REVISION") or git_revision(Path(playbook_dir))
     who, here = login(environ), socket.gethostname()
@@ -70,7 +70,7 @@ def origin(variables: Mapping[str, Any], playbook_dir: str, environ: Mapping[str
 
 
 def git_revision(folder: Path) -> str:
-    """The first 12 digits of the commit that is checked out in or above `folder`; empty where there is none."""
+    """The first 12 digits of the commit that is checked out in or above `folder`; empty if there is none."""
     try:
         for place in (folder, *folder.parents):
             git = place / ".git"

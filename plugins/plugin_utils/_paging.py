@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The notifiers that the configuration names, and who is called by them."""
+"""The notifiers of the configuration, and the people whom they call."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FOLLOWING = {"pagerduty"}
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A notifier that can't be used: it says why when its turn comes, so that the next one is."""
+    """A notifier that can't be used. It raises the reason, so that the next notifier is tried."""
 
     why: str
 
@@ -42,7 +42,7 @@ class Unusable:
 
 
 class Command:
-    """A program of one's own, which gets the page as JSON on its standard input, and `timeout` seconds. It has to end with 0."""
+    """A custom program. It gets the page as JSON on standard input, and has `timeout` seconds. It must end with 0."""
 
     def __init__(self, command: Sequence[str], timeout: float = 30) -> None:
         self._command, self._timeout = list(command), timeout
@@ -68,7 +68,7 @@ class Command:
 
 
 def plan(config: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) -> Plan | None:
-    """Build the plan of paging from a validated configuration; None where it names no notifier. `options` are the collection's settings."""
+    """Build the paging plan from a validated configuration; None without a notifier. `options` are the collection's settings."""
     section, duty = config["paging"], config["oncall"]
     if not section["notifiers"]:
         return None
@@ -88,7 +88,7 @@ def plan(config: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) ->
 
 
 def _named(notifiers: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Each under its name, or its type, with a number where that is taken."""
+    """The notifiers by name. The default name is the type, with a number if that name is taken."""
     found: dict[str, dict[str, Any]] = {}
     for each in notifiers:
         name = wanted = each.get("name", each["type"])

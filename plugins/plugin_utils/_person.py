@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which person a run is of, whatever that person is called on a machine, in AWX, or in chat: `safety.approval.logins` says who is who."""
+"""The person who started a run. `safety.approval.logins` maps the names on machines, in AWX and in chat to people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._origin import O
 
 
 def login(came: Origin, environ: Mapping[str, str] | None = None) -> str:
-    """The name that whoever started the run has logged in by. On this machine it is the user id's, or sudo's: anybody can set LOGNAME."""
+    """The login name of the person who started the run. On this machine it comes from the user id or from sudo, because anybody can set LOGNAME."""
     return _here(os.environ if environ is None else environ) if came.where == socket.gethostname() else came.user
 
 
@@ -29,21 +29,18 @@ def _here(environ: Mapping[str, str]) -> str:
 
 
 def asks(came: Origin, logins: Mapping[str, str]) -> str:
-    """Who asks for a plan, by the one name; automation by its own."""
+    """The main name of the person who asks for a plan; automation has its own name."""
     who = named(login(came), logins)
     return who if came.person else f"automation:{who}"
 
 
 def is_mapped(name: str, logins: Mapping[str, str]) -> bool:
-    """Whether it is known who that is."""
+    """Whether the person is known."""
     return name.lower() in {each.lower() for each in logins}
 
 
 def may_be(came: Origin, logins: Mapping[str, str]) -> set[str]:
-    """All people, by their one names, that the one who asks may be: none of them is somebody else.
-
-    What AWX, CI and rulebooks say of who it is comes from variables that anybody can give: so whose process it is counts, too, where that is
-    known. Automation that nobody is known by is none.
-    """
+    """The main names of all people that the requester may be. None of them counts as another person. AWX, CI and rulebooks name the person in
+    variables that anybody can set, so the owner of the process is included, too, if known. Automation that maps to no person is nobody."""
     names = {came.user, login(came), _here({}), _here(os.environ)}
     return {named(each, logins) for each in names if is_mapped(each, logins)}

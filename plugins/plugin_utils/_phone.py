@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whom to call by telephone where chat tells nobody."""
+"""The people to call by telephone if chat reaches nobody."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ UNKNOWN = "whoever you know: the configuration knows nobody who is on call (onca
 
 
 def above(options: Mapping[str, Any], folder: Path) -> str:
-    """Whom to call where an escalation calls nobody: the people of all levels; where none are named, all whose telephone number is known."""
+    """The people to call if an escalation calls nobody: the people of all levels; if no level names people, everybody with a known telephone
+    number."""
     try:
         config = _config.load(_config.find(str(options.get("config") or "")))
     except _config.ConfigError:
@@ -30,11 +31,9 @@ def above(options: Mapping[str, Any], folder: Path) -> str:
 
 
 def whom(options: Mapping[str, Any], folder: Path, severity: str, names: Sequence[str] = (), *, ask: bool = True) -> str:
-    """Whom to call, with telephone numbers: who is on call, the people `names`, and for a P0 those whom the configuration names above them.
-
-    Unless told to `ask`, no other system is asked: the rotation of the configuration counts, or the last answer. Never raises: what is wrong
-    with the configuration stands in the text.
-    """
+    """The people to call, with telephone numbers: the people on call, the people in `names`, and for a P0 the people of the levels above. Without
+    `ask`, no other system is asked: the rotation of the configuration, or the last answer, is used. Never raises: problems of the configuration are
+    in the text."""
     try:
         config = _config.load(_config.find(str(options.get("config") or "")))
     except _config.ConfigError as error:
@@ -52,14 +51,14 @@ def whom(options: Mapping[str, Any], folder: Path, severity: str, names: Sequenc
 
 
 def _answer(section: Mapping[str, Any], options: Mapping[str, Any], folder: Path, *, ask: bool) -> oncall.Answer:
-    """Raises OncallError where nobody can say."""
+    """The people on call. Raises OncallError if no source answers."""
     memory = _oncall.memory(section, folder)
     sources: list[OncallSource] = _oncall.sources(section, options) if ask or memory is None else []
     return oncall.ask(sources, section["people"], datetime.now(UTC), memory)
 
 
 def _above(config: Mapping[str, Any], severity: str) -> Iterator[str]:
-    """Whom the configuration names for the severity, beside who is on call; those above follow in the levels of escalation."""
+    """The people in the configuration for the severity, in addition to the people on call; for a P0 also the people of the levels of escalation."""
     if severity:
         yield from config["severities"][severity]["notify"]
     if severity == Severity.P0:
@@ -67,7 +66,7 @@ def _above(config: Mapping[str, Any], severity: str) -> Iterator[str]:
 
 
 def _of_levels(config: Mapping[str, Any]) -> Iterator[str]:
-    """Whom the levels of escalation name, above who is on call."""
+    """The people in the levels of escalation above the people on call."""
     for level in config["escalation"]["levels"][1:]:
         yield from level.get("notify", [])
 

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What decides what an action does on each host: the variables of the role that acts, and the host's address."""
+"""The pins of an action on each host: the variables of the acting role and the host's address. They decide what the action does."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _ADDRESS = (
     "ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_user", "ansible_ssh_user", "ansible_become", "ansible_become_user",
     "ansible_become_method", "ansible_become_exe", "ansible_become_flags", "ansible_python_interpreter",
 )  # fmt: skip
-"""What decides which machine a host's name stands for, and as whom and by what it is acted on there."""
+"""Variables that decide the machine behind a host's name, and the user and method of the connection."""
 _TYPED = ("remote_user", "become", "become_user", "become_method")
-"""The same on the command line."""
+"""The same settings on the command line."""
 _PART = re.compile(r"\{\{ (\w+)((?:\.\w+)+) \}\}")
 _RESTART = "service_restart"
-"""The role whose backend the others take to run what they have changed."""
+"""The role whose backend the other roles use to restart the changed service."""
 _DECIDE = {*FILLED, "name", "backend", "checks"}
-"""What of a service's entry decides anything here; who owns it doesn't."""
+"""The keys of a service's entry that affect an action. The owner does not."""
 _BACKENDS = {
     "systemd": ("unit",), "instances": ("unit", "replicas"), "command": ("commands",), "compose": ("compose",), "swarm": ("swarm",),
     "kubernetes": ("kubernetes",), "release": ("path",), "package": ("package",),
 }  # fmt: skip
-"""Which of the variables of a role of ours its backend goes by, that people see them in the plan."""
+"""The variables of our roles that their backends use, for the plan."""
 
 
 def of_hosts(task: Task, variables: Mapping[str, Any], hosts: list[str], role: str, loader: Any) -> dict[str, Pins]:
-    """Return the pins of each host, by the name of the variable. A task that runs once for all knows the variables of its own host alone;
-    so Ansible's manager of variables is asked for each host's, as it is for a task there."""
+    """Return the pins of each host, by variable name. A task that runs once only knows its own host's variables, so Ansible's variable manager is
+    asked for the variables of each host."""
     there: Any = variables["hostvars"]
     found = {}
     for host in hosts:
@@ -53,7 +53,7 @@ def of_hosts(task: Task, variables: Mapping[str, Any], hosts: list[str], role: s
 
 
 def balancers(variables: Mapping[str, Any], balancer: Mapping[str, Any], loader: Any) -> dict[str, Pins]:
-    """Where the load balancers are, on which the action works, too."""
+    """The address variables of the load balancers, because the action also changes them."""
     there: Any = variables["hostvars"]
     hosts = _catalogue.matching(_catalogue.inventory(variables.get("groups", {})), str(balancer.get("hosts") or ""))
     found = {}
@@ -67,22 +67,20 @@ def balancers(variables: Mapping[str, Any], balancer: Mapping[str, Any], loader:
 def _pins(variables: dict[str, Any], role: str, loader: Any) -> Pins:
     settings = f"{role}_settings"
     names = [name for name in variables if name.startswith((f"{role}_", f"{_RESTART}_")) and not name.endswith("_seen")]
-    if settings in variables:  # once: most of the others only name a part of it
+    if settings in variables:  # once: most other variables only name a part of it
         variables[settings] = _worked_out(Templar(loader=loader, variables=variables), variables[settings])
         variables |= {name: _part(variables[settings], settings, variables[name]) for name in names}
     templar, found = Templar(loader=loader, variables=variables), {}
     for name in dict.fromkeys([*names, *(name for name in (*_ACTION, *_ADDRESS) if name in variables)]):
-        found[name] = variables[name] = _worked_out(templar, variables[name])  # known to what is made from it
+        found[name] = variables[name] = _worked_out(templar, variables[name])  # known to the variables that are derived from it
     if isinstance(found.get(settings), Mapping):
         found[settings] = {key: value for key, value in found[settings].items() if key in _DECIDE}
     return {name: value for name, value in found.items() if not _is_result(value)}
 
 
 def _part(settings: Any, name: str, value: Any) -> Any:
-    """The part of the settings that a template such as `{{ service_restart_settings.health.http }}` names; any other value as it is.
-
-    Ansible would look through all of the settings again for each of them, which takes it a millisecond.
-    """
+    """The part of the settings that a template such as `{{ service_restart_settings.health.http }}` names; any other value unchanged. Ansible would
+    process all settings again for each template, which takes a millisecond."""
     path = _PART.fullmatch(value) if isinstance(value, str) else None
     if not path or path[1] != name:
         return value
@@ -95,7 +93,7 @@ def _part(settings: Any, name: str, value: Any) -> Any:
 
 
 def _worked_out(templar: Templar, value: Any) -> Any:
-    """The value; where it can't be worked out before the action is under way, its template."""
+    """The rendered value, or its template if it can't be rendered before the action runs."""
     try:
         return templar.template(value)
     except AnsibleError:
@@ -103,18 +101,18 @@ def _worked_out(templar: Templar, value: Any) -> Any:
 
 
 def _is_result(value: Any) -> bool:
-    """What a task has registered: how long it took is in it, too."""
+    """Whether the value is a registered result. It contains durations, which differ in each run."""
     return isinstance(value, Mapping) and "changed" in value and "failed" in value
 
 
 def address(host: str, pins: Pins) -> str:
-    """Return the address of the host, with its port where that is not 22."""
+    """Return the address of the host, with its port if that is not 22."""
     port = pins.get("ansible_port")
     return f"{pins.get('ansible_host') or host}{f':{port}' if port and str(port) != '22' else ''}"
 
 
 def words(pins: Pins, role: str, backend: str) -> str:
-    """What is touched on the host, for people."""
+    """The pins of a host as readable text."""
     short = role.rpartition(".")[2]
     return "; ".join(part for part in (*_changed(pins, short, backend), *_checked(pins), *_behind(pins)) if part)
 

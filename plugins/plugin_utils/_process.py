@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which process is meant: a number alone is used again after a while."""
+"""Identifies a process: a process id alone is reused after a while."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def machine() -> str:
-    """Where process numbers of this process mean something: the host, and the container in it."""
+    """The scope in which process ids are valid: the host, and the container on it."""
     try:
         return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
@@ -24,7 +24,7 @@ def machine() -> str:
 
 
 def started(pid: int) -> str:
-    """When the process started, in a form that only compares; empty where it can't be known."""
+    """The start of the process in a form that is only for comparison; empty if unknown."""
     try:
         return _stat(pid)[19]
     except (OSError, IndexError):
@@ -36,7 +36,7 @@ def started(pid: int) -> str:
 
 
 def alive(pid: int, since: str = "") -> bool:
-    """Whether the process runs, and is the one that started at `since`. One that is dead and not yet reaped does not."""
+    """Whether the process runs and started at `since`. A zombie process does not run."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -52,7 +52,7 @@ def alive(pid: int, since: str = "") -> bool:
 
 
 def ancestors(pid: int) -> list[str]:
-    """The names of the processes above `pid`, the nearest first; empty without /proc."""
+    """The names of the parent processes of `pid`, the nearest first; empty without /proc."""
     names: list[str] = []
     try:
         while pid > 1 and len(names) < 20:

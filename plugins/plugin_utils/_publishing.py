@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The configuration's status page, words and recipients, as the use cases take them."""
+"""The status page, texts and recipients of the configuration in the form of the use cases."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ _PACKAGE = static.__name__.rpartition(".")[0]
 _PROVIDERS = Path(static.__file__).parent
 NONE = "none"
 _PATIENCE = 30.0
-"""Seconds to wait for somebody else who brings the page up to date."""
+"""The time to wait for another process that updates the page, in seconds."""
 _Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
-    """The policy, and how the status page is brought up to date. `show` answers with what came of it, by the record's name, and with
-    problems; told to, it tries again what was refused for good."""
+    """The policy, and the function that updates the status page. `show` returns the results by record name, and the problems. Its second argument
+    retries permanently refused updates."""
 
     plan: publish.Plan
     listed: tuple[str, ...]
-    """The components that may be named, empty where any may."""
+    """The allowed components; empty if any component is allowed."""
     where: str
-    """The page's address, as people open it."""
+    """The public address of the page."""
     show: Callable[[Journal, bool], tuple[list[tuple[str, Entry]], list[str]]]
 
 
 def publishing(config: Mapping[str, Any], folder: Path) -> Publishing:
-    """Build what publishes from a validated configuration. What can't be used says so when it is needed."""
+    """Build the publishing policy from a validated configuration. An unusable part raises its reason when it is needed."""
     section, words = config["status_page"], config["communication"]
     listed = _listed(section["components"])
     services = {name: str(entry.get("component", name)) for name, entry in config["services"].items()}
@@ -99,15 +99,15 @@ def _listed(components: Sequence[Any]) -> tuple[mirror.Listed, ...]:
 
 
 def _components(services: Mapping[str, str], listed: set[str], embedded: bool, service: str) -> list[str]:
-    """Those of a service: the one that the catalogue names, else that of its own name, where the page has it. An embedded page without any
-    list has whatever there is."""
+    """The component of a service: the one in the catalogue, otherwise the one with the service's name, if the page has it. An embedded page without a
+    list accepts any component."""
     name = services.get(service, service)
     return [name] if name and (name in listed or (embedded and not listed)) else []
 
 
 def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, again: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
-    """Write the embedded page. Of two who do, the one that comes later has read the later state."""
-    where = f"{socket.gethostname()}:{pages}"  # machines that share a journal have a page each
+    """Write the embedded page. If two processes write it, the later writer has read the later state."""
+    where = f"{socket.gethostname()}:{pages}"  # machines that share a journal each have their own page
     if not again and (pages / "index.html").exists() and mirror.is_rendered(journal, frame, where, utc(time.time())):
         return [], []
     try:
@@ -127,7 +127,7 @@ def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, ag
 
 
 def _take(lock: int) -> None:
-    """Raises OSError where somebody else writes the page for too long."""
+    """Lock the page. Raises OSError if another process writes the page for too long."""
     until = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -140,7 +140,7 @@ def _take(lock: int) -> None:
 
 
 def _bring(section: Mapping[str, Any], journal: Journal, again: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
-    """Publish what is due. Where another process publishes right now, and somebody waits for the result (`again`), wait for it."""
+    """Publish all due updates. If another process publishes right now, and a caller waits for the result (`again`), wait for that process."""
     name, until = str(section["provider"]), time.monotonic() + _PATIENCE
     try:
         there = Guarded(provider(section))
@@ -155,7 +155,7 @@ def _bring(section: Mapping[str, Any], journal: Journal, again: bool) -> tuple[l
 
 
 class Guarded:
-    """A provider that may be somebody's own code: whatever goes wrong in it is a StatusPageError."""
+    """Wraps a provider, which may be custom code: any exception in it becomes a StatusPageError."""
 
     def __init__(self, there: StatusPage) -> None:
         self._there = there
@@ -177,7 +177,7 @@ class Guarded:
 
 
 def _unbroken(call: Callable[..., _Answer], *arguments: object) -> _Answer:
-    """What the call answers. It may be somebody's own code: whatever goes wrong in it is a StatusPageError."""
+    """The result of the call. Any exception in custom code becomes a StatusPageError."""
     try:
         return call(*arguments)
     except StatusPageError:
@@ -187,7 +187,7 @@ def _unbroken(call: Callable[..., _Answer], *arguments: object) -> _Answer:
 
 
 def provider(section: Mapping[str, Any]) -> StatusPage:
-    """What the configuration's section `status_page` names, a provider that isn't embedded. Raises StatusPageError."""
+    """The external provider in the configuration's section `status_page`. Raises StatusPageError."""
     module = _loaded(section["provider"])
     make = getattr(module, "provider", None)
     if make is None:
@@ -204,7 +204,7 @@ def provider(section: Mapping[str, Any]) -> StatusPage:
 
 
 def _loaded(name: str) -> ModuleType | None:
-    """The module of a provider's name, or of a file. Raises StatusPageError for a file that can't be used."""
+    """The module of a built-in provider or of a file. Raises StatusPageError for an unusable file."""
     if not name.endswith(".py"):
         return importlib.import_module(f"{_PACKAGE}.{name}") if (_PROVIDERS / f"{name}.py").is_file() else None
     path = Path(name).expanduser()
@@ -214,7 +214,7 @@ def _loaded(name: str) -> ModuleType | None:
             raise ImportError("it is no Python file")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-    except Exception as error:  # it is somebody's own code
+    except Exception as error:  # it is custom code
         raise StatusPageError(f"status_page.provider: {path} can't be used: {type(error).__name__}: {error}", lasting=True) from None
     return module
 
@@ -225,7 +225,7 @@ def _templates(config: Mapping[str, Any]) -> Templates:
 
 
 class Templates:
-    """The words for each audience and occasion: one's own folder before the collection's, file by file."""
+    """The templates for each audience and occasion. A custom folder overrides the collection's templates file by file."""
 
     def __init__(self, own: str, page_url: str) -> None:
         folders = [*([Path(own).expanduser()] if own else []), TEMPLATES / "communication"]
@@ -236,7 +236,7 @@ class Templates:
         self._text.filters |= {"clock": _clock, "since": _since}
 
     def write(self, audience: str, occasion: str, facts: Mapping[str, Any]) -> tuple[str, str]:
-        """The subject, which the first line of a template is, and the text. Raises publish.TemplateError."""
+        """The subject (the first line of the template) and the text. Raises publish.TemplateError."""
         name = f"{audience}/{occasion}.j2"
         if self._own and not self._own.is_dir():
             raise publish.TemplateError(f"communication.templates: there is no folder {self._own}")
@@ -247,7 +247,7 @@ class Templates:
         return " ".join(first.removeprefix("Subject:").split()), rest.strip()
 
     def html(self, subject: str, text: str) -> str:
-        """The text as a mail shows it. Raises publish.TemplateError."""
+        """The text in the format of a mail. Raises publish.TemplateError."""
         paragraphs = [Markup("<br>").join(escape(line) for line in part.splitlines()) for part in text.split("\n\n") if part.strip()]
         return self._made(self._html, "mail.html.j2", {"subject": subject, "paragraphs": paragraphs, "page_url": self._page_url})
 
@@ -264,7 +264,7 @@ class Templates:
 
 
 def _send(config: Mapping[str, Any], mail: publication.Mail) -> str:
-    """What is said of it on the timeline. Raises publish.Undelivered."""
+    """Send the mail. Returns the text for the timeline. Raises publish.Undelivered."""
     words = config["communication"]
     given, to = words["mail"], words["recipients"][mail.audience]
     password = os.environ.get(given.get("password_env", ""), "").strip()
@@ -287,5 +287,5 @@ def _clock(context: jinja2.runtime.Context, at: str) -> str:
 
 
 def _since(until: str, at: str) -> str:
-    """How long it was, in the words of the status page."""
+    """A duration in the words of the status page."""
     return lasting(seconds(until) - seconds(at))

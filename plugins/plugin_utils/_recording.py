@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The recording of one run: what its tasks did becomes lines of its spool, and what they said decides how it ended."""
+"""Records one run: task results become lines of its spool, and decide the outcome of the run."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ from ansible_collections.incident.response.plugins.plugin_utils._spool import Sp
 _PLAN = "incident.response.action_plan"
 _VERDICT = "incident.response.action_verdict"
 _TELLING = {BALANCER, "incident.response.action_approve", "incident.response.action_begin", _PLAN, _VERDICT}
-"""Actions of ours whose result says what belongs on the timeline."""
+"""Our actions whose result contains data for the timeline."""
 _OURS = {"action_play", "action_undone"}
-"""Variables of the plays of our emergency playbooks: what these do is always judged."""
+"""Variables of the plays of our emergency playbooks. Their runs always need a verdict."""
 _BAD = {"failed", "unreachable", "ignored", "rescued"}
 _HIDDEN = "a task that is not logged (no_log)"
 _TEXT = 500
 _WHY = 300
 _EVIDENCE = 3000
 _DETAIL = ',"data":{"detail":true}'
-"""What marks the line of a result that nobody would tell: kept in the journal, and left out where people read."""
+"""The mark of a detail line: it is kept in the journal, and left out in texts for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended. `about` is the action and the service, `seq` the number of its last line, `unwritten` what could be written nowhere,
-    `versions` which host has what where it failed."""
+    """The end of a run. `about` is the action and the service. `seq` is the number of its last line. `unwritten` are lines that could be written
+    nowhere. `versions` says which host has which version after a failure."""
 
     run: Run
     about: str
@@ -66,17 +66,17 @@ class Ended:
     unwritten: list[str]
     versions: str
     left_out: Mapping[str, list[str]]
-    """The hosts that get no requests any more, each with the balancers that were told so."""
+    """The drained hosts, each with its balancers."""
     service: str
     """Theirs."""
     refused: bool
-    """Whether it was refused before anything was planned: alone that opens no incident."""
+    """Whether the run was refused before it had a plan. Such a run opens no incident."""
     told: Sequence[Entry]
-    """The entries that the sentence about it is made of."""
+    """The entries for the sentence about the run."""
 
 
 class Recording:
-    """Writes the lines of one run. Raises what Ansible's objects raise: the callback guards each call."""
+    """Writes the lines of one run. Exceptions of Ansible's objects are not caught here: the callback guards each call."""
 
     def __init__(self, run: Run, about: str, *, check: bool) -> None:
         self.run, self.about, self.spool = run, about, Spool(run.folder, run.name)
@@ -95,7 +95,7 @@ class Recording:
         self._refusals = 0
         self._evidence: dict[str, None] = {}
         self._telling: list[Entry] = []
-        """What the sentence about the run is made of."""
+        """The entries for the sentence about the run so far."""
         self._out, self._service = LeftOut(), ""
         self._host_fields, self._action_fields = dict[str, str](), dict[str, str]()
         self._kept, self._unlogged = Kept(), set[str]()
@@ -107,30 +107,29 @@ class Recording:
         self._telling.append(Entry("run_started", run=self.run.name, **first))
 
     def has_had(self, play: Any) -> bool:
-        """Whether this very play was part of the run before, as where a playbook is imported twice."""
+        """Whether this play was already part of the run, for example because a playbook is imported twice."""
         return play._ds in self._plays
 
     def goes_on(self, play: Any) -> bool:
-        """Whether it is the next batch of hosts of the play that goes on."""
+        """Whether this is the next batch of hosts of the current play."""
         return self._play is not None and self._play._uuid == play._uuid
 
     def play_start(self, play: Any) -> None:
-        """What follows is done by this play."""
+        """The following tasks belong to this play."""
         self._play, self._names, self._over = play, {}, None
         self._plays.append(play._ds)
         self._seen.ours |= not _OURS.isdisjoint(play.get_vars())
 
     def pause(self) -> None:
-        """What follows is done by a play that belongs to no run."""
+        """The following tasks belong to a play outside the run."""
         self._over = time.monotonic()
 
     def no_hosts(self) -> None:
-        """The play that has just begun has no hosts."""
+        """Record that the current play has no hosts."""
         self._seen.empty.append(shown(self._play.get_name(), 100))
 
     def name(self, task: Any) -> tuple[str, str, bool, bool]:
-        """What the timeline calls the task, the fields of a spool's line that say so, whether its results may say more than that, and
-        whether it is detail."""
+        """The task's name on the timeline, the encoded fields for a spool line, whether its results may contain more, and whether it is detail."""
         unlogged, called = task.no_log, task.name
         key = f"{task._uuid}{unlogged}{called}"
         known = self._names.get(key)
@@ -138,7 +137,7 @@ class Recording:
             action = task.action
             name = _HIDDEN if unlogged else cut(_gate.clean(called or action, guess=True), _TEXT)
             if unlogged and task.register:
-                self._unlogged |= {task.register} if isinstance(task.register, str) else set(task.register)  # of several, from core 2.21 on
+                self._unlogged |= {task.register} if isinstance(task.register, str) else set(task.register)  # since core 2.21 there can be several
             if not unlogged and "{{" in str(getattr(task, "_ds", None) and task._ds.get("name", "")):
                 self._templated.add(task._uuid)
             more = action in _TELLING or isinstance(unlogged, str) or task._uuid in self._templated or task.delegate_to is not None
@@ -146,7 +145,7 @@ class Recording:
         return known
 
     def begins(self, host: Any, task: Any) -> None:
-        """A killed controller may have shown a result and not have recorded it yet: that the task began is known by then."""
+        """Record the start of a task, because a killed controller may have shown a result without recording it."""
         name, about, more, detail = self.name(task)
         if task._uuid in self._templated:
             name = redact(name, self._known_secrets(host, task))
@@ -169,16 +168,13 @@ class Recording:
         return field
 
     def notified(self, handler: Any, host: Any) -> None:
-        """A task has asked for a handler, which runs at the end of the play."""
+        """Record that a task notified a handler, which runs at the end of the play."""
         name = _HIDDEN if handler.no_log else shown(handler.get_name(), _TEXT)
         self.spool.append("notified", at=utc(time.time()), text=f"Notified {name}", host=host.name)
 
     def passed(self, result: Any, state: str) -> None:
-        """Most results say nothing that wasn't known when the task began.
-
-        Since then a worker was forked, and each page that is written to, if only to count a reference, is copied first: so
-        this touches as little as it can.
-        """
+        """Record a result without new information, as most are. It touches as little memory as possible, because after the fork of a worker each
+        written memory page is copied first."""
         key = result._host.name, result._task._uuid
         begun, about, detail = self._started.get(key, (0.0, "", ""))
         if about:
@@ -193,7 +189,7 @@ class Recording:
             self.outcome(result, state)
 
     def outcome(self, result: Any, state: str) -> None:
-        """A result that says something of its own: a line for each host that it was done on."""
+        """Record a result with its own information: one line for each host on which the task was done."""
         task, host = result._task, result._host.name
         bad, changed, key = state in _BAD, result.is_changed() and state != "retry", (host, task._uuid)
         begun = self._started.get(key) if state == "retry" else self._started.pop(key, None)
@@ -206,7 +202,7 @@ class Recording:
             self._line(result, part, told, took, delegated=host if part.host != host else "")
 
     def _line(self, result: Any, part: Part, state: str, took: int | None, *, delegated: str) -> None:
-        """`delegated` is the host that the task was for, where it was done on another."""
+        """Write the line of one host. `delegated` is the host for which a delegated task was done."""
         task = result._task
         name, text, data = self._words(result, part, state)
         if (state == "skipped" or (state == "ok" and self.name(task)[3] and (not text or name.startswith(LOOK)))) and not part.changed:
@@ -225,7 +221,7 @@ class Recording:
         self.spool.append("task", sync=sync, at=time.time(), **line, duration_ms=took)
 
     def _words(self, result: Any, part: Part, state: str) -> tuple[str, str, dict[str, Any]]:
-        """The task's name, what the result adds to it, and the entry's data, all without secrets."""
+        """The task's name, the added information of the result, and the entry's data, all without secrets."""
         task, text = result._task, ""
         name, data = self.name(task)[0], dict[str, Any]()
         if state in _BAD:
@@ -247,7 +243,7 @@ class Recording:
         return found
 
     def _known_secrets(self, host: Any, task: Any) -> frozenset[str]:
-        """All that is a secret on the host, and what other hosts have, which a task can say by `hostvars`. It takes a while: for failures."""
+        """All secrets of the host, and of other hosts, because a task can read them with `hostvars`. This is slow, so it is only for failures."""
         variables = self._variables(host, task)
         _gate.learn(secret_values(variables, self._fill(host.name, variables), unseen(self._play) | self._unlogged))
         _gate.learn(secret_values({"facts": getattr(self._play.get_variable_manager(), "_nonpersistent_fact_cache", None) or {}}))
@@ -262,7 +258,7 @@ class Recording:
         return self._kept.of(host, Templar(loader=self._play.get_loader(), variables=variables).template)
 
     def _delegate(self, result: Any, item: Mapping[str, Any], state: str) -> str:
-        """The name of the host that a task, or an item of its loop, was delegated to; empty where to none, or where nothing was done."""
+        """The host to which a task, or an item of its loop, was delegated; empty if it was not delegated, or nothing was done."""
         task = result._task
         if task.delegate_to is None or state == "skipped":
             return ""
@@ -275,7 +271,7 @@ class Recording:
         return "" if "{{" in name or name == result._host.name else shown(name, 200)
 
     def _failure(self, result: Any, part: Part, name: str) -> tuple[str, str, dict[str, Any]]:
-        """The task's name, and what a failure says, both without secrets. Nothing of what is not logged."""
+        """The task's name, and the message of a failure, both without secrets. Empty for results that are not logged."""
         if is_hidden(result._task, result._result):
             return name, "", {}
         known = self._known_secrets(result._host, result._task)
@@ -327,15 +323,15 @@ class Recording:
         )  # fmt: skip
 
     def _all_evidence(self) -> str:
-        """What the failures showed, each with the same room."""
+        """The evidence of the failures, each with the same number of characters."""
         if not self._evidence:
             return ""
-        from ansible_collections.incident.response.plugins.module_utils._core.decisive import kept  # rarely needed, and not cheap
+        from ansible_collections.incident.response.plugins.module_utils._core.decisive import kept  # rarely needed, and slow
 
         return "\n".join(kept(each, _EVIDENCE // len(self._evidence)) for each in self._evidence)
 
     def _actions(self) -> list[Action]:
-        """What the run has changed that can be undone, by the same rule that an undo goes by."""
+        """The undoable changes of the run, by the same rule as the undo itself."""
         if not self._planned:
             return []
         lines = (line for line in self.spool.lines() if line["kind"] != "begun")
@@ -343,7 +339,7 @@ class Recording:
 
 
 def _balanced(details: Mapping[str, Any]) -> dict[str, Any]:
-    """What a task for a load balancer, or each item of its loop, says of the servers."""
+    """The states of the servers in the result of a load balancer task, or of each item of its loop."""
     told = [item.get("timeline") or {} for item in [details, *(details.get("results") or [])]]
     balancers = {on: servers for each in told for on, servers in each.get("balancer", {}).items()}
     return {"balancer": balancers, "service": next((each["service"] for each in told if each.get("service")), "")}

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How a play that must not begin is refused: in our words alone, whatever ansible-core would put round an error of a template."""
+"""Refuses a play before it begins, with only our message, without the text that ansible-core puts around a template error."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from ansible_collections.incident.response.plugins.plugin_utils import _run
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 
 CODE = 5
-"""What ansible-playbook ends with where it was given options that can't be: `bad or incomplete options`."""
+"""The exit code of ansible-playbook for `bad or incomplete options`."""
 
 
 def end(problem: AnsibleError) -> NoReturn:
-    """Say it, and end the run as ansible-playbook itself does: print, then exit. This playbook has not begun; what others did is recorded.
-
-    Inside a worker, or a program of somebody's own that uses Ansible as a library, the error goes on as it is.
-    """
+    """Print the message and exit, as ansible-playbook itself does. This playbook has not begun, and the runs of other playbooks are recorded. Inside
+    a worker, or in a program that uses Ansible as a library, the error is raised unchanged."""
     if multiprocessing.parent_process() is not None or not context.CLIARGS.get("args"):
         raise problem
     _run.leave()

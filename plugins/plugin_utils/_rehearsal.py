@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a step would be refused for, found out before its play begins: by the decision that the step makes, without writing anything."""
+"""Finds the reason why a step would be refused, before its play begins: it runs the step's own decision without writing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STATES = {
     "incident_mitigate": Status.MITIGATED, "incident_resolve": Status.RESOLVED, "incident_close": Status.CLOSED, "incident_review": Status.REVIEWED,
     **dict.fromkeys(("incident_update", "incident_assign", "incident_severity", "incident_handoff")),
 }  # fmt: skip
-"""The stage that each step takes an incident to, None where it stays as it is."""
+"""The target stage of each step; None if the stage does not change."""
 
 
 _OWN_END = re.compile(r"\.? *Nothing was (?:recorded|published)\.$")
@@ -39,7 +39,7 @@ _OWN_END = re.compile(r"\.? *Nothing was (?:recorded|published)\.$")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What was given to a step. `incident` is the one that it is about, whoever named it; empty where the service says which."""
+    """The variables of a step. `incident` is the incident of the step; empty if the service selects it."""
 
     playbook: str
     given: Mapping[str, Any]
@@ -49,7 +49,7 @@ class Step:
 
 
 def refuse(playbook: str, given: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Raises AnsibleError where the step would be refused. A journal or a configuration that can't be read is complained of by the step itself."""
+    """Raises AnsibleError if the step would be refused. The step itself reports an unreadable journal or configuration."""
     rehearse = _rehearsal(playbook)
     if rehearse is None:
         return
@@ -71,7 +71,7 @@ def refuse(playbook: str, given: Mapping[str, Any], options: Mapping[str, Any]) 
 
 
 def _to_fill_in(playbook: str, given: Mapping[str, Any], missing: Sequence[str]) -> str:
-    """The same command with a place for each text that it lacks, to be pasted and filled in; empty where it lacks none."""
+    """The same command with placeholders for the missing texts, to paste and fill in; empty if no text is missing."""
     if not missing:
         return ""
     named = [each for each in context.CLIARGS.get("inventory") or () if each not in (C.DEFAULT_HOST_LIST or ())]
@@ -126,7 +126,7 @@ def _communicate(journal: SqliteJournal, step: Step) -> None:
 
 def _show(journal: SqliteJournal, step: Step) -> None:
     components = step.given.get("components") or {}
-    if not isinstance(components, Mapping):  # text, of which the step makes a mapping
+    if not isinstance(components, Mapping):  # text, which the step turns into a mapping
         return
     alone = not any(step.given.get(name) for name in ("state", "service", "incident"))
     named = str(step.given.get("incident") or "").strip() or ("" if alone or step.service else step.incident)

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The base of the action plugins whose modules run on the host: what is asked for in an emergency shall not wait for trips."""
+"""The base class of action plugins whose modules run on the host. It saves connections, because an emergency must not wait for them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from ansible.plugins.connection import ConnectionBase
 
 
 def in_one_trip(connection: ConnectionBase) -> None:
-    """Hand modules to the host's Python at once, instead of by temporary files, which takes four trips more.
-
-    Not where they become another user: there sudo may insist on a terminal, which is why Ansible itself doesn't do it by default.
-    """
+    """Pipe modules into the host's Python instead of using temporary files, which needs four more connections. Not for tasks that become another
+    user, because sudo may require a terminal; therefore Ansible does not pipeline by default."""
     if connection.become is None and connection.has_pipelining:
         connection.set_option("pipelining", True)
 

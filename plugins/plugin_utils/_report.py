@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The block that people read at the end of a run."""
+"""The text block at the end of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._recording impor
 
 
 def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
-    """What became of a run. `answer` is what the courier says of it."""
+    """The lines about the result of a run. `answer` is the courier's status of it."""
     if not answer.get("carried") and answer.get("problem"):
         name = "is not known: nothing of this run is in the journal yet"
     elif not answer.get("carried"):
@@ -22,7 +22,7 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
         name = f"none: {'what is refused before it has a plan' if ended.refused else 'a plan'} opens none"
     else:
         name = f"{answer['incident']} ({answer.get('status')})"
-    from ansible_collections.incident.response.plugins.module_utils._core.summary import next_steps, sentence, spoken  # at the end of a run alone
+    from ansible_collections.incident.response.plugins.module_utils._core.summary import next_steps, sentence, spoken  # only at the end of a run
 
     told = [f"incident.response: {sentence(ended.told)}", f"incident.response: incident {name}"]
     told.append(f"  {ended.about}: {ended.outcome}, {spoken(ended.seconds)}, {entries(ended.recorded)} recorded")
@@ -32,7 +32,7 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
         told.append(f"  {ended.versions}")
     if ended.undoable:
         told.append(f"  to undo it, with the same inventory: ansible-playbook incident.response.undo -e run={ended.run.name}")
-    elif not ended.left_out:  # else what puts these back comes first
+    elif not ended.left_out:  # otherwise the command that puts these back comes first
         told += [f"  {step}" for step in next_steps(ended.told, undoable=False)]
     for host, balancers in ended.left_out.items():
         puts = "the undo puts it back, and so does a restart" if ended.undoable else "a restart with the same inventory puts it back"
@@ -48,7 +48,7 @@ def lines(ended: Ended, answer: Mapping[str, Any]) -> list[str]:
 
 
 def interrupted(recording: Recording) -> list[str]:
-    """For a run that goes no further: what it has done so far stays, and nobody has judged it."""
+    """The lines about an interrupted run: its changes stay, and it has no verdict."""
     name = recording.run.name
     return [
         f"incident.response: {recording.about} was interrupted (run {name}): what was done so far stays, and nothing verified the outcome",

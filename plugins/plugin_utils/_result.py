@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the result of a task says, without secrets: why it failed, and on which hosts it was done."""
+"""Reads the result of a task, without secrets: why it failed, and on which hosts it was done."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 _TEXT = 500
 _EVIDENCE = 3000
 _REFUSAL = "Nothing was touched"
-"""What each refusal of ours says, on the controller and on hosts."""
+"""The text in each of our refusals, on the controller and on hosts."""
 _REASONS = 3
-"""How many different reasons of a loop's items are told."""
+"""The largest number of different reasons of a loop's items in a text."""
 
 Details = Mapping[str, Any]
-"""The result of a task, or of an item of its loop, as a callback gets it."""
+"""The result of a task, or of an item of its loop, in the form that a callback gets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a task did on one host. `bad`: it failed there, or the host could not be reached. `items` are the results to read the reason in."""
+    """The work of a task on one host. `bad`: it failed there, or the host could not be reached. `items` are the results that contain the reason."""
 
     host: str
     changed: bool
@@ -33,22 +33,20 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a task failed, in the words of its result; `evidence` is what it saw, over several lines."""
+    """The reason why a task failed, from its result. `evidence` is its output, over several lines."""
 
     text: str = ""
     evidence: str = ""
 
 
 def is_hidden(task: Any, details: Details) -> bool:
-    """Whether nothing of the result may be told (no_log)."""
+    """Whether the result must stay secret (no_log)."""
     return bool(task.no_log or details.get("_ansible_no_log") or "censored" in details)
 
 
 def parts(host: str, details: Details, *, changed: bool, bad: bool, delegated: Callable[[Details], str]) -> list[Part]:
-    """What the task did on each host: on `host`, unless it was delegated.
-
-    `delegated` says to which host the result, or an item of it, was; empty where to none. A loop may have gone to several.
-    """
+    """The work of the task on each host: on `host`, unless it was delegated. `delegated` returns the host to which the result, or one of its items,
+    was delegated; empty for none. A loop may have several hosts."""
     items = _items(details)
     if not items:
         return [Part(delegated(details) or host, changed, bad, [details])]
@@ -62,7 +60,8 @@ def parts(host: str, details: Details, *, changed: bool, bad: bool, delegated: C
 
 
 def reason(items: Sequence[Details], known: Collection[str]) -> Reason:
-    """Read it from the results, without the `known` secrets. A loop's reasons are its failed items'; what is not logged says nothing."""
+    """Read the reason from the results, without the `known` secrets. The reason of a loop comes from its failed items. Results that are not logged
+    are ignored."""
     open_items = [each for item in items for each in _items(item) or [item] if not each.get("_ansible_no_log") and "censored" not in each]
     failed = [item for item in open_items if _is_bad(item)] or open_items[:1]
     words = list(dict.fromkeys(shown(str(item["msg"]), _TEXT, known) for item in failed if item.get("msg")))
@@ -70,22 +69,22 @@ def reason(items: Sequence[Details], known: Collection[str]) -> Reason:
     evidence = "\n".join(str(item["evidence"]) for item in failed if item.get("evidence"))
     if not evidence:
         return Reason(cut("; ".join(words[:_REASONS]) + more, _TEXT))
-    from ansible_collections.incident.response.plugins.module_utils._core.decisive import kept  # rarely needed, and not cheap
+    from ansible_collections.incident.response.plugins.module_utils._core.decisive import kept  # rarely needed, and slow
 
-    room = 16 * _EVIDENCE  # to look through all of a very long text would take long
+    room = 16 * _EVIDENCE  # searching a very long text would be slow
     end = evidence if len(evidence) <= room else evidence[-room:].partition("\n")[2] or evidence[-room:]
     evidence = kept(redact(end, known), _EVIDENCE)
     return Reason(cut("; ".join(words[:_REASONS]) + more, _TEXT), evidence)
 
 
 def refuses(details: Details) -> bool:
-    """Whether a failure says that nothing was touched; of a loop, each item that failed does."""
+    """Whether a failure says that nothing was touched. In a loop, each failed item must say so."""
     failed = [item for item in _items(details) if _is_bad(item)] or [details]
     return all(_REFUSAL in str(item.get("msg", "")) for item in failed)
 
 
 def will_be_rescued(task: Any) -> bool:
-    """Whether a failure of the task is met by the rescue of a block round it."""
+    """Whether the rescue of a surrounding block handles a failure of the task."""
     child, block = task, task._parent
     while block is not None:
         if getattr(block, "rescue", None) and any(each._uuid == child._uuid for each in block.block):
@@ -95,13 +94,13 @@ def will_be_rescued(task: Any) -> bool:
 
 
 def _items(details: Details) -> list[Details]:
-    """The results of a loop's items; none where it is no loop, or a module returned a list of its own by this name."""
+    """The results of a loop's items; empty if it is no loop, or if a module returned its own list with this name."""
     found = details.get("results")
     return [item for item in found if isinstance(item, Mapping) and "ansible_loop_var" in item] if isinstance(found, (list, tuple)) else []
 
 
 def _is_bad(item: Details) -> bool:
-    """Whether a loop's item failed, or its host was lost. From ansible-core 2.20 on no key says so plainly."""
+    """Whether a loop's item failed, or its host was lost. Since ansible-core 2.20, no key says this directly."""
     if item.get("unreachable"):
         return True
     for key in ("failed", "failed_when_result"):

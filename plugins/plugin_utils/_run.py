@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The run that a controller is in: its name, and how it is told at its start."""
+"""The current run of a controller: its name, and its first line."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ _listens: list[Callable[[], None]] = []
 
 
 def listen(leave: Callable[[], None]) -> None:
-    """The callback is there: from now on this process, and the workers it forks, know that. `leave` ends the runs that are open."""
+    """Store that the callback is enabled, for this process and the workers that it forks. `leave` ends the open runs."""
     _listens[:] = [leave]
 
 
 def leave() -> None:
-    """The playbook is broken off in good order: what was done so far is over, and has an end of its own."""
+    """End the open runs, because the playbook is refused. They get a regular end."""
     for each in _listens:
         each()
 
 
 def listens() -> bool:
-    """Whether the callback is there, though it may not record the play that goes on."""
+    """Whether the callback is enabled. It may not record the current play."""
     return bool(_listens)
 
 
@@ -64,35 +64,33 @@ def begin(folder: Path) -> Run:
 
 
 def over(run: Run) -> None:
-    """Its last line is written."""
+    """The run's last line is written."""
     _open.discard(run.name)
 
 
 def is_open(name: str) -> bool:
-    """Whether it is a run of this process that isn't over, though the play that goes on may belong to none."""
+    """Whether it is an open run of this process. The current play may belong to no run."""
     return name in _open
 
 
 def record(run: Run) -> None:
-    """What this process, and the workers it forks, do now belongs to `run`."""
+    """The work of this process, and of the workers that it forks, belongs to `run` from now on."""
     _current[:] = [run]
 
 
 def current() -> Run | None:
-    """The run that is recorded, None where the callback is off, or the play that goes on is not recorded."""
+    """The recorded run; None if the callback is off, or the current play is not recorded."""
     return _current[0] if _current else None
 
 
 def unrecorded(folder: Path, controller: int, service: str) -> Run:
-    """The run on a service of a controller whose callback doesn't record it: all of its workers come to the same name."""
+    """The run on a service without the callback. All workers of the controller compute the same name."""
     return Run(f"{_unrecorded(controller)}{hashlib.sha256(service.encode()).hexdigest()[:6]}", folder, controller)
 
 
 def is_own(run: str) -> bool:
-    """Whether the run is of this process, or of the controller that forked it.
-
-    One that is open is, though none may be current: as while a play begins, and it isn't known yet which run that goes on with.
-    """
+    """Whether the run belongs to this process, or to the controller that forked it. An open run does, even if no run is current, for example at the
+    start of a play that is not assigned to a run yet."""
     return run in _open or run.startswith(tuple(_unrecorded(process) for process in (os.getpid(), os.getppid())))
 
 
@@ -107,10 +105,8 @@ def pause() -> None:
 
 
 def start(run: Run, came: Origin, variables: Mapping[str, Any], *, action: str, service: str, known: Collection[str], **more: Any) -> dict[str, Any]:
-    """The fields of a run's first line: what people read, and in `data` what the courier needs beside it.
-
-    `known` are secrets that must not be in it; `more` goes into `data`: recorder, check, chat, incident, drill.
-    """
+    """The fields of a run's first line: the text for people, and in `data` the values for the courier. `known` are secrets that it must not contain.
+    `more` is added to `data`: recorder, check, chat, incident, drill."""
     asked = {name: shown(str(variables[name]), 200, known) for name in _ARGUMENTS if name in variables}
     where = f"{came.where}{' (check mode)' if more.get('check') else ''}"
     data = {

@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which of a play's variables are secrets: those whose name says so, what was asked for unseen, and all that came out of a vault.
-
-A value that is a template counts as what comes of it. What other hosts have counts as well: a task can say it by `hostvars`.
-"""
+"""Finds the secrets in a play's variables: variables with the name of a secret, private prompts, and everything from a vault. For a template, the
+rendered value counts. The variables of other hosts count, too, because a task can read them with `hostvars`."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ from ansible_collections.incident.response.plugins.module_utils._gate import is_
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 
 Fill = Callable[[Any], Any]
-"""Fills a template in with the variables of a host. May raise anything: so may what is in it."""
+"""Renders a template with the variables of a host. May raise any exception, because the template may."""
 _VAULT = b"$ANSIBLE_VAULT;"
 _NOT_LOOKED_INTO = {"hostvars", "groups", "vars", "ansible_facts"}
 _DEEPEST = 6
@@ -31,7 +29,7 @@ _OF_NO_HOST = {"lookup", "query", "q", "default", "d", "trim", "b64decode", "str
 
 
 def secret_values(variables: Any, fill: Fill | None = None, named: Collection[str] = ()) -> set[str]:
-    """The values in `variables` that are secrets: by their names, by the `named` ones, by how they came. `fill` fills in templates."""
+    """The secret values in `variables`: by their names, by the `named` variables, and by their origin. `fill` renders templates."""
     return _values(variables, fill, frozenset(named), 0, known=False)
 
 
@@ -56,7 +54,7 @@ def _values(variables: Any, fill: Fill | None, named: frozenset[str], depth: int
 
 
 def _filled(template: Any, fill: Fill, depth: int) -> set[str]:
-    """What comes of a template. One that can't be filled in is of no use to the play either, so it says nothing."""
+    """The rendered template; empty if it can't be rendered, because then the play can't use it either."""
     try:
         value = fill(template)
     except Exception:
@@ -65,7 +63,7 @@ def _filled(template: Any, fill: Fill, depth: int) -> set[str]:
 
 
 class Kept:
-    """Fills in each template that reaches out of the play (a lookup) once in a run: once for all hosts, where it names nothing of one."""
+    """Renders each template with a lookup once in a run; once for all hosts if it uses nothing of a host."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], Any] = {}
@@ -80,7 +78,7 @@ class Kept:
             names = set(re.findall(r"[A-Za-z_]\w*", _QUOTED.sub("", text)))
             key = ("" if names <= _OF_NO_HOST else host, text)
             if key not in self._kept:
-                self._kept[key] = None  # what fails once is not tried for each host
+                self._kept[key] = None  # a template that fails once is not tried for each host
                 self._kept[key] = fill(template)
             return self._kept[key]
 
@@ -88,12 +86,12 @@ class Kept:
 
 
 def secrets_of_hosts(hostvars: Any, fill: Callable[[str, Mapping[str, Any]], Fill] | None = None) -> set[str]:
-    """The secrets of all hosts, from Ansible's `hostvars`. `fill` makes what fills in a host's templates with its variables."""
+    """The secrets of all hosts, from Ansible's `hostvars`. `fill` returns the function that renders a host's templates."""
     found = set[str]()
     for host in list(hostvars) if hasattr(hostvars, "raw_get") else ():
         try:
             variables = hostvars.raw_get(host)
-        except AnsibleError:  # what can't be read can't be said by anybody
+        except AnsibleError:  # nobody can print a value that can't be read
             continue
         if isinstance(variables, dict):
             found |= secret_values(variables, fill(str(host), variables) if fill else None)
@@ -101,25 +99,25 @@ def secrets_of_hosts(hostvars: Any, fill: Callable[[str, Mapping[str, Any]], Fil
 
 
 def in_vaults(loader: Any) -> set[str]:
-    """All values of the files that Ansible has decrypted: before ansible-core 2.19 those of JSON don't say where they come from."""
+    """All values of the files that Ansible has decrypted. Before ansible-core 2.19, values of JSON files have no origin."""
     files: dict[str, Any] = getattr(loader, "_FILE_CACHE", None) or {}
     return set().union(*(_values(found, None, frozenset(), 0, known=True) for path, found in list(files.items()) if _is_vault_file(str(path))))
 
 
 def meet_configuration(path: str) -> None:
-    """Let the gate know what the configuration names, where it has no mistakes."""
+    """Teach the gate the secrets of the configuration, if it has no mistakes."""
     with suppress(_config.ConfigError):
         _config.load(_config.find(path))
 
 
 def unseen(play: Any) -> set[str]:
-    """The variables that somebody was asked for without seeing what he types."""
+    """The variables of private prompts."""
     asked: Iterable[Any] = getattr(play, "vars_prompt", None) or ()
     return {str(each["name"]) for each in asked if isinstance(each, Mapping) and "name" in each and each.get("private", True)}
 
 
 def _is_vaulted(value: Any) -> bool:
-    """Whether the value was encrypted by itself, or the file that it came from was."""
+    """Whether the value, or the file that it came from, was encrypted."""
     tags = getattr(value, "_ansible_tags_mapping", None)  # ansible-core 2.19 and newer
     if tags:
         if any(tag.__name__ == "VaultedValue" for tag in tags):

@@ -26,26 +26,24 @@ _FLAGS = os.O_CREAT | os.O_APPEND | os.O_RDWR
 
 
 def encoded(**fields: Any) -> str:
-    """Fields as a spool's line has them, without secrets, for `Spool.append_encoded`."""
+    """Encode fields for `Spool.append_encoded`, without secrets."""
     return to_json(_gate.clean_data(fields))[1:-1]
 
 
 def places(folder: Path) -> list[Path]:
-    """Where spools of a state folder may be: in it, or where it can't be written, in the temporary folder.
-
-    There each state folder has a place of its own. The last place is for all whose state folder could not even be made.
-    """
+    """The places of a state folder's spools: in the state folder, or in the temporary folder if the state folder can't be written. There each state
+    folder has its own place. The last place is shared by all state folders that could not be created."""
     shared = Path(tempfile.gettempdir()) / f"incident-response-{os.geteuid()}"
     return [folder / "spool", shared.with_name(f"{shared.name}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"), shared]
 
 
 def _above(place: Path) -> int:
-    """How many folders over a place must be this user's as well: in a state folder, that itself."""
+    """How many parent folders of a place must belong to this user, too: for a state folder, the state folder itself."""
     return int(place.name == "spool")
 
 
 def survey(folder: Path) -> tuple[list[Path], list[str]]:
-    """The spools that are there; and in words, what stands in their places and is not this user's alone, so that nothing of it is read."""
+    """The existing spools; and texts about files in their places that do not belong only to this user, and are not read."""
     found, strange = list[Path](), list[str]()
     for place in places(folder):
         try:
@@ -71,23 +69,23 @@ def _ours(parent: int, paths: Iterable[Path], strange: list[str]) -> Iterator[Pa
 
 
 def spools(folder: Path) -> list[Path]:
-    """The spools that are there, of this user alone."""
+    """The existing spools that belong only to this user."""
     return survey(folder)[0]
 
 
 def lines_after(path: Path, offset: int) -> Read:
-    """What a spool has after `offset` bytes. Raises OSError, NotOurs."""
+    """The content of a spool after `offset` bytes. Raises OSError, NotOurs."""
     return read(path, offset, above=_above(path.parent))
 
 
 def remove(path: Path) -> None:
-    """A spool is carried, and no longer needed. Raises OSError."""
+    """Remove a spool that was carried. Raises OSError."""
     with _owned.folder(path.parent, above=_above(path.parent)) as parent:
         os.unlink(path.name, dir_fd=parent)
 
 
 def set_aside(path: Path) -> Path:
-    """Keep a spool, and wait for it no longer. Where it is now. Raises OSError."""
+    """Set a spool aside. Returns its new path. Raises OSError."""
     kept = path.with_suffix(".damaged")
     with _owned.folder(path.parent, above=_above(path.parent)) as parent:
         os.rename(path.name, kept.name, src_dir_fd=parent, dst_dir_fd=parent)
@@ -95,20 +93,18 @@ def set_aside(path: Path) -> Path:
 
 
 def _to_write(folder: Path) -> list[Path]:
-    """The places that a run's lines go to."""
+    """The places for a run's lines."""
     state, own, shared = places(folder)
     return [state, own] if folder.is_dir() else [state, shared]
 
 
 class _Gone(OSError):
-    """What was written so far isn't there any more."""
+    """The lines written so far are gone."""
 
 
 class Spool:
-    """Writes a run's lines. Never raises OSError: what can't be written in one place goes to the next, then is kept.
-
-    `seq` is the number of lines that the run has so far. A spool that somebody removes while the run writes is written anew in the next place.
-    """
+    """Writes a run's lines. Never raises OSError: a line that can't be written in one place is written in the next, and finally kept in memory. `seq`
+    is the number of lines so far. If somebody removes the spool during the run, it is written again in the next place."""
 
     def __init__(self, folder: Path, run: str, seq: int = 0) -> None:
         self.run, self.seq, self.problem = run, seq, ""
@@ -119,11 +115,11 @@ class Spool:
         self._key, self._sealed, self._path, self._inode, self._size = b"", sealer(b""), "", 0, 0
 
     def append(self, kind: str, *, sync: bool = False, **fields: Any) -> None:
-        """One line, in one write. `sync` waits for the disk."""
+        """Append one line in one write. `sync` waits for the disk."""
         self.append_encoded(encoded(kind=kind, **fields), sync=sync)
 
     def append_encoded(self, fields: str, *, sync: bool = False) -> None:
-        """As `append`, of fields that are JSON already, by `encoded`."""
+        """Like `append`, for fields that `encoded` has turned into JSON."""
         self.seq += 1
         line = f'{{"run":"{self.run}","run_seq":{self.seq},{fields}'.encode("utf-8", "replace")
         if self._unwritten or not self._places:
@@ -156,7 +152,7 @@ class Spool:
             os.fsync(self._fd)
 
     def _look(self) -> None:
-        """Raises OSError where what was written isn't there any more. It isn't asked at each line, since that costs as much as to seal it."""
+        """Raises OSError if the written lines are gone. Not called for each line, because it costs as much as the seal."""
         there = os.lstat(self._path)
         if there.st_ino != self._inode or there.st_size < self._size:
             raise _Gone(f"{self._path} was replaced or cut while the run wrote it")
@@ -172,7 +168,7 @@ class Spool:
         return file
 
     def _leave(self, error: OSError) -> None:
-        """Go on in the next place. What was removed from this one is still known to who has it open."""
+        """Continue in the next place. Removed lines are read back through the open descriptor."""
         place = self._places.pop(0)
         self.problem = str(error) if isinstance(error, (_Gone, _owned.NotOurs)) else f"{place}: {error.strerror or error}"
         if self._fd is not None and isinstance(error, _Gone):
@@ -181,13 +177,13 @@ class Spool:
         self.close()
 
     def close(self) -> None:
-        """Nothing more is to be written."""
+        """Close the spool."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
     def lines(self) -> list[dict[str, Any]]:
-        """The lines that can be read again, in order; those of an end that was carried already are gone."""
+        """The lines that can be read back, in order; lines of an end that was already carried are gone."""
         found: dict[int, dict[str, Any]] = {}
         for place in self._all:
             with suppress(OSError):
@@ -200,10 +196,8 @@ class Spool:
 
 
 def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **fields: Any) -> bool:
-    """One line of a run that several processes write; `first` begins the run, and any other goes to one that was begun.
-
-    Whether it was written. Raises OSError where no place takes it.
-    """
+    """Write one line of a run with several writing processes. `first` begins the run; other lines need a run that was begun. Returns whether it was
+    written. Raises OSError if no place accepts it."""
     problem = OSError(f"no place for a spool under {folder}")
     for place in _to_write(folder):
         path = place / f"{run}.jsonl"
@@ -229,15 +223,13 @@ def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **f
 
 
 def encoded_line(**fields: Any) -> bytes:
-    """A line that isn't sealed yet."""
+    """A line without a seal."""
     return to_json(fields)[:-1].encode("utf-8", "replace")
 
 
 def start_courier(folder: Path, run: str, environ: Mapping[str, str] | None = None, lock: int = -1) -> subprocess.Popen[bytes]:
-    """Start the process that carries the spool into the journal and to chat, and outlives this one. Raises OSError.
-
-    `lock` is the file descriptor of the couriers' lock, where this process holds it for the new one.
-    """
+    """Start the courier, which carries the spool into the journal and to chat, and keeps running after this process. Raises OSError. `lock` is the
+    file descriptor of the couriers' lock, if this process holds it for the new courier."""
     program = Path(__file__).absolute().with_name("_courier.py")
     with _owned.folder(folder, link=True) as parent:
         log = _owned.opened(parent, folder / "courier.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -251,17 +243,17 @@ def start_courier(folder: Path, run: str, environ: Mapping[str, str] | None = No
 
 
 def status_file(folder: Path, run: str) -> Path:
-    """Where the courier tells the run how far its lines got."""
+    """The file in which the courier writes the status of a run."""
     return folder / "spool" / f"{run}.status"
 
 
 def courier_file(folder: Path) -> Path:
-    """Where the courier tells what holds it up."""
+    """The file in which the courier writes its problems."""
     return folder / "courier.status"
 
 
 def told(path: Path) -> tuple[dict[str, Any], float]:
-    """What the courier wrote there, and when (Unix time); empty where it didn't, or where it may have been somebody else."""
+    """The courier's text in the file, and its time (Unix time); empty if there is none, or if somebody else may have written it."""
     try:
         with _owned.folder(path.parent, link=True) as parent:
             since = _owned.look(parent, path).st_mtime
@@ -272,10 +264,8 @@ def told(path: Path) -> tuple[dict[str, Any], float]:
 
 
 def courier_says(folder: Path, since: float, settings: str) -> dict[str, Any]:
-    """The courier's `problem` with the journal and `chat_problem`, as it told them after `since` (Unix time); empty where it didn't.
-
-    `settings` is the mark of one's own connection to chat: trouble with another one is said to be that.
-    """
+    """The courier's `problem` with the journal and its `chat_problem`, written after `since` (Unix time); empty if there are none. `settings` is the
+    mark of the own connection to chat: a problem of another connection is described as such."""
     answer, at = told(courier_file(folder))
     if at < since:
         return {}
@@ -285,7 +275,7 @@ def courier_says(folder: Path, since: float, settings: str) -> dict[str, Any]:
 
 
 def wait(folder: Path, run: str, seq: int, seconds: float) -> dict[str, Any]:
-    """What the courier says of the run, as soon as line `seq` is carried and shown, or is known to be held up, or after `seconds`."""
+    """The courier's status of the run. Returns when line `seq` is carried and shown, when a problem is known, or after `seconds`."""
     status, until = status_file(folder, run), time.monotonic() + seconds
     while True:
         answer = told(status)[0]

@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lines of a spool: each is sealed by its run, so that what anybody else has put there is told from it.
-
-The key lies beside the spools, in a folder and a file that nobody but their owner reads.
-"""
+"""The lines of a spool. The run seals each line, so that lines of anybody else are detected. The key is beside the spools, in a folder and a file
+that only their owner can read."""
 
 from __future__ import annotations
 
@@ -24,17 +22,17 @@ _SEAL, _END = b',"seal":"', b'"}'
 _HEX = 64
 _LARGEST = 2**53
 _FIRST = 2**20
-"""More than the first line of a spool has."""
+"""A size that is larger than the first line of a spool."""
 _TEXTS = ("kind", "run", "at", "actor", "text", "host", "action", "state")
 _FACTS = ("since", "recorder", "service", "incident", "severity", "title", "link", "verdict")
 UNSEALED = "unsealed"
-"""In the data of a line that a version before this one wrote, which sealed none."""
+"""The mark in the data of a line of an older version without seals."""
 
 
 @dataclass(slots=True)
 class Read:
-    """What a spool has after an offset. `offset` is where its whole lines end; `damaged` is how many can't be read, and `foreign` how many
-    have no seal of this spool's run: they are not its own, or were changed."""
+    """The lines of a spool after an offset. `offset` is the end of the last complete line. `damaged` is the number of unreadable lines. `foreign` is
+    the number of lines without a seal of this spool's run: they belong to something else, or were changed."""
 
     offset: int
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -43,17 +41,17 @@ class Read:
 
 
 def place_key(place: Path) -> bytes:
-    """The key of all spools in the folder. Raises OSError; NotOurs where it isn't this user's alone."""
+    """The key of all spools in the folder. Raises OSError; NotOurs if it does not belong only to this user."""
     return hashlib.sha256(sealing_key(place / "spool.key")).digest()
 
 
 def _seal(key: bytes, line: bytes) -> bytes:
-    """BLAKE2b with a key (RFC 7693) does what an HMAC does, at a third of its instructions: it is paid for each line."""
+    """The seal of a line. BLAKE2b with a key (RFC 7693) replaces an HMAC and needs a third of its instructions, which matters for each line."""
     return hashlib.blake2b(line, key=key, digest_size=_HEX // 2).hexdigest().encode()
 
 
 def sealer(key: bytes) -> Callable[[bytes], bytes]:
-    """What makes a line as it is written, of its JSON without the closing brace. The key is taken in once, not again for each line."""
+    """Returns the function that makes a written line from its JSON without the closing brace. The key is processed once, not for each line."""
     begun = hashlib.blake2b(key=key, digest_size=_HEX // 2)
 
     def sealed(line: bytes) -> bytes:
@@ -65,16 +63,14 @@ def sealer(key: bytes) -> Callable[[bytes], bytes]:
 
 
 def bodies(key: bytes, data: bytes) -> list[bytes]:
-    """The lines as they were before they were sealed; not those of anybody else."""
+    """The lines without their seals; foreign lines are left out."""
     parts = (raw.rpartition(_SEAL) for raw in data.splitlines())
     return [body for body, dummy, rest in parts if _is_seal(key, body, rest)]
 
 
 def read(path: Path, offset: int, *, above: int) -> Read:
-    """The whole lines after `offset` bytes. A half-written last line stays for later. Raises OSError, NotOurs.
-
-    A spool that begins with a line without a seal was written by a version before this one: its lines without a seal are marked.
-    """
+    """The complete lines after `offset` bytes. A half-written last line is left for later. Raises OSError, NotOurs. If the first line has no seal, an
+    older version has written the spool: its lines without a seal are accepted and marked."""
     with _owned.folder(path.parent, above=above) as parent:
         data = _owned.contents(parent, path, offset=offset)
         begins = data if not offset else _owned.contents(parent, path, most=_FIRST)
@@ -104,7 +100,7 @@ def _is_seal(key: bytes, body: bytes, rest: bytes) -> bool:
 
 
 def _parsed(raw: bytes) -> dict[str, Any] | None:
-    """The line, None where it can't be read as one."""
+    """The parsed line; None if it is unreadable."""
     try:
         line = json.loads(raw)
     except (ValueError, RecursionError):
@@ -113,7 +109,7 @@ def _parsed(raw: bytes) -> dict[str, Any] | None:
 
 
 def _is_line(line: Any) -> bool:
-    """Whether it is a line as a spool has them, of the right types in all places; its instant becomes text."""
+    """Whether it is a valid spool line with the right types. Converts its time to text."""
     if not isinstance(line, dict) or not {"kind", "run", "run_seq", "at"} <= line.keys():
         return False
     try:

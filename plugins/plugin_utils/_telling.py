@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The actions that mean to tell somebody: what became of it, said where the person looks."""
+"""The base class of actions that tell people in chat, with the result on the terminal."""
 
 from __future__ import annotations
 
@@ -40,25 +40,26 @@ class TellingAction(ControllerAction):
             return told
         if not told["delivered"] and (calls or required):
             told["call"] = _phone.whom(self.options, folder, severity, people or ())
-        if told["delivered"] or not (required and told["chat"]):  # else the failure says it
+        if told["delivered"] or not (required and told["chat"]):  # otherwise the failure message contains it
             show = self._display.warning if told["chat"] or urgent else self._display.display
             show(f"incident.response: {telling.words(told)}")
         return told
 
     def say(self, told: Mapping[str, Any], what: str, mentioned: Sequence[str] = (), noted: Sequence[str] = ()) -> None:
-        """The one line of a step that went well."""
+        """Print the line of a successful step."""
         self._display.display(f"incident.response: {step_line.line(told, what, mentioned, noted)}")
 
     @staticmethod
     def demand(result: dict[str, Any], then: str = "") -> dict[str, Any]:
-        """The `result`, where all is delivered that has to be. Raises Refused where it isn't, and says what `then`: it is recorded all the same."""
+        """The `result`, if everything required is delivered. Otherwise raises Refused with `then` in its message; the entries are recorded in any
+        case."""
         told = result["told"]
         if told and told["required"] and told["chat"] and not told["delivered"]:
             raise Refused(telling.words(told) + then, **result)
         return result
 
     def _chat(self, given: Mapping[str, str] | None) -> bool:
-        """Whether a chat is configured, be it in part."""
+        """Whether chat is configured, also partly."""
         try:
             return bool(connect.options({}, _options.environment(self.options) | dict(given or {})))
         except connect.Misconfigured:

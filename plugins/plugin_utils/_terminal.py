@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What we say on the terminal, which a CI service may keep and show to many: through the gate, as everything."""
+"""Our output on the terminal, which a CI service may store and show to many people. It passes the gate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.incident.response.plugins.module_utils import _gate
 
 
 class Terminal:
-    """Ansible's display, which shows what it is given without secrets."""
+    """Ansible's display, which masks secrets in its output."""
 
     def __init__(self, display: Any = None) -> None:
         self._ansible = display or Display()
@@ -29,26 +29,26 @@ class Terminal:
         self._ansible.error(_gate.clean(msg), *arguments, **more)
 
     def __getattr__(self, name: str) -> Any:
-        """What Ansible's own classes ask their display for."""
+        """The attributes that Ansible's own classes read from their display."""
         return getattr(self._ansible, name)
 
 
 def cleaned(error: AnsibleError) -> AnsibleError:
-    """The same error, without secrets: Ansible shows it."""
+    """The same error without secrets, because Ansible shows it."""
     text = str(getattr(error, "message", None) or error)
     clean = _gate.clean(text)
     return error if clean == text else AnsibleError(clean)
 
 
 def careful(run: Callable[..., Any]) -> Callable[..., Any]:
-    """A lookup's `run` whose errors have no secrets."""
+    """Wraps a lookup's `run`, so that its errors contain no secrets."""
 
     @wraps(run)
     def careful_run(self: Any, terms: Any, variables: Any = None, **more: Any) -> Any:
         try:
             return run(self, terms, variables, **more)
         except AnsibleError as error:
-            from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values  # only where something is refused
+            from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values  # only after a refusal
 
             _gate.learn(secret_values(variables or {}))
             raise cleaned(error) from None

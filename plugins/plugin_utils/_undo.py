@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What it takes to undo an action, as a play meets it: every refusal is an AnsibleError that names the way out."""
+"""The data that a play needs to undo an action. Every refusal is an AnsibleError that says what to do."""
 
 from __future__ import annotations
 
@@ -26,14 +26,12 @@ _MOST = 600
 NOTHING: dict[str, Any] = {
     "run": "", "name": "undo", "service": "", "role": "incident.response.action", "backend": "", "hosts": {}, "drill": False, "unverified": "",
 }  # fmt: skip
-"""What a playbook is read with where nobody has named what to undo, as when its syntax is checked."""
+"""The data of a playbook without a run to undo, for example in a syntax check."""
 
 
 def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
-    """The action of that run, or the latest of that incident that still stands: what it was, and for each host the states wanted and expected.
-
-    `reason` is why a record is believed that can't be verified.
-    """
+    """The action of that run, or the latest action of that incident that is still in effect, with the wanted and expected states of each host.
+    `reason` is the reason to use an unverified record."""
     if not run and not incident:
         raise AnsibleError(f"Name what to undo: -e run=… as the run told it at its end, or -e incident=… for its latest action. {_NOTHING}")
     try:
@@ -44,7 +42,7 @@ def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
         raise AnsibleError(f"The record can't be trusted: {error}. {_NOTHING} {_FORCE}") from error
     except (OSError, JournalError, ValueError) as error:
         raise AnsibleError(f"The journal can't be read: {error}. {_NOTHING}") from error
-    known = [each for each in actions(entries) if not _run.is_own(each.run)]  # its own plan is there when it asks again
+    known = [each for each in actions(entries) if not _run.is_own(each.run)]  # its own plan is already recorded when it asks again
     found = _record(run, str(info["name"]), known)
     if doubt and not reason:
         raise AnsibleError(f"{doubt}, so it says nothing to go by. {_NOTHING} {_FORCE} That would take from it: {_taken(found)}")
@@ -54,7 +52,7 @@ def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:
 
 
 def _journal_of(reason: str) -> SqliteJournal:
-    """The journal. For a `reason` also one that somebody else may have written. Raises OSError, JournalError, ValueError."""
+    """The journal. With a `reason`, also a journal that somebody else may have written. Raises OSError, JournalError, ValueError."""
     options = _options.settings()
     try:
         return _journal.opened(options, state_dir(options["state_dir"]))
@@ -73,19 +71,19 @@ def _incident(journal: SqliteJournal, run: str, incident: str) -> str:
 
 
 def _doubt(journal: SqliteJournal, incident: str) -> str:
-    """Why the record isn't what was written; empty where it is."""
+    """The reason why the record can't be verified; empty if it is verified."""
     report = journal.verify(incident)
     return "" if report.verified else f"The record of {journal.info(incident)['name'] or incident} was tampered with: {report.reason}"
 
 
 def _taken(found: Mapping[str, Any]) -> str:
-    """What an undo goes by, in words."""
+    """A description of the data that an undo uses."""
     states = "; ".join(f"{host} to {json.dumps(each['wanted'], ensure_ascii=False)}" for host, each in found["hosts"].items())
     return f"{found['name']} of {found['service']}, run {found['run']}: back {redact(cut(states, _MOST))}"
 
 
 def _record(run: str, incident: str, known: list[Action]) -> dict[str, Any]:
-    """The action, and what its hosts go back to. Raises AnsibleError where nothing of it is left to undo."""
+    """The action, and the states to restore on its hosts. Raises AnsibleError if nothing is left to undo."""
     found, hosts = _of_run(run, known) if run else _latest(incident, known)
     _refuse_several(found, known)
     changes = {host: found.hosts[host] for host in hosts}
@@ -98,7 +96,7 @@ def _record(run: str, incident: str, known: list[Action]) -> dict[str, Any]:
 
 
 def _of_run(run: str, known: list[Action]) -> tuple[Action, list[str]]:
-    """The action, and the hosts of it that were not brought back yet."""
+    """The action, and its hosts that were not restored yet."""
     found = next((each for each in reversed(known) if each.run == run), None)
     if found is None:
         raise AnsibleError(f"run={run} changed nothing that can be undone. {_NOTHING}{_can_be(known)}")
@@ -111,7 +109,7 @@ def _of_run(run: str, known: list[Action]) -> tuple[Action, list[str]]:
 
 
 def _latest(incident: str, known: list[Action]) -> tuple[Action, list[str]]:
-    """The latest that any host has not come back from, and these hosts."""
+    """The latest action that is still in effect on at least one host, and these hosts."""
     stands = standing(known)
     found = next((each for each in reversed(known) if any(each in stack for stack in stands.values())), None)
     if found is None:
@@ -125,7 +123,7 @@ def _undone_by(action: Action, gone: dict[str, Action]) -> str:
 
 
 def _can_be(known: list[Action]) -> str:
-    """Which of the incident's runs can be undone, to end a refusal with."""
+    """The incident's runs that can be undone, for the end of a refusal."""
     if not known:
         return " A restart can't be undone."
     can = [f"{each.run} ({each.name})" for each in known if undoable(known, each)]

@@ -1,10 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A text of several words without quotes: `-e "service=api message=we are on it"`.
-
-Ansible cuts that at its blanks, keeps the first word, and puts the others aside. Where it is clear whose words they are, they are read from what was
-typed, as they stand there.
-"""
+"""Handles a text of several words without quotes: `-e "service=api message=we are on it"`. Ansible splits it at the blanks, keeps the first word, and
+sets the others aside. If it is clear to which text the words belong, the text is read from the command line."""
 
 from __future__ import annotations
 
@@ -18,22 +15,20 @@ from ansible_collections.incident.response.plugins.module_utils._core.argument i
 from ansible_collections.incident.response.plugins.plugin_utils._variables import SENTENCES, Variables
 
 PASS = ("ansible_", "awx_", "tower_", "semaphore_", "action_", "service_restart_", "service_rollback_", "service_scale_", "incident_", "drill")
-"""What AWX, Semaphore, rulebooks and Ansible add, and the variables of our roles. A step that may be no drill says so itself."""
+"""Variables that AWX, Semaphore, rulebooks and Ansible add, and the variables of our roles. A step that can't be a drill reports that itself."""
 _VALUE = re.compile(r"(?s).+?(?<!\\)=")
 """The beginning of a word that Ansible takes for a variable with its value."""
 
 
 def typed() -> list[str]:
-    """What stands behind each `-e` of the command line."""
+    """The argument of each `-e` on the command line."""
     return [str(each) for each in context.CLIARGS.get("extra_vars") or () if str(each)]
 
 
 def sentence(options: Iterable[str], known: Variables) -> tuple[str, str] | None:
-    """The variable whose text goes on to the end of its `-e`, by the name that was typed, and the whole text.
-
-    None where it isn't clear: where several `-e` have words to spare, where anything but words follows, where quotes begin it, and where one of the
-    words is the name of a switch, which somebody may have meant to set.
-    """
+    """The variable (by the typed name) whose text continues to the end of its `-e`, and the whole text. None if it isn't clear: several `-e` have
+    extra words, something other than words follows, the text begins with a quote, or one of the words is the name of a switch that somebody may have
+    meant to set."""
     found = [(option, words) for option in options if (words := _words(option)) and not all(map(_VALUE.match, words))]
     if len(found) != 1:
         return None
@@ -53,8 +48,8 @@ def sentence(options: Iterable[str], known: Variables) -> tuple[str, str] | None
 
 
 def cut_off(options: Iterable[str], known: Variables) -> tuple[str, str]:
-    """A text without quotes, by the name that was typed, and the word behind it that Ansible takes for a variable of its own, which none is of:
-    most likely the text goes on there. Empty where there is none."""
+    """A text without quotes (by the typed name), and a later word that Ansible reads as a variable although no such variable exists: the text
+    probably continues there. Empty if there is none."""
     names = spellings(known)
     for option in options:
         text = ""
@@ -69,7 +64,7 @@ def cut_off(options: Iterable[str], known: Variables) -> tuple[str, str]:
 
 
 def _words(option: str) -> list[str]:
-    """The words of one `-e`, as Ansible cuts them; none where it is a file, JSON or YAML."""
+    """The words of one `-e`, split like Ansible; empty for a file, JSON or YAML."""
     if option[0] in "@[{/.":
         return []
     try:

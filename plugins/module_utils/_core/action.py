@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an emergency action meant to change on each host, and what it left behind: read from the timeline."""
+"""Reads from the timeline what an emergency action planned to change on each host, and the state that it left."""
 
 from __future__ import annotations
 
@@ -21,15 +21,13 @@ _TOUCHES_NOTHING = {
     *(f"ansible.builtin.{name}" for name in ("include_role", "include_tasks", "fail", "assert", "set_fact", "debug")),
     "incident.response.action_approve", "incident.response.service_health", BALANCER,
 }  # fmt: skip
-"""Tasks after the plan that leave a host as it is, whether they work or fail: such as the wait for an approval that never comes."""
+"""Tasks after the plan that never change a host, such as waiting for an approval."""
 
 
 @dataclass(slots=True)
 class Change:
-    """One host's. `touched` once anything was done there; `after` is None where the run never said what it left.
-
-    `out`: the run took it out of the load balancer, and never put it back.
-    """
+    """The change of one host. `touched`: something was done there. `after` is None if the run did not record the final state. `out`: the run took the
+    host out of the load balancer, and did not put it back."""
 
     before: State
     wanted: State
@@ -39,19 +37,19 @@ class Change:
     out: bool = False
 
     def may_be(self) -> list[State]:
-        """The states that the host is in, if nobody else has touched it since."""
+        """The possible states of the host, if nobody else has touched it since."""
         if not self.touched:
             return [self.before]
         return [self.before, self.wanted] if self.after is None else [self.after]
 
     def undoable(self) -> bool:
-        """Whether it may be in another state than before, or gets no requests."""
+        """Whether the host may have another state than before, or gets no requests."""
         return (self.touched and self.after != self.before) or self.out
 
 
 @dataclass(slots=True)
 class Action:
-    """A run that changed something which can be undone. `role` and `backend` say which task file brings a state about."""
+    """A run with an undoable change. `role` and `backend` name the task file that makes the change."""
 
     run: str
     name: str
@@ -64,17 +62,17 @@ class Action:
     hosts: dict[str, Change] = field(default_factory=dict)
 
     def interrupted(self) -> dict[str, Change]:
-        """The hosts that may be half-way: the controller vanished while it was there, or the host couldn't be reached any more."""
+        """The hosts that may be half-way: the controller vanished during their turn, or the host became unreachable."""
         return {host: change for host, change in self.hosts.items() if self.over and change.touched and change.after is None}
 
 
 def actions(entries: Iterable[Entry]) -> list[Action]:
-    """The actions of an incident that have a plan to undo them by, oldest first. A run may have several, one after the other."""
+    """The actions of an incident with a plan for an undo, oldest first. A run may have several."""
     found: list[Action] = []
     current: dict[str, Action] = {}
     balanced: list[Entry] = []
     outlines = set[str]()
-    """Runs whose tasks are not recorded: a host may have been touched though nothing says so."""
+    """Runs whose tasks are not recorded: a host may have been touched without a record."""
     for entry in entries:
         if entry.action == BALANCER:
             balanced.append(entry)
@@ -100,7 +98,7 @@ def actions(entries: Iterable[Entry]) -> list[Action]:
 
 
 def half_way(incidents: Iterable[Iterable[Action]]) -> dict[str, Action]:
-    """For each host that may be half-way, the action that left it so: the last that touched it. Incidents of one service, newest first."""
+    """The hosts that may be half-way, each with the last action that touched it. `incidents` are of one service, newest first."""
     last: dict[str, Action] = {}
     for each in incidents:
         for action in reversed(list(each)):
@@ -111,10 +109,8 @@ def half_way(incidents: Iterable[Iterable[Action]]) -> dict[str, Action]:
 
 
 def gone_back(known: Iterable[Action], hosts: Collection[str]) -> dict[str, tuple[Action, Change]]:
-    """Which of the hosts are already at another version than at the first of these actions, oldest first; with the one that took them there.
-
-    For these the previous version is the one before the version that somebody went back to: two back, where one was meant.
-    """
+    """The hosts with another version than before the first of these actions (oldest first), each with the action that changed it. For these hosts
+    `previous` would mean two versions back."""
     began: dict[str, State] = {}
     moved: dict[str, tuple[Action, Change]] = {}
     for action in known:
@@ -131,15 +127,15 @@ def gone_back(known: Iterable[Action], hosts: Collection[str]) -> dict[str, tupl
 
 
 def _whose(entry: Entry) -> str:
-    """The host whose turn it was: a task that was delegated is done on another."""
+    """The host of the turn. A delegated task is done on another host."""
     return str(entry.data.get("for") or entry.host)
 
 
 def _touches(entry: Entry) -> bool:
-    """Whether the host may be another afterwards. What was done elsewhere for it counts only where something was changed, or may have been."""
+    """Whether the entry may have changed the host. A task that was done elsewhere for the host only counts if it changed something, or may have."""
     if "left" in entry.data:
         return True
-    if entry.action == BALANCER:  # that is kept apart: `out`
+    if entry.action == BALANCER:  # this is stored separately: `out`
         return False
     if entry.data.get("for"):
         return bool(entry.changed) or entry.state == "interrupted"
@@ -147,7 +143,7 @@ def _touches(entry: Entry) -> bool:
 
 
 def _fold(action: Action, entry: Entry, *, stopped: bool) -> None:
-    """What an entry says of a host. `stopped`: the hosts after it, which an outline takes for touched, are not."""
+    """Apply an entry to a host. `stopped`: the hosts after it were not touched, although an outline assumes so."""
     change, left = action.hosts[_whose(entry)], entry.data.get("left")
     change.touched, change.after = True, left if isinstance(left, Mapping) else change.after
     if stopped:
@@ -156,7 +152,7 @@ def _fold(action: Action, entry: Entry, *, stopped: bool) -> None:
 
 
 def failed(entries: Iterable[Entry], run: str) -> bool:
-    """Whether a run that is over has acted, and not done what it should: no plan, and nothing that was refused before anything was touched."""
+    """Whether a finished run has acted and failed. A plan, or a refusal before anything was touched, does not count."""
     mine = [each for each in entries if each.run == run]
     end = next((each for each in reversed(mine) if each.kind in {"run_ended", "run_vanished"}), None)
     start = next((each for each in mine if each.kind == "run_started"), None)
@@ -168,7 +164,7 @@ def failed(entries: Iterable[Entry], run: str) -> bool:
 
 
 def _acted(entries: Sequence[Entry], *, outline: bool) -> bool:
-    """Whether a run has touched anything, or leaves a service that isn't healthy. `outline`: its tasks are not recorded."""
+    """Whether a run has touched anything, or leaves an unhealthy service. `outline`: its tasks are not recorded."""
     planned = judged = False
     for entry in entries:
         verdict = entry.data.get("verdict")
@@ -182,7 +178,7 @@ def _acted(entries: Sequence[Entry], *, outline: bool) -> bool:
 
 
 def versions(action: Action) -> str:
-    """Which host has what after an action that changes versions, or how many instances; empty where it changes no state."""
+    """The version or number of instances of each host after the action; empty if the action changes no state."""
     words = [f"{host} {_has(change)}" for host, change in action.hosts.items() if change.wanted]
     return f"now: {'; '.join(words)}" if words else ""
 
@@ -199,7 +195,7 @@ def _has(change: Change) -> str:
 
 
 def _names(change: Change) -> tuple[str, str]:
-    """What people call the states: the plan says `1.4 to 1.3 (folder changed …)`, `1 to 2 instances, of 2 to 4`, or `1.4 already`."""
+    """The readable names of the states, from the plan's text: `1.4 to 1.3 (folder changed …)`, `1 to 2 instances, of 2 to 4`, or `1.4 already`."""
     before, has, after = change.text.partition(" to ")
     if not has:
         name = change.text.removesuffix(" already") or "as planned"

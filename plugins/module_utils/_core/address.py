@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One spelling for each address of a host: an inventory may have the same host twice, and spell it differently."""
+"""A unique spelling of each host address: an inventory may have the same host twice with different spellings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _NUMBERS = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}")
 
 
 def spelled(address: str) -> str:
-    """The address as all of its spellings have it. No name is looked up: what names mean can change, and takes time."""
+    """The normalized address. Host names are not resolved, because the result can change and takes time."""
     text = address.strip().lower().rstrip(".").removeprefix("[").removesuffix("]")
     if _NUMBERS.fullmatch(text):
-        with suppress(OSError):  # as the system reads it: 10.1, 0x0a000001, 010.0.0.1 in octal
+        with suppress(OSError):  # spellings that the system accepts: 10.1, 0x0a000001, 010.0.0.1 in octal
             return socket.inet_ntoa(socket.inet_aton(text))
     try:
         found = ipaddress.ip_address(text)

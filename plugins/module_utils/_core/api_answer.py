@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a Kubernetes API answered where a module of kubernetes.core failed, in words that say what to check."""
+"""Explains the answer of a Kubernetes API after a module of kubernetes.core failed, and says what to check."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _NO_LINK = re.compile(
 
 
 def code(answer: Mapping[str, Any]) -> int:
-    """The status of the API's answer, 0 where there was none."""
+    """The HTTP status of the API's answer; 0 if there was none."""
     text, status = _text(answer), _status(_text(answer))
     found = re.search(r"(?:^|\W)\(?([45]\d\d)\)?\s*\n\s*Reason: ", text)
     return int(status.get("code") or (found[1] if found else 0))
 
 
 def complaint(answer: Mapping[str, Any], host: str) -> str:
-    """Why the module failed on `host`, and what to check there. It keeps the cluster's words, and none of what was sent to it."""
+    """The reason why the module failed on `host`, and what to check there. It contains the cluster's message, and nothing of the request."""
     text, number = _text(answer), code(answer)
     if _LIBRARY in text:
         library = re.search(r"library \(([^)]+)\) on \S+ Python (\S+)", text)
@@ -63,7 +63,7 @@ def _text(answer: Mapping[str, Any]) -> str:
 
 
 def _status(text: str) -> dict[str, Any]:
-    """The Status object in it; empty where there is none."""
+    """The Status object in the answer; empty if there is none."""
     for start in (found.start() for found in re.finditer(r"\{", text)):
         try:
             found, dummy = json.JSONDecoder().raw_decode(text[start:])
@@ -75,5 +75,5 @@ def _status(text: str) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    """Without the markup of a page, on one line."""
+    """The text without HTML markup, on one line."""
     return " ".join(re.sub(r"<[^>]*>", " ", text).split())

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which actions need the yes of other people, and whether they have given it: people who may, in words that nobody has changed."""
+"""Decides which actions need an approval, and whether the answers of the approvers count."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 
 YES = {"white_check_mark", "heavy_check_mark", "ballot_box_with_check", "thumbsup", "+1", "ok_hand"}
 NOBODY = {"guest", "anonymous", "bot", "app", "livechat-agent", "livechat-guest"}
-"""Roles in chat of whoever approves nothing."""
+"""The chat roles that may not approve."""
 NOT_WRITTEN = "no person has written it"
 UNNAMED = "it does not name this plan"
 _NEAR = 0.7
@@ -20,7 +20,7 @@ NO = {"x", "negative_squared_cross_mark", "thumbsdown", "-1", "no_entry", "no_en
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a policy can ask of an action; empty where it isn't known."""
+    """The properties of an action that a rule can match; empty if unknown."""
 
     action: str
     service: str
@@ -31,10 +31,8 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message in the incident's room: who wrote it, and who put which emoji (without colons) under it.
-
-    `edited`: it isn't what was written at first. `automatic`: no person has written it, but the server, a bot, or a program in somebody's name.
-    """
+    """A message in the incident's room, with its author and its reactions (emoji names without colons). `edited`: the text was changed. `automatic`:
+    the server, a bot, or a program in somebody's name has written it."""
 
     message: str
     user: str
@@ -47,7 +45,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user of chat. `kind` is `user` for people; `roles` is None where chat doesn't show them."""
+    """A user of chat. `kind` is `user` for people; `roles` is None if chat doesn't show them."""
 
     id: str
     name: str
@@ -58,7 +56,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What somebody has said. `void` says why it counts for nothing; empty where it counts. `message` is where it stands."""
+    """An answer of a person. `void` is the reason why it does not count; empty if it counts. `message` is its message."""
 
     user: str
     yes: bool
@@ -70,11 +68,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """Who may answer to the message `request` about the `plan`.
-
-    `may` are ids in chat, since a name can be given up, and taken by somebody else. `askers` are the people who ask, by their one names, and
-    `asker_ids` their ids. `logins` are the other names of people. `vouched`: the configuration names those who may, so that chat need not show roles.
-    """
+    """The request for an approval: the message `request` about the `plan`. `may` are the approvers' ids in chat, because names can be taken by other
+    people. `askers` are the requesters by their main names, and `asker_ids` their ids. `logins` are the other names of people. `vouched`: the
+    configuration names the approvers, so chat does not have to show their roles."""
 
     request: str
     plan: str
@@ -87,7 +83,7 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What all answers come to: by person, who has said yes; the first no; and what counts for nothing."""
+    """The result of all answers: the approvals by person, the first denial, and the answers that do not count."""
 
     yes: Mapping[str, Answer]
     no: Answer | None
@@ -95,7 +91,8 @@ class Tally:
 
 
 def needed(rules: Iterable[Mapping[str, Collection[str]]], facts: Facts) -> bool:
-    """Whether any rule is about the action. A rule is, if each of its lists has the action's own; one without lists is about all."""
+    """Whether any rule matches the action. A rule matches if each of its lists contains the action's value. A rule without lists matches every
+    action."""
     own = {
         "actions": facts.action, "services": facts.service, "environments": facts.environment, "severities": facts.severity,
         "backends": facts.backend,
@@ -104,19 +101,19 @@ def needed(rules: Iterable[Mapping[str, Collection[str]]], facts: Facts) -> bool
 
 
 def named(name: str, logins: Mapping[str, str]) -> str:
-    """The one name, that in chat, of the person who has this one. Names are compared as a server does, in any case."""
+    """The main (chat) name of the person with this name. The comparison ignores case, like a server."""
     same = {each.lower(): person for each, person in logins.items()}
     return same.get(name.lower(), name).lower()
 
 
 def tally(said: Iterable[Said], ballot: Ballot, who: Callable[[str, str], Person | None]) -> Tally:
-    """What the answers in the room come to now. `who` finds a user of chat by id, or by name where the id is empty."""
+    """The current result of the answers in the room. `who` finds a user of chat by id, or by name if the id is empty."""
     yes, void, no = dict[str, Answer](), list[Answer](), None
     for answer in _answers(said, ballot):
         person = None if answer.void else who(answer.user_id, answer.user)
         why = answer.void or _objection(answer, person, ballot)
         if why or person is None:
-            people = person.id if person and person.kind == "user" else ""  # of whoever has reacted, the message says the name alone
+            people = person.id if person and person.kind == "user" else ""  # a message only contains the names of people who reacted
             void.append(Answer(answer.user, answer.yes, answer.how, why, answer.message, answer.user_id or people))
         elif not answer.yes:
             no = no or answer
@@ -126,7 +123,7 @@ def tally(said: Iterable[Said], ballot: Ballot, who: Callable[[str, str], Person
 
 
 def _answers(said: Iterable[Said], ballot: Ballot) -> Iterator[Answer]:
-    """Each word about this plan, with what is wrong with the message that it stands in."""
+    """Each answer about this plan, with the problem of its message."""
     for each in said:
         words = "".join(" " if char == "`" else char for char in each.text if unicodedata.category(char) != "Cf").lower().split()
         if words[:1] in (["!approve"], ["!deny"]):
@@ -143,12 +140,12 @@ def _answers(said: Iterable[Said], ballot: Ballot) -> Iterator[Answer]:
 
 
 def _nearly(named: str, plan: str) -> bool:
-    """Whether the hash of a plan is meant that was mistyped: of another one, no more than a few places are the same."""
+    """Whether the text is a mistyped hash of this plan. A different hash agrees in only a few positions."""
     return plan.startswith(named[:6]) or SequenceMatcher(None, named, plan).ratio() > _NEAR
 
 
 def _flaw(said: Said, *, yes: bool, more: bool) -> str:
-    """Why the message counts for nothing. A no with its reason is one, and so is one that was a yes at first."""
+    """The reason why the message does not count. A denial with a reason counts, and so does a denial that was edited from an approval."""
     if said.automatic:
         return NOT_WRITTEN
     if yes and said.edited:
@@ -157,7 +154,7 @@ def _flaw(said: Said, *, yes: bool, more: bool) -> str:
 
 
 def _objection(answer: Answer, person: Person | None, ballot: Ballot) -> str:
-    """Why the word of this person counts for nothing. Nobody approves what he asked for himself, but he may take it back."""
+    """The reason why the answer of this person does not count. Requesters can't approve their own action, but they may deny it."""
     if person is None:
         return "chat has no such user any more"
     if person.kind != "user" or (person.roles or frozenset()) & NOBODY:

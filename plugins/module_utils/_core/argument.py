@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What people type behind `-e`: which names a playbook knows, and what each may be."""
+"""The variables behind `-e`: the names that a playbook knows, and their values."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _DRILLS: Mapping[drill.Drill, object] = {drill.Drill.NO: False, drill.Drill.DONE
 _AGO = re.compile(r"\d+[smhd]")
 _DIGITS = 9
 _NEAR = 0.75
-"""How alike two names must be, from 0 to 1, for one to be taken for a typing mistake: `hots` and `host` are 0.75."""
+"""The similarity of two names, from 0 to 1, that counts as a typing mistake: `hots` and `host` have 0.75."""
 
 
 class Wrong(ValueError):
-    """The value is none of its kind. The text says what was expected, as in `must be true or false`."""
+    """The value is invalid. The text says what was expected, for example `must be true or false`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One that a playbook knows. `same` are the other names that it is taken by; `kind` is one of KINDS."""
+    """A variable of a playbook. `same` are its other names; `kind` is one of KINDS."""
 
     about: str
     kind: str = "text"
@@ -39,7 +39,7 @@ class Variable:
 
 
 def switch(given: object) -> bool:
-    """True and false words only: what was mistyped must not count as no. Raises Wrong."""
+    """Parse words for true and false only: a mistyped word must not count as false. Raises Wrong."""
     word = str(given).strip().lower()
     if word not in _TRUE | _FALSE:
         raise Wrong("must be true or false")
@@ -47,12 +47,12 @@ def switch(given: object) -> bool:
 
 
 def value(known: Variable, given: object) -> object:
-    """What was given, as the playbook is to see it. Raises Wrong."""
+    """The given value in the playbook's form. Raises Wrong."""
     return KINDS[known.kind](known, given)
 
 
 def mistyped(name: str, known: Iterable[str]) -> str:
-    """The known name that is meant by a mistyped one; empty where it is like none."""
+    """The known name that is similar to a mistyped one; empty if there is none."""
     typed, by_shape = name.lower().replace("-", "_"), {each.lower(): each for each in known}
     near = difflib.get_close_matches(typed, by_shape, n=1, cutoff=_NEAR)
     swapped = [each for each in by_shape if sorted(each) == sorted(typed)]
@@ -60,18 +60,18 @@ def mistyped(name: str, known: Iterable[str]) -> str:
 
 
 def meant(name: str, variables: Mapping[str, Variable]) -> str:
-    """The name that is meant by a mistyped one, as the playbook has it, else as it is taken, too."""
+    """The similar known name: the playbook's own name, otherwise another accepted name."""
     return mistyped(name, variables) or mistyped(name, spellings(variables))
 
 
 def spellings(variables: Mapping[str, Variable]) -> dict[str, str]:
-    """Each name that is taken, with the one that the playbook uses."""
+    """All accepted names, each with the name that the playbook uses."""
     other = {spelling: name for name, each in variables.items() for spelling in each.same}
     return other | {name: name for name in variables}
 
 
 def agree(values: Collection[object]) -> bool:
-    """Whether the same was said each time, if under several names."""
+    """Whether all values are the same, if the variable was given under several names."""
     return len({str(each).strip() for each in values}) <= 1
 
 
@@ -90,7 +90,7 @@ def _named(_known: Variable, given: object) -> object:
 
 
 def _version(known: Variable, given: object) -> object:
-    """A word that is nearly `previous` names no version: those have digits, or are words of their own."""
+    """Refuse a word that is similar to `previous`: versions have digits, or are other words."""
     word = str(given).strip()
     if word != "previous" and word.isalpha() and mistyped(word, ["previous"]):
         raise Wrong("is no version: did you mean previous?")
@@ -114,7 +114,7 @@ def _reason(_known: Variable, given: object) -> object:
 
 
 def _switch(_known: Variable, given: object) -> object:
-    return switch(given)  # not the words: whoever reads them later may read others, as Jinja's `bool` takes "true " for false
+    return switch(given)  # not the words, because later readers may parse them differently: Jinja's `bool` reads "true " as false
 
 
 def _drill(_known: Variable, given: object) -> object:
@@ -178,7 +178,7 @@ def _since(known: Variable, given: object) -> object:
 def _mapping(_known: Variable, given: object) -> object:
     if not isinstance(given, Mapping) and not re.match(r"\s*(\{|\w+=)", str(given)):
         raise Wrong("must be a mapping")
-    return given  # text may say one, as a=b
+    return given  # text may contain one, such as a=b
 
 
 KINDS: Mapping[str, Callable[[Variable, object], object]] = {
@@ -186,7 +186,7 @@ KINDS: Mapping[str, Callable[[Variable, object], object]] = {
     "choice": _choice, "choices": _choices, "severity": _severity, "time": _time, "since": _since, "mapping": _mapping,
     "person": _person, "version": _version, "service": _named, "incident": _named, "level": _count, "open_incident": _named,
 }  # fmt: skip
-"""What a value may be. What only the configuration or the journal knows, whether there is such a service, say, is asked there."""
+"""The kinds of values. Checks that need the configuration or the journal (for example whether a service exists) are made elsewhere."""
 WORDS: Mapping[str, str] = {
     "text": "text", "name": "text", "hosts": "a host, a pattern, or a list", "reason": "text", "switch": "true or false",
     "drill": "true, false or dry", "count": "a whole number above 0", "seconds": "seconds", "severity": ", ".join(Severity),
@@ -196,4 +196,4 @@ WORDS: Mapping[str, str] = {
     "service": "a service of the catalogue", "incident": "the name of an incident", "open_incident": "the name of an open incident",
     "level": "a number, 1 is the first",
 }  # fmt: skip
-"""Each kind as people read it."""
+"""The readable name of each kind."""

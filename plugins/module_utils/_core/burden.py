@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How much of a service can't answer while an action takes one of its hosts after the other."""
+"""Computes which part of a service can't answer while an action changes one host at a time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Burden:
-    """The worst moment: `out` is how much of the service, in per cent, can't answer while `host` changes, since others are `down` already.
-
-    `unseen`: how many hosts have the service beside those that were looked at.
-    """
+    """The worst moment: `out` is the percentage of the service that can't answer while `host` changes and other hosts are already `down`. `unseen`:
+    the number of hosts of the service that were not checked."""
 
     out: int
     host: str = ""
@@ -22,10 +20,8 @@ class Burden:
 
 
 def burden(shares: Mapping[str, int | None], *, changing: Collection[str], unwell: Collection[str], everywhere: int) -> Burden:
-    """`shares` has the hosts in their order, with what is out while each changes, None for one host's share of the service.
-
-    A host is healthy before the next one is taken, or there is no next one.
-    """
+    """`shares` has the hosts in their order, with the percentage that is out while each changes; None means one host's share. Each host is healthy
+    before the next one is changed."""
     every = max(len(shares), everywhere)
     worst, down = Burden(0, unseen=every - len(shares) if changing and None in shares.values() else 0), list(unwell)
     for host in (each for each in shares if each in changing):
@@ -41,7 +37,7 @@ def burden(shares: Mapping[str, int | None], *, changing: Collection[str], unwel
 
 
 def risk(found: Burden, *, stateful: bool) -> str:
-    """How much can go wrong, in words."""
+    """The risk in words."""
     already = f"{', '.join(found.down)} {'is' if len(found.down) == 1 else 'are'} down already"
     if found.out >= 100:
         return f"high: {already}, so nobody is answered while {found.host} changes" if found.down else "high: nobody is answered meanwhile"

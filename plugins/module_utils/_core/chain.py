@@ -1,12 +1,8 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The tamper-evident chain over one incident's entries.
-
-Each entry's seal is an HMAC over the incident, its position, its exact text and the seal before it; a
-separate head seals the count. So an edit, a deletion, a reorder and a cut tail are all found, and
-without the key none can be made good. Rolling a whole incident back to an older state together with
-its older head is the one thing that only a witness outside (the hash in the chat) shows.
-"""
+"""The tamper-evident chain over one incident's entries. Each entry's seal is an HMAC over the incident, its position, its exact text and the previous
+seal; a separate head seals the count. So an edit, a deletion, a reorder and a cut tail are all detected, and can't be hidden without the key. Only an
+outside witness (the hash in chat) reveals that a whole incident was replaced by an older state with its older head."""
 
 from __future__ import annotations
 
@@ -15,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 START = ""
-"""What stands for the seal before the first entry."""
+"""The value used as the seal before the first entry."""
 
 _SHORT = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """One entry as it is stored: its position (from 1), its exact text, its seal (hex)."""
+    """A stored entry: its position (from 1), its exact text, its seal (hex)."""
 
     position: int
     body: bytes
@@ -31,7 +27,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How many entries an incident has, the last one's seal, and the seal over both."""
+    """The number of an incident's entries, the last seal, and the seal over both."""
 
     count: int
     seal: str
@@ -40,7 +36,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a verification; `first_bad` is a position, None where all is well."""
+    """The result of a verification. `first_bad` is a position; None if all entries are right."""
 
     verified: bool
     first_bad: int | None = None
@@ -63,22 +59,22 @@ def head(key: bytes, incident: str, count: int, last: str) -> Head:
 
 
 def mark(key: bytes, *parts: str) -> str:
-    """The seal over what is kept beside the entries."""
+    """The seal over data beside the entries."""
     return _mac(key, b"mark", *(part.encode() for part in parts))
 
 
 def same(seal_: str, other: str) -> bool:
-    """Whether two seals are the same, in the same time wherever they differ."""
+    """Whether two seals are equal, in constant time."""
     return hmac.compare_digest(seal_.encode(), other.encode())
 
 
 def short(seal_: str) -> str:
-    """The part of a seal that people compare by eye."""
+    """The short part of a seal for people."""
     return seal_[:_SHORT]
 
 
 def verify(key: bytes, incident: str, entries: Sequence[Sealed], stored: Head | None) -> Report:
-    """Check a whole incident. Names the first position at which the record is not what was written."""
+    """Verify a whole incident. Returns the first position at which the record was changed."""
     previous = START
     for expected, entry in enumerate(entries, start=1):
         if entry.position != expected:

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What people write into an incident's room to have something done: `!escalate the pool is exhausted`, `!ack`, `!publish 1a2b3c`."""
+"""The commands that people write in an incident's room: `!escalate the pool is exhausted`, `!ack`, `!publish 1a2b3c`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _LONGEST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is to be done, and what was said with it."""
+    """The command, and the text after it."""
 
     name: str
     words: str
 
 
 def parse(text: str) -> Command | None:
-    """The command that a message is; None for any other message. It has to begin with it: who only writes of one asks for nothing."""
+    """Parse a command; None for any other message. The message must begin with the command: mentioning a command is not a command."""
     found = re.match(r"\s*(![A-Za-z]+)\b[\s:,-]*(.*)", text, re.DOTALL)
     name = _WORDS.get(found[1].lower()) if found else None
     return Command(name, " ".join(found[2].split())[:_LONGEST]) if found and name else None

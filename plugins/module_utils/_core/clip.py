@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Shorten texts that people read: never inside a name that is called, an emoji, or a letter with its accents."""
+"""Shortens texts for people, but never inside a mention, an emoji, or a letter with its accents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ISOLATE, _END = "\u2068", "\u2069"
 
 
 def clip(text: str, limit: int) -> str:
-    """`text` in at most `limit` characters, with `…` where something is gone."""
+    """`text` in at most `limit` characters, with `…` for a removed part."""
     if len(text) <= limit:
         return text
     end = max(0, limit - 1)
@@ -35,7 +35,7 @@ def line(text: str) -> str:
 
 
 def names(of: Sequence[str], noun: str, room: int = 60) -> str:
-    """The first of the names, and how many more there are: as many as fit into `room` characters, at least one."""
+    """The first names, as many as fit into `room` characters (at least one), and the number of the others."""
     shown: list[str] = []
     for name in of:
         if shown and len(", ".join([*shown, name])) > room:
@@ -46,14 +46,14 @@ def names(of: Sequence[str], noun: str, room: int = 60) -> str:
 
 
 def isolated(text: str) -> str:
-    """`text` such that letters written from right to left leave the order of what stands beside them alone."""
+    """`text` isolated, so that right-to-left letters do not change the order of the surrounding text."""
     if text.isascii() or not any(unicodedata.bidirectional(char) in _RIGHT_TO_LEFT for char in text):
         return text
     return f"{_ISOLATE}{text}{_END}"
 
 
 def _one_character(before: str, after: str) -> bool:
-    """Whether people see the two as one, or as parts of one."""
+    """Whether the two characters are displayed as one, or as parts of one."""
     code = ord(after)
     if before == _ZERO_WIDTH_JOINER or after == _ZERO_WIDTH_JOINER or unicodedata.category(after) in _MARKS:
         return True

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Text for a terminal: what others wrote moves no cursor, and is as wide as it is counted."""
+"""Text for a terminal: other people's text can't move the cursor, and its width is computed correctly."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import unicodedata
 from collections.abc import Sequence
 
 WIDTH = 80
-"""Columns of a terminal that is readable beside another one."""
+"""The default width of the output in columns."""
 _LINE_END = " ⏎ "
 
 
 def plain(text: object) -> str:
-    """The text on one line, without what a terminal would obey: escapes, and marks that turn the direction of writing round."""
+    """The text on one line, without escapes and direction marks."""
     line = _LINE_END.join(part.strip() for part in str(text).splitlines() if part.strip())
     return "".join(char if char.isprintable() else "" if unicodedata.category(char) == "Cf" else " " for char in line)
 
 
 def width(text: str) -> int:
-    """How many columns a terminal needs for it: none for what is put on the character before, two for a wide one."""
+    """The width of the text in columns: zero for a combining character, two for a wide one."""
     return sum(_columns(char) for char in text)
 
 
 def fitted(text: str, columns: int) -> str:
-    """The text in so many columns at most, its end marked by `…` where something is missing. No character loses its accents."""
+    """The text in at most that many columns, with `…` at the end if something is missing. No character loses its accents."""
     if width(text) <= columns:
         return text
     used, end = 0, 0
@@ -37,7 +37,7 @@ def fitted(text: str, columns: int) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], columns: int = WIDTH, *, indent: str = "  ") -> list[str]:
-    """A line for each row, its cells below each other; the last cell is cut where the line would be wider than `columns`."""
+    """One line for each row, with aligned cells. The last cell is cut if the line would be wider than `columns`."""
     if not rows:
         return []
     widths = [max(width(row[place]) for row in rows) for place in range(len(rows[0]) - 1)]

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The one line of an evidence that says why something failed."""
+"""Finds the line of the evidence that says why something failed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import re
 from collections.abc import Sequence
 
 _MOST = 200_000
-"""Characters that are looked at, from the end: what was said last says why."""
+"""The number of characters to search, from the end, because the reason is near the end."""
 _LONGEST = 1000
-"""Characters of a line that are looked at."""
+"""The number of characters of a line to search."""
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _LOG = re.compile(
     r"^(?:<\d+>)?(?:[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d\S*)(?: \d{1,3}\])?"
     r"(?: [\w.-]+ [\w@./:-]+(?:\[\d+\])?:)?\s+"
 )
-"""What a log puts before the words: `Nov 27 04:06:38 prod-api-01 api[123]: `, `2026-11-27T04:06:38Z `."""
+"""The prefix of a log line: `Nov 27 04:06:38 prod-api-01 api[123]: `, `2026-11-27T04:06:38Z `."""
 _ERROR = re.compile(
     r"error(?!_log|s?[=:] ?0\b)|fatal|panic|exception|critical|\bcrit\b|\bemerg\b|traceback|abort|segfault|segmentation fault|core dumped|"
     r"can(?:no|')t\b|cannot|could ?n[o']t|unable to|fail(?:ed|ure|s)\b|refused|denied|forbidden|no space left|out of memory|\boom\b|killed|"
@@ -27,7 +27,7 @@ _ERROR = re.compile(
 )  # fmt: skip
 _NO_ERROR = re.compile(r"\b(?:0|no|without) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b", re.IGNORECASE)
 _LOW = re.compile(r"^\W*(?:\S+ ){0,2}\W*(?:info|debug|trace|notice|warn(?:ing)?)\b", re.IGNORECASE)
-"""A line whose own level says that it is none, whatever words are in it: it counts where there is no better one."""
+"""A line whose log level is no error. It only counts if there is no better line."""
 _SUPERVISOR = re.compile(
     r"failed with result|^failed to start |main process exited|control process exited|scheduled restart job|start request repeated|"
     r"^job for \S+ failed|entered failed state|unit \S+ has (?:failed|entered)|^see \"?systemctl|deactivated successfully|consumed .* cpu time|"
@@ -35,17 +35,15 @@ _SUPERVISOR = re.compile(
     r"^hint: |^-- |^[├└]─",
     re.IGNORECASE,
 )  # fmt: skip
-"""What says that it failed, and not why: the head of `systemctl status`, and what systemd says of any unit."""
+"""Lines about the failure without a reason: the head of `systemctl status`, and systemd's general messages."""
 _START = re.compile(r"^(?:starting|started) |: (?:starting|started) |^stopped ", re.IGNORECASE)
 _FRAME = re.compile(r'^(?:at [\w$.<>]+[ (]|File ".*", line \d+|\.\.\. \d+ more|goroutine \d+|~{3,}|\^+$|Traceback \()')
-"""A line of a stack, which follows the error, or comes before it."""
+"""A line of a stack trace, before or after the error."""
 
 
 def decisive(evidence: str) -> str:
-    """The last error since the last start; where no line looks like one, the last that says anything; empty for no evidence.
-
-    Without what a log puts before the words, and without escapes. It is as fast for a very long evidence.
-    """
+    """The last error line since the last start; otherwise the last informative line; empty without evidence. Log prefixes and escapes are removed.
+    The time does not depend on the length of the evidence."""
     lines = _lines(evidence)
     began = max((place for place, line in enumerate(lines) if _START.search(line)), default=0)
     for part in (lines[began:], lines[:began]):
@@ -57,7 +55,7 @@ def decisive(evidence: str) -> str:
 
 
 def kept(evidence: str, limit: int) -> str:
-    """The end of an evidence in at most `limit` characters. The decisive line comes first where it would be gone."""
+    """The end of the evidence in at most `limit` characters. The decisive line comes first if it would be cut off."""
     evidence = _ESCAPE.sub("", evidence[-_MOST:])
     if len(evidence) <= limit:
         return evidence
@@ -86,6 +84,6 @@ def _is_error(line: str) -> bool:
 
 
 def _by_supervisor(lines: Sequence[str]) -> str:
-    """The best of lines that only say that it failed: how its process ended, else the last."""
+    """The best line without a reason: how the process ended, otherwise the last line."""
     ended = [line for line in lines if "process exited" in line.lower() or "code=" in line]
     return (ended or list(lines) or [""])[-1]

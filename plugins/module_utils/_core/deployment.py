@@ -1,10 +1,8 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which versions a Deployment of Kubernetes has had, and what is to be sent to bring one of them back.
-
-Things are objects as the API answers them. A version is one of the Deployment's ReplicaSets: it keeps the pod template that it was made for.
-A state names its image and the hash of its template, and nothing that the template says, since that holds secrets.
-"""
+"""The versions of a Kubernetes Deployment, and the objects to send to restore one. Things are objects from the API. A version is one of the
+Deployment's ReplicaSets, which keeps its pod template. A state contains the image and the hash of the template, but nothing else of the template,
+because it contains secrets."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ _SHOWN = 10
 
 
 class NoWay(ValueError):
-    """It can't be done; the text says why, and what there is."""
+    """The request is not possible. The text says why, and which versions exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Revision:
 
 
 def selector(deployment: Thing) -> list[str]:
-    """Which pods and ReplicaSets are its own, as requirements of a label selector."""
+    """The label selector of its pods and ReplicaSets."""
     wanted = deployment["spec"]["selector"]
     found = [f"{key}={value}" for key, value in (wanted.get("matchLabels") or {}).items()]
     for each in wanted.get("matchExpressions") or []:
@@ -51,7 +49,7 @@ def selector(deployment: Thing) -> list[str]:
 
 
 def revisions(deployment: Thing, replica_sets: Iterable[Thing]) -> list[Revision]:
-    """All that this Deployment owns, newest first."""
+    """All ReplicaSets of this Deployment, newest first."""
     uid, found = deployment["metadata"].get("uid"), []
     for each in replica_sets:
         meta = each["metadata"]
@@ -63,7 +61,7 @@ def revisions(deployment: Thing, replica_sets: Iterable[Thing]) -> list[Revision
 
 
 def current(deployment: Thing, known: Sequence[Revision]) -> Revision:
-    """The one that the Deployment asks for now. Raises NoWay where its controller has not made it yet."""
+    """The current ReplicaSet. Raises NoWay if its controller has not created it yet."""
     for revision in known:
         if bare(revision.template) == bare(deployment["spec"]["template"]):
             return revision
@@ -78,10 +76,8 @@ def current(deployment: Thing, known: Sequence[Revision]) -> Revision:
 
 
 def previous(now: Revision, known: Sequence[Revision], container: str) -> Revision:
-    """The newest before it whose template says something else; one that was only restarted says the same. Raises NoWay.
-
-    One that was made later is what somebody has gone back from, however low its number is by now: a rollback gives the old template a new one.
-    """
+    """The newest earlier version with another template; a restart alone does not count. Raises NoWay. A ReplicaSet that was created later was already
+    rolled back, even if its number is lower now, because a rollback gives the old template a new number."""
     for revision in known:
         made_later = revision.created > now.created != ""
         if revision.number < now.number and not made_later and _content(revision.template) != _content(now.template):
@@ -90,7 +86,7 @@ def previous(now: Revision, known: Sequence[Revision], container: str) -> Revisi
 
 
 def exact(version: str, now: Revision, known: Sequence[Revision], container: str) -> Revision:
-    """The one with that tag, image, or number of a revision; of several the one that runs, else the newest. Raises NoWay."""
+    """The version with that tag, image or revision number. If several match, the running one, otherwise the newest. Raises NoWay."""
     images = [each for each in known if version and version in {image(each.template, container), _tag(image(each.template, container))}]
     numbers = [each for each in known if str(each.number) == version]
     if images and numbers and numbers[0] not in images:
@@ -102,7 +98,7 @@ def exact(version: str, now: Revision, known: Sequence[Revision], container: str
 
 
 def kept(state: State, deployment: Thing, known: Sequence[Revision], container: str) -> Revision:
-    """The one of a state. Raises NoWay where it has been pruned."""
+    """The version of a state. Raises NoWay if it was pruned."""
     for revision in known:
         if revision.hash == state.get("hash"):
             return revision
@@ -118,26 +114,26 @@ def state_of(revision: Revision, container: str) -> State:
 
 
 def name(state: State) -> str:
-    """What people call a state: its image, and the hash that tells two of the same image apart."""
+    """The readable name of a state: its image, and the hash that separates two versions of one image."""
     return f"{state.get('image', '')} ({state.get('hash', '')})"
 
 
 def about(revision: Revision) -> str:
-    """Which one it is, how old, and why it was made, where the Deployment says so."""
+    """The revision, its age, and its change cause if the Deployment has one."""
     made = revision.created[:16].replace("T", " ")
     cause = cut(redact(" ".join(revision.cause.split()), ()), 120)
     return f", revision {revision.number}{f' of {made} UTC' if made else ''}{f': {cause}' if cause else ''}"
 
 
 def shown(known: Sequence[Revision], container: str) -> str:
-    """The newest ones, for people."""
+    """The newest versions as text."""
     found = [f"{image(each.template, container)} (revision {each.number})" for each in known[:_SHOWN]]
     more = [f"and {len(known) - _SHOWN} older ones"] if len(known) > _SHOWN else []
     return ", ".join([*found, *more]) or "none"
 
 
 def image(template: Thing, container: str) -> str:
-    """The image of the container with that name; empty for the only one. Raises NoWay."""
+    """The image of the container with that name; an empty name means the only container. Raises NoWay."""
     found = {each["name"]: str(each["image"]) for each in template["spec"]["containers"]}
     if container in found:
         return found[container]
@@ -158,7 +154,7 @@ def bare(template: Thing) -> dict[str, Any]:
 
 
 def with_revision(deployment: Thing, revision: Revision) -> dict[str, Any]:
-    """The whole Deployment with the template of that ReplicaSet, and why that one was made, to put in its place."""
+    """The replacement for the Deployment: with the template of that ReplicaSet, and its change cause."""
     found: dict[str, Any] = copy.deepcopy({key: value for key, value in deployment.items() if key != "status"})
     notes = {key: value for key, value in (found["metadata"].get("annotations") or {}).items() if key != CAUSE}
     found["metadata"]["annotations"] = notes | ({CAUSE: revision.cause} if revision.cause else {})
@@ -167,14 +163,14 @@ def with_revision(deployment: Thing, revision: Revision) -> dict[str, Any]:
 
 
 def restarted(deployment: Thing, at: str) -> dict[str, Any]:
-    """What replaces all pods when it is merged into the Deployment."""
+    """The patch that restarts all pods of the Deployment."""
     meta = {key: deployment["metadata"][key] for key in ("name", "namespace")}
     template = {"metadata": {"annotations": {RESTARTED: at}}}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": {"template": template}}
 
 
 def scaled_by(deployment: Thing, autoscalers: Iterable[Thing]) -> str:
-    """Why its count is not to be changed by hand; empty where no autoscaler does that."""
+    """The reason why its number of pods must not be changed by hand; empty without an autoscaler."""
     meta = deployment["metadata"]
     for each in autoscalers:
         target = each["spec"]["scaleTargetRef"]
@@ -188,7 +184,7 @@ def scaled_by(deployment: Thing, autoscalers: Iterable[Thing]) -> str:
 
 
 def _content(template: Thing) -> dict[str, Any]:
-    """What it says, but for the time of a restart."""
+    """The template without the time of a restart."""
     found = bare(template)
     notes = {key: value for key, value in (found["metadata"].get("annotations") or {}).items() if key != RESTARTED}
     return {**found, "metadata": {**found["metadata"], "annotations": notes}}

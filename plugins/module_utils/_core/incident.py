@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""An incident is what its entries say: nothing else is stored about it."""
+"""The state of an incident is derived from its entries. Nothing else is stored about it."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _STAMPS = {
     Status.CLOSED: "closed_at",
 }
 RESOLUTION = ("root_cause", "fix", "monitoring", "next")
-"""What the handbook's Resolve block says."""
+"""The texts of the handbook's Resolve block."""
 
 ROLES = ("commander", "communications", "scribe")
-"""Who does what in an incident: leads it, speaks for it, writes down."""
+"""The roles in an incident: the person who leads it, speaks for it, takes notes."""
 
 FAILED = "failed "
-"""How the key of a call begins that a run made which has failed; the run follows."""
+"""The prefix of the key of a call by a failed run. The name of the run follows."""
 
 CONCERNS = {
     "security": "a security breach is suspected",
     "data_loss": "data may be lost",
     "trade_off": "a trade-off has to be decided",
 }
-"""What the handbook escalates for, whatever the clocks say. A suspected breach is also under embargo, until somebody lifts that."""
+"""The problems that the handbook escalates, whatever the clocks say. A suspected breach also sets an embargo, until somebody lifts it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened. `at` is UTC, ISO 8601 with a `Z`; `run_seq` is its place in its run's spool."""
+    """One event. `at` is UTC, ISO 8601 with a `Z`; `run_seq` is its position in its run's spool."""
 
     kind: str
     at: str
@@ -61,23 +61,23 @@ class Entry:
 
     @classmethod
     def from_json(cls, text: str) -> Entry:
-        """Read a stored entry. Raises ValueError or TypeError where it is not one."""
+        """Read a stored entry. Raises ValueError or TypeError for an invalid one."""
         return cls(**json.loads(text))
 
     def line(self) -> str:
-        """The entry as the handbook writes it: `10:05 - Investigating high error rate`."""
+        """The entry in the handbook's format: `10:05 - Investigating high error rate`."""
         where = f" on {self.host}" if self.host and self.host not in self.text else ""
         outcome = f": {self.state}" if self.kind == "task" else ""
         return f"{self.at[11:16]} - {self.text or self.action}{where}{outcome}"
 
 
 def utc(seconds: float) -> str:
-    """An instant (Unix time) as every record of ours writes it."""
+    """A Unix time in the format of our records."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def seconds(at: str) -> float:
-    """The instant that `utc` wrote."""
+    """The Unix time of a text from `utc`."""
     return datetime.fromisoformat(at).timestamp()
 
 
@@ -95,7 +95,7 @@ def transition(current: Status, wanted: Status, *, at: str, actor: str, run: str
 
 
 def relapses(entries: Iterable[Entry]) -> list[int]:
-    """The places, from 1, of the entries that took the incident back from mitigated to investigating."""
+    """The positions (from 1) of the entries that took the incident back from mitigated to investigating."""
     found, before = [], ""
     for position, entry in enumerate(entries, start=1):
         if entry.kind == "status":
@@ -106,11 +106,9 @@ def relapses(entries: Iterable[Entry]) -> list[int]:
 
 
 def calling(key: str, text: str, *, at: str, pages: bool, actor: str = "", announced: bool = False, eased: bool = False) -> Entry:
-    """The entry that calls who is on call: by a mention, and where it `pages` by the notifiers, too, whoever has acknowledged the incident.
-
-    One that is `announced` calls all whom the severity tells, also where incidents are announced, as an opening does. What was made worse, and is
-    well again, is `eased`.
-    """
+    """The entry that calls the people on call: with a mention, and with `pages` also by the notifiers, even if the incident is acknowledged. With
+    `announced`, it calls all people of the severity, also in the channel for incidents, like an opening. `eased`: the service was made worse, and is
+    healthy again."""
     data = {"reminders": [key], "reason": text, "pages": pages, "announced": announced, **({"eased": True} if eased else {})}
     return Entry("reminded", at, actor=actor, text=text, data=data)
 
@@ -125,7 +123,7 @@ def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
     }  # fmt: skip
     runs: dict[str, dict[str, Any]] = {}
     for position, entry in enumerate(entries, start=1):
-        with suppress(KeyError, ValueError, TypeError):  # an entry that was tampered with says nothing; the chain names it
+        with suppress(KeyError, ValueError, TypeError):  # an entry that was tampered with is ignored here; the chain reports it
             _fold(state, runs, entry)
         shown = {key: value for key, value in asdict(entry).items() if key not in {"run_seq", "data"}}
         state["entries"].append({"seq": position, **shown})
@@ -164,7 +162,7 @@ def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) 
             block = entry.data.get("block", {})
             state["resolution"] |= {key: block[key] for key in RESOLUTION if key in block}
             if status == Status.INVESTIGATING:
-                state["mitigated_at"] = None  # it counts from the last time that it was verified
+                state["mitigated_at"] = None  # it counts from the last verification
         case "run_started":
             runs[entry.run] = {
                 "run": entry.run, "action": entry.action, "actor": entry.actor, "started_at": entry.at, "ended_at": None,
@@ -176,10 +174,10 @@ def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) 
 
 
 def _texts(entry: Entry, *keys: str) -> dict[str, str]:
-    """Those of an entry's facts that are there, and are text."""
+    """The facts of an entry that exist and are text."""
     return {key: entry.data[key] for key in keys if isinstance(entry.data.get(key), str)}
 
 
 def timeline(entries: Sequence[Entry]) -> list[str]:
-    """The whole timeline, a line an entry."""
+    """The whole timeline, one line for each entry."""
     return [entry.line() for entry in entries]

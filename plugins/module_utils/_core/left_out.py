@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which hosts a run has taken out of the load balancer and not put back: by what its tasks say of each server on each balancer."""
+"""Finds the hosts that a run has taken out of the load balancer and not put back, from its tasks' results about each server on each balancer."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from .incident import Entry
 
 BALANCER = "incident.response.nginx_upstream"
 _UNSURE = ""
-"""The balancer of a task that was cut off, so that nobody knows what it did."""
+"""The balancer of an interrupted task with an unknown result."""
 
 Told = Mapping[str, Mapping[str, str]]
 """For each balancer, its servers, each with `serving`, `drained`, `present`, `absent` or `unknown`."""
 
 
 class LeftOut:
-    """What is out by now."""
+    """The servers that are out now."""
 
     def __init__(self) -> None:
         self._out: dict[tuple[str, str], str] = {}
 
     def see(self, host: str, told: Told) -> None:
-        """What a task for this host says."""
+        """The result of a task for this host."""
         for on, servers in told.items():
             for server, state in servers.items():
                 if state in {"drained", "unknown"}:
@@ -33,11 +33,11 @@ class LeftOut:
                     self._out.pop((_UNSURE, host), None)
 
     def cut_off(self, host: str) -> None:
-        """A task for this host began, and never said anything."""
+        """A task for this host began, and has no result."""
         self._out[_UNSURE, host] = host
 
     def hosts(self) -> dict[str, list[str]]:
-        """For each host the balancers that give it no requests any more."""
+        """The balancers that send no requests to a host, for each host."""
         found: dict[str, set[str]] = {}
         for (on, _server), host in self._out.items():
             found.setdefault(host, set()).add(on)
@@ -45,7 +45,7 @@ class LeftOut:
 
 
 def left_out(entries: Iterable[Entry]) -> dict[str, list[str]]:
-    """The same, of the entries of a run."""
+    """The same, from the entries of a run."""
     out = LeftOut()
     for entry in entries:
         host, told = str(entry.data.get("for") or entry.host), entry.data.get("balancer")
@@ -57,6 +57,6 @@ def left_out(entries: Iterable[Entry]) -> dict[str, list[str]]:
 
 
 def words(host: str, balancers: Iterable[str]) -> str:
-    """That a host gets no requests, as the end of a run says it."""
+    """The text at the end of a run about a host that gets no requests."""
     known = [each for each in balancers if each != _UNSURE]
     return f"{host} is still out of nginx on {' and '.join(known)}" if known else f"{host} may be out of nginx, since the task was cut off"

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Several incidents as people read them: open and over apart, what is overdue, who is acting."""
+"""Several incidents as readable lines: open and ended ones separately, overdue clocks, and active runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COMMAND = "ansible-playbook incident.response.incident_show -e incident="
 
 
 def lines(incidents: Sequence[Shown], held: Mapping[str, str] | None = None) -> list[str]:
-    """What is printed of them. `held`: which machine holds a service though no run of it is in the journal yet, in words, by the service."""
+    """The printed lines. `held`: texts about machines that hold a service although the journal has no run yet, by service."""
     if not incidents:
         return [NONE]
     still_open = [each for each in incidents if not Status(each.state["status"]).is_over]
@@ -41,7 +41,7 @@ def row(state: Mapping[str, Any]) -> list[str]:
 
 
 def acting(incidents: Iterable[Shown], held: Mapping[str, str]) -> list[list[str]]:
-    """The runs that go on: the incident, since when, and who does what."""
+    """The active runs: the incident, the start, the person and the action."""
     found = []
     for each in incidents:
         runs = showing.acting(each.state)
@@ -53,7 +53,7 @@ def acting(incidents: Iterable[Shown], held: Mapping[str, str]) -> list[list[str
 
 
 def choice(states: Sequence[Mapping[str, Any]], what: str = "open") -> str:
-    """Asks which of several incidents is meant, with what to add to the command for each."""
+    """The question which of several incidents is meant, with the text to add to the command for each."""
     head = f"{len(states)} incidents are {what}, so say which one is meant. Add one of these to the command:"
     rows = [[f"-e incident={plain(state['name'])}", *row(state)[1:]] for state in states]
     return "\n".join([head, *table(rows)])

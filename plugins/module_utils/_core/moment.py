@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""When an entry happened, although the clock of whoever wrote it may have been wrong."""
+"""Computes when an entry happened, even if the clock of its writer was wrong."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from .overdue import length
 
 TOLERANCE = 60.0
-"""Seconds that a clock may be off before it is told."""
+"""The tolerance of a clock in seconds."""
 _JITTER = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`wall`: Unix time, by the clock of a process. `boot` names this start of the machine, which was `started`, by the machine's clock, `uptime`
-    seconds ago. So when the clock is set, `started` moves with it, and `uptime` doesn't. `boot` is empty where the machine doesn't say.
-    """
+    """`wall`: Unix time by the clock of a process. `boot` is the id of the machine's current boot, which `started` (by the machine's clock) `uptime`
+    seconds ago. When the clock is set, `started` changes, but `uptime` does not. `boot` is empty if unknown."""
 
     wall: float
     boot: str = ""
@@ -26,17 +25,15 @@ class Moment:
 
     @property
     def off(self) -> float:
-        """By how many seconds the process's clock is ahead of the machine's."""
+        """The seconds by which the process's clock is ahead of the machine's clock."""
         found = self.wall - self.started - self.uptime if self.boot else 0.0
         return found if abs(found) > _JITTER else 0.0
 
 
 def happened(at: float, arrival: Moment, now: Moment) -> float:
-    """The instant `at` by the machine's clock as it is now. It is by the clock of `arrival`, at which the journal got the entry.
-
-    So what waited in a spool for two hours is two hours old, and what was written with a clock that was three hours slow is as young as its
-    arrival. Nothing has happened after it arrived.
-    """
+    """The time `at`, corrected to the machine's current clock. `at` uses the clock of `arrival`, when the journal received the entry. So an entry
+    that waited in a spool for two hours is two hours old, and an entry with a clock that was three hours slow is as young as its arrival. No entry
+    can be later than its arrival."""
     was_set = now.started - arrival.started if arrival.boot and arrival.boot == now.boot else 0.0
     wrong = was_set - arrival.off
     at = at if at - arrival.wall <= _JITTER else arrival.wall
@@ -44,7 +41,7 @@ def happened(at: float, arrival: Moment, now: Moment) -> float:
 
 
 def doubt(last: Moment | None, now: Moment) -> str:
-    """What is strange about this clock, by the machine's own and by the record's `last` arrival; empty where nothing is."""
+    """The problem with this clock, compared with the machine's own count and the record's `last` arrival; empty if there is none."""
     if abs(now.off) > TOLERANCE:
         return f"the clock that this runs with is {_amount(now.off)} {_way(now.off)} this machine's"
     if last is None:
@@ -58,14 +55,14 @@ def doubt(last: Moment | None, now: Moment) -> str:
 
 
 def skewed(skew: float | None) -> str:
-    """What is wrong with this machine's clock by that of chat, which it is `skew` seconds ahead of; empty where nothing is, or it isn't known."""
+    """The problem with this machine's clock, which is `skew` seconds ahead of chat's clock; empty if there is none, or if it is unknown."""
     if skew is None or abs(skew) <= TOLERANCE:
         return ""
     return f"this machine's clock is {_amount(skew)} {_way(skew)} the chat server's"
 
 
 def warning(doubt: str) -> str:
-    """The doubt, and what to do about it."""
+    """The warning about the clock, with what to do."""
     return f"THE CLOCKS DISAGREE: {doubt}. Set it right, such as with: timedatectl set-ntp true"
 
 
@@ -74,6 +71,6 @@ def _way(seconds: float) -> str:
 
 
 def _amount(seconds: float) -> str:
-    """Rounded as people say it."""
+    """A rounded, readable duration."""
     size = 3600 if abs(seconds) >= 7200 else 60
     return length(round(abs(seconds) / size) * size)

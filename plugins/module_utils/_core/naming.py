@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Names of incidents: `incident-YYYY-MM-DD-NNN`, and the provisional one until a number is had. Those of drills begin with `drill`."""
+"""Names of incidents: `incident-YYYY-MM-DD-NNN`, and a provisional name before there is a number. Names of drills begin with `drill`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def number_of(name: str) -> tuple[str, int] | None:
 
 
 def provisional(day: date, incident_id: str, *, drill: bool = False) -> str:
-    """The name while the arbiter of numbers can't be reached; a pure function of the incident's id."""
+    """The provisional name, derived from the incident's id."""
     return f"{_kind(drill)}-{day.isoformat()}-p{incident_id[:4]}"
 
 
@@ -35,5 +35,5 @@ def _kind(drill: bool) -> str:
 
 
 def normal(name: str) -> str:
-    """A name as people paste it (`#incident-…`, with blanks round it)."""
+    """Normalize a pasted name (`#incident-…`, with blanks around it)."""
     return name.strip().removeprefix("#")

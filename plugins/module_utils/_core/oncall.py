@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who is called, whoever says so: the one answer that all sources are brought to."""
+"""The common format of the answers of all on-call sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .incident import utc
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """How a source names a person: by what it has of these. `name` may be an id."""
+    """A person in a source, with the known fields. `name` may be an id."""
 
     name: str = ""
     email: str = ""
@@ -24,7 +24,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """That person is on call in the level, from `start` until before `end`; None where the source sets no bound."""
+    """A person is on call in a level, from `start` until before `end`; None if unknown."""
 
     level: int
     layer: str
@@ -32,12 +32,12 @@ class Duty:
     start: datetime | None = None
     end: datetime | None = None
     then: Named | None = None
-    """Who follows, where that is known."""
+    """The next person, if known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A piece of a level's plan, as most sources list it."""
+    """A shift of a level."""
 
     person: Named
     start: datetime | None
@@ -48,7 +48,7 @@ class Shift:
 
 
 def duties(level: int, layer: str, shifts: Iterable[Shift], when: datetime) -> list[Duty]:
-    """Who is on call in a level at `when`, by its shifts in any order. Shifts of one person that touch are one. Empty where nobody is."""
+    """The duty of a level at `when`, from its shifts in any order. Adjacent shifts of one person count as one. Empty if nobody is on call."""
     pieces = sorted(shifts, key=lambda each: (each.start is not None, each.start))
     found = []
     for piece in pieces:
@@ -65,7 +65,7 @@ def duties(level: int, layer: str, shifts: Iterable[Shift], when: datetime) -> l
 
 
 def known(people: Mapping[str, Mapping[str, Any]], person: Named) -> Named:
-    """The person with all that `oncall.people` says of whoever has that address, name, chat name or short name; what a source says counts less."""
+    """The person with the data of `oncall.people`, found by address, name, chat name or short name. That data overrides the data of the source."""
     asked = {each.casefold() for each in (person.email, person.name, person.username) if each}
     for short, about in people.items():
         names = {short, about.get("name", ""), about.get("email", ""), about.get("username", ""), *about.get("ids", [])}
@@ -78,7 +78,7 @@ def known(people: Mapping[str, Mapping[str, Any]], person: Named) -> Named:
 
 
 def result(duty: Duty, source: str, people: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The answer, as `oncall_lookup` documents it."""
+    """The answer in the format of `oncall_lookup`."""
     person, then = known(people, duty.person), known(people, duty.then) if duty.then else Named()
     return {
         "level": duty.level, "layer": duty.layer, "name": person.name, "username": person.username, "email": person.email, "phone": person.phone,
@@ -87,12 +87,12 @@ def result(duty: Duty, source: str, people: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def of_levels(found: Sequence[Duty], level: int | None) -> list[Duty]:
-    """Those of one level, or all; first called first."""
+    """The duties of one level or of all levels; first called first."""
     return sorted((each for each in found if level in {None, each.level}), key=lambda each: each.level)
 
 
 def _stamp(when: datetime | None) -> str:
     try:
         return utc(when.timestamp()) if when else ""
-    except (OverflowError, ValueError):  # so far away that it is no bound
+    except (OverflowError, ValueError):  # so far in the future that it is no end
         return ""

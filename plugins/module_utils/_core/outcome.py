@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How a run ended, decided from what was seen of it."""
+"""Decides how a run ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .verdict import GOOD, Verdict, mark, worst
 
 @dataclass(slots=True)
 class Seen:
-    """What a run did. `ours`: it is an emergency action of ours, which judges each host that it plans for."""
+    """The facts about a run. `ours`: it is one of our emergency actions, which gives a verdict for each planned host."""
 
     check: bool = False
     ours: bool = False
@@ -19,13 +19,13 @@ class Seen:
     planned: set[str] = field(default_factory=set)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     failures: int = 0
-    """How many results failed, or lost their host. What was ignored or rescued is not in it."""
+    """The number of failed results and lost hosts, without ignored or rescued ones."""
     failed: list[str] = field(default_factory=list)
-    """Each of them in words: the task, where, and why; and what was rescued, since a verdict on it may say no more than that it failed."""
+    """The failures in words: the task, the host, and the reason. Rescued failures are included, because a verdict may not contain their reason."""
     lost: list[str] = field(default_factory=list)
-    """Hosts that could not be reached any more."""
+    """Hosts that became unreachable."""
     half_way: list[str] = field(default_factory=list)
-    """Hosts that were touched, and of which nobody knows how they were left: no `previous` is worked out for them."""
+    """Hosts that were touched and have an unknown state: `previous` is refused for them."""
     empty: list[str] = field(default_factory=list)
     """Plays that had no hosts."""
 
@@ -34,7 +34,7 @@ class Seen:
             self.lost.append(host)
 
     def judge(self, host: str, verdict: Verdict) -> None:
-        """A host may be judged again at the end: the worst counts."""
+        """Store a host's verdict. A host may get another verdict at the end: the worst counts."""
         self.verdicts[host] = worst({verdict, self.verdicts.get(host, verdict)})
 
     def unjudged(self) -> list[str]:
@@ -50,10 +50,10 @@ class Outcome:
 
 
 def outcome_of(seen: Seen) -> Outcome:
-    """Judge the run. Never good where something failed, where a host was lost, or where what was to be judged was not."""
+    """Decide the outcome of the run. It is never good if something failed, a host was lost, or a verdict is missing."""
     verdict = worst(seen.verdicts.values())
     missing = _missing(seen) if not seen.check and not seen.failures else ""
-    if verdict in GOOD and (seen.failures or missing):  # how a host that was lost, or not judged, was left, nobody knows
+    if verdict in GOOD and (seen.failures or missing):  # the state of a host that was lost, or has no verdict, is unknown
         verdict = Verdict.UNKNOWN
     failed = bool(seen.failures or missing) or bool(seen.verdicts and verdict not in GOOD)
     words = "; ".join(filter(None, (_judged(seen, verdict), missing, _half_way(seen))))
@@ -73,7 +73,7 @@ def _judged(seen: Seen, verdict: Verdict) -> str:
 
 
 def _missing(seen: Seen) -> str:
-    """What was not judged though it was to be; empty where nothing is missing."""
+    """The missing verdicts, in words; empty if nothing is missing."""
     if seen.unjudged() and (seen.verdicts or seen.ours):
         return f"NOT JUDGED: {', '.join(seen.unjudged())}"
     if seen.ours and not seen.verdicts:

@@ -1,10 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an incident is late with, and who is called for it: the handbook's clocks, read off the entries.
-
-Every reminder has a key that follows from the entries, and its keys are in the entry that tells it: so each is told once, whoever looks
-and however often.
-"""
+"""Compares an incident's entries with the handbook's clocks: late clocks, and the people to call. Every reminder has a key that is derived from the
+entries, and the entry of a reminder contains its keys. So each reminder is sent once, even with several ticks."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from .severity import Severity
 from .status import Status
 
 LEAD, LEADERSHIP = 2, 3
-"""The levels that a clock calls by itself: DevOps lead; CTO and security lead. The CEO is called by people only."""
+"""The levels that a clock calls automatically: DevOps lead; CTO and security lead. Only people call the CEO."""
 _CALLED_FOR = {"security": LEADERSHIP, "data_loss": LEADERSHIP, "trade_off": LEAD}
 _NEWS = {"opened", "note", "status", "changed", "run_ended", "run_vanished"}
 _FORGOTTEN = 86400.0
@@ -26,7 +23,7 @@ _REVIEW_WARNINGS = ((24 * 3600.0, "24 h"), (4 * 3600.0, "4 h"))
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Seconds from the opening of an incident; None for no such clock."""
+    """The clocks in seconds from the opening of an incident; None means no clock."""
 
     ack: float | None = None
     respond: float | None = None
@@ -39,7 +36,7 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """It is late. `group` is what the later one of stands for the earlier; `target` is the level that is called at least, 0 for none."""
+    """A late clock. In a `group`, the later reminder replaces the earlier one. `target` is the lowest level to call; 0 for none."""
 
     key: str
     group: str
@@ -49,14 +46,15 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Who is called next: user names."""
+    """A level, with the user names of its people."""
 
     name: str
     notify: tuple[str, ...] = ()
 
 
 def due(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks, now: float) -> list[Reminder]:
-    """All that is late at `now` (Unix time), told before or not. `state` is what `derive` makes of `entries`. A drill is never late."""
+    """All reminders that are due at `now` (Unix time), also those that were already sent. `state` is the result of `derive` for `entries`. A drill is
+    never late."""
     if state["drill"] or not state["opened_at"]:
         return []
     since = now - seconds(state["opened_at"])
@@ -67,22 +65,22 @@ def due(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks, now:
 
 
 def told(entries: Sequence[Entry]) -> set[str]:
-    """The keys of all reminders so far."""
+    """The keys of all sent reminders."""
     return {key for entry in entries for key in entry.data.get("reminders", []) if isinstance(key, str)}
 
 
 def level(entries: Sequence[Entry]) -> int:
-    """The level that was called last: 1 is who is on call."""
+    """The last called level; level 1 is the people on call."""
     return max((int(entry.data["level"]) for entry in entries if entry.kind == "escalated"), default=1)
 
 
 def called(entries: Sequence[Entry]) -> int:
-    """The highest level of which somebody was called: an escalation for which nobody is named calls nobody."""
+    """The highest level in which somebody was called. An escalation to a level without people calls nobody."""
     return max((int(entry.data["level"]) for entry in entries if entry.kind == "escalated" and entry.data.get("notify")), default=1)
 
 
 def reminding(reminders: Sequence[Reminder], entries: Sequence[Entry], levels: Sequence[Level], *, at: str) -> Entry | None:
-    """One entry for all that was not told yet, however much that is. None where there is nothing."""
+    """One entry for all unsent reminders. None if there are none."""
     before = told(entries)
     fresh = [each for each in reminders if each.key not in before]
     if not fresh:
@@ -99,7 +97,7 @@ def reminding(reminders: Sequence[Reminder], entries: Sequence[Entry], levels: S
 def escalation(
     levels: Sequence[Level], target: int, reason: str, *, at: str, actor: str = "", reminders: Sequence[str] = (), again: bool = False
 ) -> Entry:  # fmt: skip
-    """The entry that calls a level, for the second time where it does so `again`, or says that nobody is named for it."""
+    """The entry that calls a level (`again`: not for the first time), or says that the level has no people."""
     wanted = levels[target - 1]
     data = {"level": target, "name": wanted.name, "notify": list(wanted.notify), "reason": reason, "reminders": list(reminders)}
     data |= {"unnamed": not wanted.notify, "again": again}
@@ -108,13 +106,13 @@ def escalation(
 
 
 def unnamed(level: str) -> str:
-    """The words for a level that the configuration leaves empty."""
+    """The text for a level without people in the configuration."""
     return f"{level} is needed, and NOBODY IS NAMED for that: call somebody yourself"
 
 
 def _stages(state: Mapping[str, Any], clocks: Clocks, since: float, again: int) -> Iterator[Reminder]:
-    """Find what is late for the stage that the incident has. What was told before the incident was found not to be mitigated, `again` times, is
-    told anew: customers wait since it opened."""
+    """The late clocks of the incident's stage. After each step back from mitigated (`again` times), reminders are sent again, because customers wait
+    since the opening."""
     status = Status(state["status"])
     if status is Status.OPEN and clocks.ack:
         yield from _late(since, clocks.ack, Reminder("ack", "ack", f"nobody has acknowledged for {length(clocks.ack)}"))
@@ -136,7 +134,7 @@ def _stages(state: Mapping[str, Any], clocks: Clocks, since: float, again: int) 
 
 
 def _silence(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks, now: float) -> Iterator[Reminder]:
-    """Late news. Its key is the last news, so that the next one starts the clock again."""
+    """Reminders about missing updates. The key contains the position of the last update, so that a new update starts the clock again."""
     position, last = max(((number, each) for number, each in enumerate(entries, start=1) if _is_news(each)), key=lambda each: each[0])
     quiet = now - seconds(last.at)
     if clocks.update:
@@ -151,12 +149,12 @@ def _silence(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks,
 
 
 def _is_news(entry: Entry) -> bool:
-    """Words that went out are news, too; what the policy does to a component is none."""
+    """Whether the entry is an update. Published texts are updates, too; component changes of the policy are not."""
     return entry.kind in _NEWS or (entry.kind == "published" and bool(entry.data.get("audience")))
 
 
 def _review(state: Mapping[str, Any], clocks: Clocks, now: float) -> Iterator[Reminder]:
-    """A review is due so long after the resolution."""
+    """Reminders about the review, which is due a fixed time after the resolution."""
     over = state["resolved_at"] or state["closed_at"]
     if not clocks.review or not over or state["status"] == Status.REVIEWED:
         return
@@ -179,7 +177,7 @@ def _mitigated(status: Status) -> bool:
 
 
 def length(seconds: float) -> str:
-    """A length of time as people say it: 45 s, 10 min, 2 h, 3 days."""
+    """A readable duration: 45 s, 10 min, 2 h, 3 days."""
     for size, word in ((86400, " days"), (3600, " h"), (60, " min")):
         if seconds >= size and seconds % size == 0 and (size < 86400 or seconds >= 2 * size):
             return f"{int(seconds // size)}{word}"

@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who is paged next, and by what, read off the entries: so that each attempt is made once, whoever looks and however often.
-
-Someone calls: whoever opened the incident, or an escalation. The notifiers are tried in their order until the call is answered.
-"""
+"""Computes the next paging attempt from the entries, so that each attempt is made once, even with several ticks. A call comes from the opening of an
+incident or from an escalation. The notifiers are tried in their order until the call is answered."""
 
 from __future__ import annotations
 
@@ -17,15 +15,15 @@ from .status import Status
 
 TRIGGER, ACKNOWLEDGE, RESOLVE = "trigger", "acknowledge", "resolve"
 _LOST = 120.0
-"""Seconds after which an attempt that never said how it ended is made again: whoever made it was killed."""
+"""Seconds after which an attempt without a result is repeated, because its process was killed."""
 _FOLLOW_TRIES = 3
 _LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`notifiers` are tried in this order, `after` seconds after the call, and `wait` seconds after one that worked; after one that
-    did not, at once. Those in `following` are also told when a call is answered, and when the incident is over."""
+    """`notifiers` are tried in this order: `after` seconds after the call, `wait` seconds after a successful attempt, and at once after a failed one.
+    Notifiers in `following` also get a message when a call is answered, and when the incident is over."""
 
     notifiers: Sequence[str]
     severities: Collection[str]
@@ -36,7 +34,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """To be made now. `call` is the place of the entry that calls; `people` are user names, none where it is who is on call."""
+    """A due attempt. `call` is the position of the calling entry; `people` are user names; empty means the people on call."""
 
     call: int
     notifier: str
@@ -45,13 +43,13 @@ class Attempt:
     people: Sequence[str] = ()
 
     def entry(self, kind: str, at: str, text: str, state: str = "") -> Entry:
-        """`paging` before it is made, `paged` when it has been."""
+        """The entry of an attempt: `paging` before it is made, `paged` afterwards."""
         return Entry(kind, at, text=text, state=state, data={"page": {"call": self.call, "notifier": self.notifier, "event": self.event}})
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a notifier is given. `key` is the same for all events of one call."""
+    """The data for a notifier. `key` is the same for all events of one call."""
 
     key: str
     event: str
@@ -73,14 +71,14 @@ class Page:
         return f"{what if len(what) <= _LONGEST else what[: _LONGEST - 1] + '…'} - {self.name}"
 
     def document(self) -> dict[str, Any]:
-        """All of it, for a program."""
+        """The whole data, for a program."""
         keys = ("key", "event", "title", "service", "severity", "status", "url", "opened_at", "reason")
         people = [{"name": each.name, "username": each.username, "email": each.email, "phone": each.phone} for each in self.people]
         return {**{key: getattr(self, key) for key in keys}, "incident": self.name, "text": self.summary(), "people": people}
 
 
 def due(state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, now: float) -> Attempt | None:
-    """The next attempt at `now` (Unix time). `state` is what `derive` makes of `entries`. Nobody is paged in a drill."""
+    """The next attempt at `now` (Unix time). `state` is the result of `derive` for `entries`. Nobody is paged in a drill."""
     if state["drill"]:
         return None
     calls = list(_calls(entries, rules))
@@ -99,10 +97,8 @@ def due(state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, now: f
 
 
 def _calls(entries: Sequence[Entry], rules: Rules) -> Iterator[tuple[int, Entry]]:
-    """The entries that call somebody, with their places: also a severity that begins to page.
-
-    A level without people calls nobody, so the call before goes on.
-    """
+    """The entries that call somebody, with their positions; also a severity that starts paging. A level without people calls nobody, so the earlier
+    call continues."""
     severity = before = ""
     for position, entry in enumerate(entries, start=1):
         if entry.kind == "opened" or entry.data.get("notify" if entry.kind == "escalated" else "pages"):
@@ -117,7 +113,7 @@ def _answered(position: int, call: Entry, entries: Sequence[Entry], status: Stat
     if call.kind == "opened":
         return status is not Status.OPEN
     later = entries[position:]
-    reasons = {each.at for each in later if each.kind == "changed"}  # what is said with a change answers nothing
+    reasons = {each.at for each in later if each.kind == "changed"}  # a message with a change is no answer
     said = call.kind in {"escalated", "reminded"} and any(each.kind == "note" and each.at not in reasons for each in later)
     acts = call.kind == "reminded" and any(each.kind == "run_started" and each.data.get("person") for each in later)
     return said or acts or any(each.kind == "status" for each in later)
@@ -136,7 +132,7 @@ def _next(position: int, call: Entry, entries: Sequence[Entry], rules: Rules, no
 
 
 def _follows(position: int, notifier: str, event: str, entries: Sequence[Entry], rules: Rules, now: float) -> bool:
-    """Whether a notifier that has called is to be told now that it may stop."""
+    """Whether a notifier that has paged must get the message that it may stop."""
     if not any(each.state == "ok" for each in _tried(position, notifier, TRIGGER, entries)):
         return False
     told = _tried(position, notifier, event, entries)

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a plan holds fast: all that decides what is done where, who asked for it, and until when it may be carried out."""
+"""The contents of a plan: everything that decides what is done and where, the requester, and the expiry."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .moment import TOLERANCE
 
 _FORM = re.compile(r"([0-9a-f]{12})-([0-9a-f]{1,8})-([0-9a-f]{8})")
 _MOST = 8
-"""How many hosts are named one by one before the rest is counted."""
+"""The number of hosts that are named; further hosts are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What `-e approved_plan=` takes: the `plan`'s hash, when it was made (Unix time), and a check of both with who asked for it."""
+    """The value of `-e approved_plan=`: the `plan`'s hash, its time (Unix time), and a check over both and the requester."""
 
     plan: str
     at: int
@@ -32,18 +32,18 @@ class Ticket:
 
 
 def digest(plan: Mapping[str, Any]) -> str:
-    """The same for the same plan, and another for any other: whatever decides what is done where is a part of it."""
+    """The hash of a plan. It covers everything that decides what is done and where."""
     text = json.dumps(plan, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def ticket(plan: str, who: str, at: float) -> Ticket:
-    """A ticket for the plan of this hash, which `who` asks for now."""
+    """A ticket for the plan with this hash, requested by `who` now."""
     return Ticket(plan, int(at), digest({"plan": plan, "who": who, "at": int(at)})[:8])
 
 
 def refusal(given: str, plan: str, who: str, *, now: float, lasts: float) -> str:
-    """Why the ticket that was given does not let `who` carry out the plan of this hash now; empty where it does. `lasts` is in seconds."""
+    """The reason why the given ticket does not allow `who` to carry out the plan with this hash now; empty if it does. `lasts` is in seconds."""
     form = _FORM.fullmatch(given.strip())
     if not form:
         return f"approved_plan={given.strip()[:60]!r} is no plan's ticket, which says who asked for it, and when. plan=true prints one"
@@ -60,7 +60,7 @@ def refusal(given: str, plan: str, who: str, *, now: float, lasts: float) -> str
 
 
 def touched(words: Mapping[str, str]) -> Iterator[str]:
-    """Lines that say what is touched: one for all hosts of which the same is true. `words` are those of each host."""
+    """The lines about what is touched: one line for all hosts with the same text. `words` are the texts of each host."""
     groups: dict[str, list[str]] = {}
     for host, said in words.items():
         if said:
@@ -70,13 +70,13 @@ def touched(words: Mapping[str, str]) -> Iterator[str]:
 
 
 def addresses(of: Mapping[str, str]) -> str:
-    """Where the hosts are, for those whose address isn't their name; empty for none."""
+    """The addresses of hosts whose address differs from their name; empty if there are none."""
     known = [f"{host} is {address}" for host, address in of.items() if address != host]
     return f"addresses: {_some(known)}" if known else ""
 
 
 def pairs(given: Any) -> str:
-    """A setting in words: `path=/srv/api file=compose.yml`, or a command as it is typed."""
+    """A setting as text: `path=/srv/api file=compose.yml`, or a command line."""
     if isinstance(given, Mapping):
         return " ".join(f"{key}={pairs(value)}" for key, value in sorted(given.items()) if value not in (None, "", [], {}))
     if isinstance(given, (list, tuple)):

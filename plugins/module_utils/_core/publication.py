@@ -1,10 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is to be said outside of an incident, and when, read off its entries: the states of components by the policy, drafts at the
-handbook's cadence, and the mails that published texts still have to go out by.
-
-A text is a draft until somebody publishes it. Nothing goes out of a drill, and nothing of an incident under embargo.
-"""
+"""Computes from an incident's entries what must be published, and when: component states by the policy, drafts at the handbook's cadence, and unsent
+mails of published texts. A text is a draft until somebody publishes it. A drill, or an incident under embargo, publishes nothing."""
 
 from __future__ import annotations
 
@@ -23,19 +20,19 @@ AUDIENCES = ("internal", "customers", "executives")
 OCCASIONS = ("first_notice", "update", "delay", "resolved")
 CUSTOMERS = "customers"
 LEAD = 0.8
-"""The part of the time between two updates after which the next one is drafted: so that it is out when it was promised for."""
+"""The part of the time between two updates after which the next draft is written, so that it can be published at the promised time."""
 _LOST, _WAIT, _TRIES = 120.0, 60.0, 3
-"""A mail whose sending never said how it ended is sent again after so many seconds; one that failed as a whole so many later, so often."""
+"""The time after which a mail without a result is sent again, and the delay and number of retries of a failed mail."""
 _NOTES = {"note", "status"}
 MAIL = "mail"
-"""What the entries of a mail's sending are told by from those of the status page."""
+"""The mark of the entries about mails, in contrast to entries about the status page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The policy. `states`: what a severity does to the components of the incident's service; `drafts`: the severities of which customers are
-    told, `after` so many seconds without mitigation; `auto`: those whose texts go out unseen. `every` and `resolve` are a severity's seconds
-    between two updates, and until its resolution."""
+    """The policy. `states`: the component state for each severity; `drafts`: the severities with drafts for customers, `after` that many seconds
+    without mitigation; `auto`: the severities whose texts are published without approval. `every` and `resolve` are the seconds of a severity between
+    two updates, and until its resolution."""
 
     states: Mapping[str, str] = field(default_factory=dict)
     drafts: Collection[str] = ()
@@ -47,7 +44,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A text that waits to be published. `position` is its entry's; `post` is what it says on the status page, empty for none."""
+    """A pending draft. `position` is the position of its entry; `post` is its post for the status page, empty for none."""
 
     id: str
     audience: str
@@ -58,15 +55,15 @@ class Draft:
     position: int = 0
     next_due: str = ""
     actor: str = ""
-    """Who wrote it; nobody where the cadence did."""
+    """The author; empty if the tick wrote it."""
     message: str = ""
     stage: str = ""
-    """What was to be said with it, and the incident's stage then: the same again is no news."""
+    """The message of the draft and the incident's stage. With the same values again, no new draft is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A published text that is to be sent now. `position` is the entry's that published it."""
+    """A published text to mail now. `position` is the position of the publishing entry."""
 
     position: int
     audience: str
@@ -75,7 +72,7 @@ class Mail:
 
 
 def silent(state: Mapping[str, Any]) -> str:
-    """Why nothing may go out; empty where it may."""
+    """The reason why nothing may be published; empty if it may."""
     if state["drill"]:
         return "it is a drill"
     if any(entry["kind"] == "unreadable" for entry in state["entries"]):
@@ -85,11 +82,8 @@ def silent(state: Mapping[str, Any]) -> str:
 
 
 def following(state: Mapping[str, Any], entries: Sequence[Entry], components: Collection[str], rules: Rules) -> dict[str, str]:
-    """The states of components that the policy sets now, empty where all are as it wants them.
-
-    It acts when what it wants changes, so what a person sets meanwhile stays. When the incident is over, and its service healthy, all
-    that it has ever named are operational again.
-    """
+    """The component states to set now; empty if there is no change. The policy only acts when its own wanted state changes, so states that a person
+    sets in between are kept. When the incident is over and its service is healthy, all its components are operational again."""
     if silent(state):
         return {}
     status = Status(state["status"])
@@ -105,10 +99,8 @@ def following(state: Mapping[str, Any], entries: Sequence[Entry], components: Co
 
 
 def drafted(state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, now: float) -> tuple[str, str] | None:
-    """The audience that should hear of it now, and on which occasion; None where none should, or a draft for it waits.
-
-    Customers hear of it first after a while, the others when somebody has begun to tell them. What a person drafted is left alone.
-    """
+    """The audience for the next draft, and the occasion; None if no draft is due, or one is pending. The first notice for customers comes after a
+    delay; other audiences get updates only after somebody has started to inform them. A person's draft is not replaced."""
     if silent(state) or state["severity"] not in rules.drafts:
         return None
     for audience in (CUSTOMERS, *(each for each in AUDIENCES if each != CUSTOMERS)):
@@ -146,7 +138,7 @@ def _occasion(audience: str, state: Mapping[str, Any], entries: Sequence[Entry],
 
 
 def drafts(entries: Sequence[Entry]) -> list[Draft]:
-    """The drafts that wait, oldest first: the last one of each audience, unless something was published for it since."""
+    """The pending drafts, oldest first: the last draft of each audience, unless a text was published for it since."""
     waiting: dict[str, Draft] = {}
     for position, entry in enumerate(entries, start=1):
         made = draft_of(entry, position)
@@ -158,7 +150,7 @@ def drafts(entries: Sequence[Entry]) -> list[Draft]:
 
 
 def draft_of(entry: Entry, position: int = 0) -> Draft | None:
-    """The draft that an entry makes."""
+    """The draft in an entry."""
     given = entry.data.get("draft")
     if entry.kind != "draft" or not isinstance(given, Mapping):
         return None
@@ -169,23 +161,23 @@ def draft_of(entry: Entry, position: int = 0) -> Draft | None:
 
 
 def told(entries: Sequence[Entry], audience: str) -> list[Entry]:
-    """What was published for an audience, oldest first."""
+    """The publications for an audience, oldest first."""
     return [each for each in entries if each.kind == "published" and each.data.get("audience") == audience]
 
 
 def notes(entries: Sequence[Entry], since: str) -> list[str]:
-    """What people said of the incident after that time: never what runs did, nor who said it."""
+    """The messages of people about the incident after that time, without names, and without entries of runs."""
     said = [each for each in entries if each.kind in _NOTES and not each.run and each.at > since and not each.data.get("inferred")]
     return [text for text in (each.text if each.kind == "note" else each.text.partition(": ")[2] for each in said) if text]
 
 
 def draft_id(incident: str, position: int) -> str:
-    """The name that people publish a draft by."""
+    """The name of a draft."""
     return hashlib.sha256(f"{incident}|draft|{position}".encode()).hexdigest()[:6]
 
 
 def drafting(draft: Draft, *, at: str, actor: str, auto: bool) -> Entry:
-    """The entry that makes a draft."""
+    """The entry that records a draft."""
     data: dict[str, Any] = {"id": draft.id, "audience": draft.audience, "occasion": draft.occasion, "subject": draft.subject, "text": draft.text}
     data |= {"post": dict(draft.post), "next_due": draft.next_due, "message": draft.message, "stage": draft.stage}
     how = "" if auto else f", to be published as {draft.id}"
@@ -193,8 +185,8 @@ def drafting(draft: Draft, *, at: str, actor: str, auto: bool) -> Entry:
 
 
 def publishing(draft: Draft, *, at: str, actor: str, room: bool, channel: str, mails: int, next_due: str) -> Entry:
-    """The entry that publishes it. `room`: whether the incident has one in chat; `mails` is the number of addresses, 0 where nobody is written
-    to. The time that the draft promises becomes the one that is promised now."""
+    """The entry that publishes a draft. `room`: whether the incident has a room in chat; `mails` is the number of addresses, 0 for no mail. The
+    promised time of the next update in the draft becomes valid."""
     draft = _promising(draft, next_due, at)
     places = [
         *(["the status page"] if draft.post else []),
@@ -218,19 +210,20 @@ def _promising(draft: Draft, due: str, at: str) -> Draft:
 
 
 def clock(at: str, now: str) -> str:
-    """A time as people outside read it, with the day where that is another one."""
+    """A readable time, with the day if it is another day."""
     when = datetime.fromisoformat(at)
     return when.strftime("%H:%M UTC") if at[:10] == now[:10] else f"{when.day} {when:%b, %H:%M UTC}"
 
 
 def setting(components: Mapping[str, str], *, at: str, policy: bool, actor: str = "") -> Entry:
-    """The entry that sets states of components, and says nothing with it."""
+    """The entry that sets component states without a text."""
     text = "Status page: " + ", ".join(f"{name} is {words(state)}" for name, state in components.items())
     return Entry("published", at, actor=actor, text=text, data={"post": {"components": dict(components)}, "policy": policy})
 
 
 def mails(entries: Sequence[Entry], now: float) -> Iterator[Mail]:
-    """What is to be sent at `now`. What failed as a whole is tried again, what failed for some is not: the others have it."""
+    """The mails to send at `now`. A mail that failed completely is retried; a mail that failed for some recipients is not, because the others have
+    it."""
     for position, entry in enumerate(entries, start=1):
         if entry.kind != "published" or not entry.data.get("mail"):
             continue
@@ -246,22 +239,22 @@ def mails(entries: Sequence[Entry], now: float) -> Iterator[Mail]:
 
 
 def next_due(at: str, every: float | None) -> str:
-    """When the next update is promised for, UTC; empty where nothing is promised."""
+    """The promised time of the next update, UTC; empty without a promise."""
     return utc(seconds(at) + every) if every else ""
 
 
 def words(state: str) -> str:
-    """`degraded_performance` as people write it."""
+    """The readable form of a state such as `degraded_performance`."""
     return state.replace("_", " ")
 
 
 def record_of(entries: Sequence[Entry]) -> Record:
-    """The published ones among the entries of one incident."""
+    """The `published` entries of one incident."""
     return Record("", "", (), tuple((number, each) for number, each in enumerate(entries, start=1) if each.kind == "published"))
 
 
 def post_of(entries: Sequence[Entry]) -> status_page.Post | None:
-    """What the status page says of one incident, once it says anything."""
+    """The post of one incident on the status page; None if there is none."""
     return status_page.post(record_of(entries))
 
 
@@ -274,7 +267,7 @@ def _by_policy(entries: Sequence[Entry]) -> dict[str, str]:
 
 
 def _since_turn(entries: Sequence[Entry], audience: str) -> bool:
-    """Whether the audience was told, or is about to be, since the effect is gone, or turned out not to be."""
+    """Whether the audience was told, or a draft is pending, since the incident was mitigated, or went back from mitigated."""
     turns = [number for number, each in enumerate(entries, start=1) if each.kind == "status" and each.data.get("to") == Status.MITIGATED]
     later = entries[max([*turns, *relapses(entries)], default=0) :]
     made = [draft for draft in map(draft_of, later) if draft and draft.audience == audience]

@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which release was there before the current one: from their names, their age, and what is in them. In doubt none is, and it is said why.
-
-Runs on managed hosts, too: nothing here needs more than Python 3.9.
-"""
+"""Finds the release before the current one, from names, ages and contents. In case of doubt it raises the reason. Also runs on managed hosts, so it
+needs no more than Python 3.9."""
 
 from __future__ import annotations
 
@@ -17,28 +15,26 @@ _NEVER = re.compile(
     r"\.|lost\+found$|.*(~|[._-](tmp|temp|part|partial|new|old|bak|backup|orig|swp|lock|incoming|incomplete|failed|broken|bad|wip|copy))$",
     re.IGNORECASE,
 )
-"""Names that say themselves that they are no release, or a half one."""
+"""Names of folders that are no release, or an incomplete one."""
 _INSTANT = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])([0-5]\d([0-5]\d)?)?)?")
 _HASH = re.compile(r"([A-Za-z]+[._-])?(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}")
 _SEMVER = re.compile(r"((?!v\d)[A-Za-z][A-Za-z_.-]*?)?v?(\d+(?:\.\d+)+)(?:[-~]([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 _NUMBERED = re.compile(r"(\d+[T\d_.-]*?)[._-]g?[0-9a-f]{7,40}")
 _PRERELEASE = re.compile(r"(alpha|beta|rc|pre|preview|dev|snapshot|nightly|m)?[.-]?\d*([.-]\d+)*", re.IGNORECASE)
-"""What comes before a version. Other words after one (a hotfix, a branch) say no order."""
+"""The allowed prefixes of a version. Other words after a version (a hotfix, a branch) have no order."""
 _DAY_FIRST = re.compile(r"\D*(0?[1-9]|[12]\d|3[01])([^\w]|_)(0?[1-9]|[12]\d|3[01])\2((19|20)\d\d|\d\d)(\D.*)?")
-"""A date whose year isn't first: its name has no order, since nobody knows which is the month."""
+"""A date whose year isn't first. It has no order, because the month is ambiguous."""
 _HASHED, _SHOWN = "hash", 10
 
 
 class Doubt(ValueError):
-    """Which one it is can't be told; the text says why."""
+    """The previous release is not certain. The text says why."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """`made` in seconds since 1970, when its folder was changed last; `parts` are what is in it, by name, where that can be seen.
-
-    `born` is when the folder was made on this disk, where the file system knows: what a service writes into its release doesn't change that.
-    """
+    """A release. `made` is the last change of its folder in seconds since 1970. `parts` are the names in it, if readable. `born` is the creation time
+    of the folder on this disk, if the file system knows it; files that a service writes into its release don't change it."""
 
     name: str
     made: float
@@ -47,9 +43,9 @@ class Release:
 
 
 def previous(current: Release, others: Iterable[Release]) -> Release:
-    """The newest of the others that is older than the current one: by their names where these have an order, else by age. Raises Doubt."""
+    """The newest release that is older than the current one: by name if the names have an order, otherwise by age. Raises Doubt."""
     others = [each for each in others if each.name != current.name and not _NEVER.match(each.name)]
-    others = [each for each in others if each.parts or not current.parts]  # an empty folder among full ones was never a release
+    others = [each for each in others if each.parts or not current.parts]  # an empty folder among non-empty ones was never a release
     form = pattern(current.name)[0]
     if _DAY_FIRST.fullmatch(current.name):
         raise Doubt(f"{current.name} doesn't say which number is the day, and which the month, so what was before it can't be told")
@@ -73,7 +69,7 @@ def previous(current: Release, others: Iterable[Release]) -> Release:
 
 
 def pattern(name: str) -> tuple[str, tuple[Any, ...]]:
-    """The form that a name has, empty for none, and its place among those of this form."""
+    """The form of a name (empty for none), and its sort key within this form."""
     version = _SEMVER.fullmatch(name)
     numbered = _NUMBERED.fullmatch(name)
     if _INSTANT.fullmatch(name):
@@ -89,20 +85,20 @@ def pattern(name: str) -> tuple[str, tuple[Any, ...]]:
         return f"{re.sub(r'[0-9]+', '#', numbered[1])} with a hash", tuple(int(each) for each in re.findall(r"\d+", numbered[1]))
     if _HASH.fullmatch(name):
         return _HASHED, ()
-    if version:  # a hotfix of it, or a branch: in whose order nobody can tell
+    if version:  # a hotfix, or a branch: its order is unknown
         return f"version with {version[3]}", (version[2],)
     numbers = [int(each) for each in re.findall(r"\d+", name)]
     return re.sub(r"\d+", "#", name) if numbers else "", tuple(numbers)
 
 
 def is_older(name: str, current: str) -> bool:
-    """Whether both names have one form that has an order, and this is the older one."""
+    """Whether both names have the same ordered form, and the first one is older."""
     (form, place), (now, there) = pattern(name), pattern(current)
     return form == now and bool(place) and place < there
 
 
 def listed(releases: Iterable[Release]) -> str:
-    """The newest of them with when their folders were changed, oldest first, for a person who is to choose."""
+    """A list of the newest releases with the times of their folders, oldest first, for a person who must choose."""
     ordered = in_order(releases)
     words, what = [], "folder changed "
     for each in ordered[-_SHOWN:]:
@@ -113,7 +109,7 @@ def listed(releases: Iterable[Release]) -> str:
 
 
 def in_order(releases: Iterable[Release]) -> Sequence[Release]:
-    """Oldest first: by their names where all have one form that has an order, else by age."""
+    """Sort the releases, oldest first: by name if all have the same ordered form, otherwise by age."""
     found = list(releases)
     forms = {pattern(each.name)[0] for each in found}
     if len(forms) == 1 and not forms & {"", _HASHED}:
@@ -126,7 +122,7 @@ def _place(release: Release, form: str) -> tuple[Any, ...]:
 
 
 def _refuse_restored(current: Release, found: Release, others: Iterable[Release]) -> None:
-    """Raises Doubt where the ages of the folders contradict each other: one was written to since, or all were copied here at once."""
+    """Raises Doubt if the ages of the folders contradict each other: a folder was changed later, or all were copied here at once."""
     known = [(each.born, each.name) for each in others if each.born is not None and current.born is not None and each.born < current.born]
     if current.born is not None and max(known, default=(0.0, ""))[1] != found.name:
         first = f"{max(known)[1]} was made here before {current.name}" if known else f"nothing was made here before {current.name}"
@@ -134,7 +130,7 @@ def _refuse_restored(current: Release, found: Release, others: Iterable[Release]
 
 
 def _refuse_strange(current: Release, found: Release, strange: Iterable[Release]) -> None:
-    """Raises Doubt where the one that was found is a half one, and where another kind of release may have been between the two."""
+    """Raises Doubt if the found release is incomplete, or if a release with another form of name may lie between the two."""
     lacks = current.parts - found.parts
     if len(lacks) * 2 >= len(current.parts) > 0:
         raise Doubt(
@@ -147,11 +143,11 @@ def _refuse_strange(current: Release, found: Release, strange: Iterable[Release]
 
 
 def _is_hash_like(name: str, current: str) -> bool:
-    """Whether it is made as a hash in the same way: one may have no letter in it."""
+    """Whether both names are hashes of the same kind. A hash may contain no letter."""
     before = current.rstrip("0123456789abcdef")
     return len(name) == len(current) and name.startswith(before) and bool(re.fullmatch("[0-9a-f]*", name[len(before) :]))
 
 
 def _prerelease(words: str) -> tuple[tuple[bool, int, str], ...]:
-    """As semver.org orders them: numbers before words, each by its kind."""
+    """The order of semver.org: numbers before words, each compared by its kind."""
     return tuple((not each.isdigit(), int(each) if each.isdigit() else 0, each) for each in words.split(".")) if words else ()

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How far a Deployment of Kubernetes is, and how its pods are: from its status, and from what they wait for."""
+"""The progress of a Kubernetes Deployment's rollout, and the health of its pods."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from .deployment import HASH, Thing
 
-CRASHES = 3  # a container that was restarted so often and waits again is given up
+CRASHES = 3  # after this number of restarts, a waiting container counts as failed
 _NEVER = {"InvalidImageName", "ErrImageNeverPull"}
 _SHOWN = 3
 
@@ -19,14 +19,14 @@ def replicas(deployment: Thing) -> int:
 
 
 def complete(deployment: Thing) -> bool:
-    """Whether all pods that are to be there are available and have its template, and no others are left."""
+    """Whether all wanted pods are available with the current template, and no other pods are left."""
     status, wanted = deployment.get("status") or {}, replicas(deployment)
     counts = [int(status.get(key) or 0) for key in ("replicas", "updatedReplicas", "availableReplicas")]
     return _observed(deployment) and counts == [wanted] * 3
 
 
 def converged(deployment: Thing, pods: Iterable[Thing], excused: str) -> bool | None:
-    """Whether the rollout is over well; None where that will be seen. `excused`: what `overdue` said before it began."""
+    """Whether the rollout has succeeded; None if it is still running. `excused`: the result of `overdue` before the rollout."""
     if complete(deployment):
         return True
     late = overdue(deployment)
@@ -34,7 +34,7 @@ def converged(deployment: Thing, pods: Iterable[Thing], excused: str) -> bool | 
 
 
 def overdue(deployment: Thing) -> str:
-    """What the cluster says once a rollout made no progress for as long as it may, and since when; empty otherwise."""
+    """The cluster's message and time if a rollout made no progress within its deadline; otherwise empty."""
     for each in (deployment.get("status") or {}).get("conditions") or []:
         if (each["type"], each["status"], each.get("reason")) == ("Progressing", "False", "ProgressDeadlineExceeded"):
             return f"ProgressDeadlineExceeded since {each.get('lastUpdateTime', 'a while')}: {each.get('message', '')}"
@@ -42,7 +42,7 @@ def overdue(deployment: Thing) -> str:
 
 
 def pods_of(pods: Iterable[Thing], digest: str) -> list[Thing]:
-    """Those that have the pod template with this hash, and are not on their way out."""
+    """The pods with this template hash that are not terminating."""
     return [
         each for each in pods
         if (each["metadata"].get("labels") or {}).get(HASH) == digest and not each["metadata"].get("deletionTimestamp")
@@ -50,12 +50,12 @@ def pods_of(pods: Iterable[Thing], digest: str) -> list[Thing]:
 
 
 def starts(pods: Iterable[Thing]) -> dict[str, int]:
-    """How often the containers of each pod were started anew."""
+    """The restart counts of each pod's containers."""
     return {each["metadata"]["name"]: sum(int(one.get("restartCount") or 0) for one in _containers(each)) for each in pods}
 
 
 def health(deployment: Thing, pods: Sequence[Thing], what: str, missing: str = "") -> dict[str, Any]:
-    """What incident.response.service_health would say. `pods`: those with its template; `what`: their image."""
+    """The result with the keys of incident.response.service_health. `pods`: the pods with the current template; `what`: their image."""
     status, wanted, healthy = deployment.get("status") or {}, replicas(deployment), complete(deployment)
     available, updated, there = (int(status.get(key) or 0) for key in ("availableReplicas", "updatedReplicas", "replicas"))
     words = f"{available} of {wanted} pods are available, {updated} have {what}{missing}"
@@ -69,7 +69,7 @@ def health(deployment: Thing, pods: Sequence[Thing], what: str, missing: str = "
 
 
 def evidence(deployment: Thing, pods: Sequence[Thing]) -> str:
-    """Why pods are not ready, in the cluster's words."""
+    """The reasons why pods are not ready, from the cluster."""
     conditions = (deployment.get("status") or {}).get("conditions") or []
     failures = [each for each in conditions if (each["type"], each["status"]) == ("ReplicaFailure", "True")]
     lines = [f"{each.get('reason')}: {each.get('message', '')}" for each in failures]
@@ -78,7 +78,7 @@ def evidence(deployment: Thing, pods: Sequence[Thing]) -> str:
 
 
 def out(deployment: Thing) -> int:
-    """How many of its pods, in per cent, may be missing while they are replaced."""
+    """The percentage of its pods that may be missing while they are replaced."""
     strategy, count = deployment["spec"].get("strategy") or {}, replicas(deployment)
     if strategy.get("type") == "Recreate":
         return 100
@@ -92,7 +92,7 @@ def _observed(deployment: Thing) -> bool:
 
 
 def _share(given: int | str, count: int, *, up: bool) -> int:
-    """A number, or a part of `count` in per cent, rounded."""
+    """A number, or a rounded percentage of `count`."""
     text = str(given)
     return (int(text[:-1]) * count + (99 if up else 0)) // 100 if text.endswith("%") else int(text)
 

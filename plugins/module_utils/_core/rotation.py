@@ -1,12 +1,9 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who is on call by a rotation: layers of people who hand over at a local time, and overrides (holidays, swaps).
-
-Layers of one level share it, each in its hours (follow-the-sun). Where two are on call at once, the first one is.
-
-Hand-overs are reckoned in local wall time. One that doesn't exist or is ambiguous means what RFC 5545, 3.3.5 says: the offset before
-the gap, the first of the two. So a hand-over at 09:00 stays at 09:00 when the clocks change.
-"""
+"""Computes who is on call by a rotation: layers of people who hand over at a local time, and overrides (holidays, swaps). Layers of one level share
+it, each in its hours (follow-the-sun). If two layers are on call at once, the first one counts. Hand-overs use local wall time. A local time that
+does not exist or is ambiguous is resolved by RFC 5545, 3.3.5: the offset before the gap, or the first of the two. So a hand-over at 09:00 stays at
+09:00 when the clocks change."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ _EVERY = re.compile(r"([1-9][0-9]?)(d|w|mo)")
 _HOURS = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9])-((?:[01][0-9]|2[0-3]):[0-5][0-9])")
 NO_ZONES = "the list of time zones, which is missing: pip install tzdata for the Python that runs Ansible, or your system's package tzdata"
 _LAST_SAFE_DAY = 28
-"""The last day that every month has."""
+"""The last day that exists in every month."""
 
 
 class NoCover(Exception):
@@ -31,7 +28,7 @@ class NoCover(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """That person, whoever's turn it is, from `start` until before `end`."""
+    """An override: that person is on call from `start` until before `end`."""
 
     person: str
     start: datetime
@@ -40,7 +37,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Who is on call from `start` until before `end` (UTC), and who follows; nobody where `then` is empty."""
+    """A turn: the person on call from `start` until before `end` (UTC), and the next person; `then` is empty if there is none."""
 
     person: str
     start: datetime
@@ -50,10 +47,8 @@ class Shift:
 
 @dataclass(frozen=True)
 class Layer:
-    """People who take turns. `first` is the first hand-over in local time, `amount` of `unit` (d, w, mo) the length of a turn.
-
-    `hours`, in local time, are when the layer is on call each day; an override counts outside of them, too.
-    """
+    """People who take turns. `first` is the first hand-over in local time; `amount` of `unit` (d, w, mo) is the length of a turn. `hours` are the
+    layer's daily on-call hours in local time; an override also counts outside of them."""
 
     name: str
     people: tuple[str, ...]
@@ -69,7 +64,7 @@ class Layer:
         return any(each.start <= when < each.end for each in self.overrides) or (self._turn(when) >= 0 and self._window(when) is not None)
 
     def piece(self, when: datetime) -> tuple[str, datetime, datetime]:
-        """Who is on call around `when`, which is covered, as long as there is neither a hand-over nor the edge of an override or of the hours."""
+        """The turn at `when` (which must be covered), limited by hand-overs and by the edges of overrides and hours."""
         covering = next((each for each in self.overrides if each.start <= when < each.end), None)
         if covering:
             return covering.person, covering.start, covering.end
@@ -82,28 +77,28 @@ class Layer:
         return self.people[number % len(self.people)], start, end
 
     def next_start(self, when: datetime) -> datetime:
-        """When it is on call again after `when`, at which it isn't."""
+        """The next time after `when` at which the layer is on call; at `when` it isn't."""
         begins = max(self._begins(0), when)
         if self._window(begins) is None:
             begins = min(each[0] for each in self._windows(begins) if each[0] > begins)
         return min([begins, *(each.start for each in self.overrides if each.start > when)])
 
     def last_end(self, when: datetime) -> datetime | None:
-        """Until when it was on call before `when`, at which it isn't. None where it wasn't for the last day."""
+        """The last time before `when` until which the layer was on call; at `when` it isn't. None if it wasn't during the last day."""
         ends = [each.end for each in self.overrides if each.end <= when]
         if self.hours:
             ends += [each[1] for each in self._windows(when) if each[1] <= when and each[1] > self._begins(0)]
         return max(ends, default=None)
 
     def _window(self, when: datetime) -> tuple[datetime, datetime] | None:
-        """The hours that `when` is in; all time where there are none. None outside of them."""
+        """The on-call hours that contain `when`; unlimited without hours. None outside of them."""
         if not self.hours:
             return datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
         return next((each for each in self._windows(when) if each[0] <= when < each[1]), None)
 
     def _windows(self, when: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """The hours of the days around `when`. Those are left out that a change of the clocks leaves nothing of: 02:30 to 03:20 on a day on which
-        02:30 is 03:30."""
+        """The on-call hours of the days around `when`. Hours that do not exist because of a clock change are left out: 02:30 to 03:20 on a day on
+        which 02:30 is 03:30."""
         begin, end = self.hours or (time(), time())
         today = when.astimezone(self.zone).date()
         for day in (today + timedelta(days=number) for number in range(-2, 3)):
@@ -116,7 +111,7 @@ class Layer:
         return datetime.combine(day, at).replace(tzinfo=self.zone, fold=0).astimezone(UTC)
 
     def _turn(self, when: datetime) -> int:
-        """The number of the turn that `when` is in, from 0; below 0 before the first."""
+        """The number of the turn at `when`, from 0; negative before the first turn."""
         local = when.astimezone(self.zone).replace(tzinfo=None)
         if self.unit == "mo":
             number = ((local.year - self.first.year) * 12 + local.month - self.first.month) // self.amount
@@ -149,7 +144,7 @@ class Level:
     layers: tuple[Layer, ...]
 
     def at(self, when: datetime) -> tuple[Layer, Shift]:
-        """Who is on call at `when`, which has a zone, and in which layer. Costs the same however far away that is. Raises NoCover."""
+        """The turn at `when` (with a time zone), and its layer. The cost does not depend on the distance of `when`. Raises NoCover."""
         layer, person, start, end = self._piece(when)
         try:
             then = self._piece(end)[1]
@@ -158,7 +153,7 @@ class Level:
         return layer, Shift(person, start, end, then)
 
     def gaps(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """The times from `start` until before `end` in which nobody is on call."""
+        """The gaps between `start` and `end` without anybody on call."""
         while start < end:
             try:
                 start = self._piece(start)[3]
@@ -168,7 +163,7 @@ class Level:
                 start = begins
 
     def _piece(self, when: datetime) -> tuple[Layer, str, datetime, datetime]:
-        """As the layer's, less what layers before it cover."""
+        """The layer's turn without the times that earlier layers cover."""
         for number, layer in enumerate(self.layers):
             if not layer.covers(when):
                 continue
@@ -184,7 +179,7 @@ class Level:
 
 
 def levels(section: Mapping[str, Any]) -> list[Level]:
-    """The levels of `oncall`, a section without problems. A layer without a `level` is one after the layer before it."""
+    """The levels of a valid `oncall` section. A layer without a `level` gets the next level after the previous layer."""
     schedule = section.get("schedule") or {}
     found: dict[int, list[Layer]] = {}
     level = 0
@@ -203,7 +198,7 @@ def levels(section: Mapping[str, Any]) -> list[Level]:
 
 
 def problems(section: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """What is wrong with `oncall` that its schema can't say: where in it, and what."""
+    """Errors of `oncall` that the schema can't detect: the path and the message."""
     schedule, people = section.get("schedule") or {}, section.get("people", {})
     if schedule and not _is_zone("UTC"):
         yield ("schedule",), f"needs {NO_ZONES}"

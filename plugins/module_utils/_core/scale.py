@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How many instances there are to be, and on which host each."""
+"""Distributes the wanted number of instances over the hosts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST = 10_000
 
 
 def count(given: object) -> int:
-    """`3` and `"3"` are three. Raises ValueError for all that is no whole number above zero."""
+    """Parse a count: `3` and `"3"` are three. Raises ValueError for anything but a positive whole number."""
     text = str(given).strip()
     if isinstance(given, bool) or not text.isascii() or not text.isdigit() or not text.strip("0"):
         raise ValueError(f"replicas={text[:40]!r} is not a whole number above 0")
@@ -21,12 +21,12 @@ def count(given: object) -> int:
 
 
 def running(state: Mapping[str, Any]) -> int:
-    """How many run on a host: its backend's state lists the numbers of its `instances`, or says how many `replicas` there are."""
+    """The number of running instances on a host: the backend's state has a list of `instances`, or the number of `replicas`."""
     return len(state["instances"]) if "instances" in state else int(state["replicas"])
 
 
 def planned(states: Mapping[str, Mapping[str, Any]], replicas: int) -> dict[str, dict[str, Any]]:
-    """The state that each host is to have, so that there are `replicas` on all together."""
+    """The wanted state of each host, with `replicas` instances in total."""
     if all("instances" in state for state in states.values()):
         numbers = spread({host: state["instances"] for host, state in states.items()}, replicas)
         return {host: {"instances": each} for host, each in numbers.items()}
@@ -39,10 +39,8 @@ def planned(states: Mapping[str, Mapping[str, Any]], replicas: int) -> dict[str,
 
 
 def spread(numbers: Mapping[str, Sequence[int]], replicas: int) -> dict[str, list[int]]:
-    """The numbers of each host's instances. What runs stays where it is; a new one, with the lowest free number, goes where the fewest are.
-
-    What is too many goes with the highest number first.
-    """
+    """The instance numbers of each host. Running instances stay. A new instance gets the lowest free number on the host with the fewest instances.
+    Superfluous instances are removed, the highest number first."""
     found = {host: sorted(int(number) for number in each) for host, each in numbers.items()}
     taken = {number for each in found.values() for number in each}
     for number in sorted(taken, reverse=True)[: max(0, len(taken) - replicas)]:
@@ -57,7 +55,7 @@ def spread(numbers: Mapping[str, Sequence[int]], replicas: int) -> dict[str, lis
 
 
 def refusal(*, now: int, replicas: int, least: int | None, most: int | None, down: bool) -> str:
-    """Why that many are not to be; empty where they may."""
+    """The reason why that number is refused; empty if it is allowed."""
     if most is not None and replicas > most:
         return f"replicas={replicas} is more than the {most} that the service catalogue allows (replicas.max)"
     if least is not None and replicas < least:
@@ -68,7 +66,7 @@ def refusal(*, now: int, replicas: int, least: int | None, most: int | None, dow
 
 
 def cautions(settings: Mapping[str, Any]) -> list[str]:
-    """What a plan to scale warns of: `settings` is the service's entry in the catalogue, with its defaults."""
+    """The warnings of a plan to scale. `settings` is the service's entry in the catalogue, with its defaults."""
     name, replicas = settings["name"], settings["replicas"]
     found = []
     if replicas["backend"] == "instances" and settings["backend"] == "systemd":

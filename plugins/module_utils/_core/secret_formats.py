@@ -1,10 +1,8 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What secrets look like that nobody has told of: the formats of tokens and keys, and the ways in which people and programs write passwords.
-
-To compile all of these rules takes longer than a task. So each says which words a text must have for it to find anything, and is compiled
-when the first text has them. What a rule repeats has a limit, so that no text takes it long.
-"""
+"""The forms of unknown secrets: formats of tokens and keys, and common ways to write passwords. Compiling all rules takes longer than a task. So each
+rule names the words that a text must contain, and is compiled when the first text contains them. Repetitions in a rule are limited, so that no text
+is slow."""
 
 from __future__ import annotations
 
@@ -20,25 +18,23 @@ _KEPT = (
     r"|undefined|omitted|unset|wrong|denied|simple|kerberos|digest|ntlm|ldap|pam|success\w{0,4}|fail\w{0,5}|0x[0-9a-f]{1,16}"
     r"|[a-z]{4,40}\{[0-9a-f]{5,8}|[*x.]{3,}|<[\w -]{1,40}>|\$\{?[A-Za-z_]\w{0,60}\}?|\{\{.*|[ub]?[\"']?\[redacted\]?.*)$"
 )
-"""What stands where a secret would, and is none; that includes the name of a variable that holds it."""
+"""Values in the place of a secret that are not secret, including the name of a variable that holds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Finds one way of writing secrets. Only a text with one of the words `needs`, in lower case, can have it.
-
-    Of a match the groups `name`, `sep` and `scheme` stay and `value` is masked, `after` stays behind it; without a `value` all of it is.
-    """
+    """A rule that finds one form of secrets. Only texts with one of the words in `needs` (lower case) can match. In a match, the groups `name`,
+    `sep`, `scheme` and `after` are kept, and `value` is masked; without a `value` the whole match is masked."""
 
     needs: tuple[str, ...]
     pattern: str
     guess: bool = False
-    """Nothing but its letters and digits make it one."""
+    """Only its letters and digits make it look like a secret."""
 
 
 _VALUE = (
     r"(?:(?P<quote>\\{1,7}[\"'])(?:.{0,4000}?)(?:(?P=quote)|\Z)|\"(?:[^\"\\\n]|\\.){0,4000}(?:\"|\Z|(?=\n))|'(?:[^'\\\n]|\\.){0,4000}(?:'|\Z|(?=\n))"
-    r"|\[redacted\][^\s\"',;&|)\]}>]{0,4000}|[^\s\"',;&|)\]}>\\][^\s\"',;&|)\]}>]{0,4000}(?<!`))"  # inline code of chat stays closed
+    r"|\[redacted\][^\s\"',;&|)\]}>]{0,4000}|[^\s\"',;&|)\]}>\\][^\s\"',;&|)\]}>]{0,4000}(?<!`))"  # keeps inline code of chat closed
 )
 _QUOTE = r"(?:\\{0,7}[\"'])?"
 _URL = r"https?:\\?/\\?/"
@@ -46,7 +42,7 @@ _KEY = r"PRIVATE KEY(?: BLOCK)?-----"
 
 
 def _client(needs: str, client: str, flag: str) -> Rule:
-    """A program that takes a password behind a flag, or without one behind its name."""
+    """A program with a password after a flag, or directly after its name."""
     between = r"[^\n]{0,300}?\s" if flag else ""
     return Rule(tuple(needs.split()), rf"(?P<name>\b(?:{client})(?![\w.]){between}{flag or chr(92) + 's{1,4}'})(?P<value>(?!-){_VALUE})")
 
@@ -71,7 +67,7 @@ _FORMATS = (
     Rule(("$",), r"\$(?:2[aby]|1|5|6|y|7|gy|sha1|apr1|pbkdf2(?:-sha\d{1,3})?|argon2id?)\$[./A-Za-z0-9$=,+-]{20,1000}"),
     Rule(("sha", "md5}", "{crypt", "{pbkdf"), r"\{(?:S?SHA\d{0,3}|S?MD5|CRYPT|PBKDF2\S{0,20})\}[A-Za-z0-9+/=$.]{8,1000}"),
 )
-"""What is a secret by its form."""
+"""Secrets with a fixed form."""
 
 _PLACES = (
     Rule(
@@ -145,7 +141,7 @@ _PLACES = (
         r"(?P<value>\"[^\"\n]{1,1000}\"|'[^'\n]{1,1000}'|(?=[^\s\"',;.]{0,100}(?:\d|[!@#$%^&*+=?](?=\w)))[^\s\"',;]{2,1000})",
     ),
 )
-"""Where people and programs write secrets of any form."""
+"""Places in which people and programs write secrets of any form."""
 
 _GUESSES = (
     Rule(
@@ -161,7 +157,7 @@ _GUESSES = (
 )
 RULES = (*_FORMATS, *_PLACES)
 _RUN = r"[\w+/-]{24}"
-"""What each of the guesses needs."""
+"""The condition of each guess."""
 _END_OF_KEY = rf"-----END [A-Z0-9 ]{{0,40}}{_KEY}"
 _OF_A_KEY = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\\\r\n\t "
 
@@ -176,7 +172,7 @@ _words: tuple[object, re.Pattern[str]] = (None, re.compile(""))
 
 
 def masked(text: str, *, guess: bool = True) -> str:
-    """The text with all that looks like a secret masked; without `guess` not what nothing but its letters and digits make one."""
+    """The text with a mask for everything that looks like a secret. Without `guess`, sequences that only look like one are kept."""
     small = text.lower()
     if not _any_word().search(small) and not (guess and _compiled(_RUN).search(text)):
         return text
@@ -190,7 +186,7 @@ def masked(text: str, *, guess: bool = True) -> str:
 
 
 def _any_word() -> re.Pattern[str]:
-    """Finds any word that a rule needs, but for the guesses: most texts have none, which one search says sooner than a look for each."""
+    """A pattern for any word that a rule needs, except the guesses. Most texts have none, and one search is faster than one for each rule."""
     global _words
     if _words[0] is not RULES:
         needed = {word for rule in RULES for word in rule.needs} | {"-----end"}
@@ -209,14 +205,15 @@ def _replaced(match: re.Match[str]) -> str:
 
 
 def _random(match: re.Match[str]) -> str:
-    """Words, paths and names of classes change between kinds of characters at their bounds only; what is random changes all the time."""
+    """Whether a text looks random: words, paths and names of classes only change the kind of characters at their borders; random text changes it all
+    the time."""
     kinds = "".join("0" if char.isdigit() else "A" if char.isupper() else "a" if char.islower() else "-" for char in match[0])
     changes = sum(kinds.count(pair) for pair in ("aA", "a0", "A0", "0a", "0A"))
     return MASK if changes * 4 >= len(kinds) else match[0]
 
 
 def _without_tail_of_key(text: str) -> str:
-    """A private key of which the begin was cut off."""
+    """A private key whose beginning was cut off."""
     found = _compiled(_END_OF_KEY).search(text)
     if not found or "-----BEGIN" in text[: found.start()]:
         return text

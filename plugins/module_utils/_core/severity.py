@@ -26,5 +26,4 @@ class Severity(StrEnum):
 
 
 DEFAULT_SEVERITY = Severity.P1
-"""What an emergency run opens with when nobody named a severity: the handbook gives these commands
-in its P0/P1 flow, and P1 is the level that calls the on-call engineer."""
+"""The default severity of an emergency run: the handbook has these commands in its P0/P1 flow, and P1 calls the on-call engineer."""

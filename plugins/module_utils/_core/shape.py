@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reading what others answer: whatever is missing, or of another kind than documented, is `Odd`, and nothing else is ever raised.
-
-All adapters read by these, so that an answer that nobody thought of ends in a sentence.
-"""
+"""Parses answers of other systems. A missing value, or one of another type than documented, raises `Odd`; no other exception is raised. All adapters
+use these functions, so an unexpected answer ends in a clear message."""
 
 from __future__ import annotations
 
@@ -17,11 +15,11 @@ _Read = TypeVar("_Read")
 
 
 class Odd(Exception):
-    """An answer, or a part of it, is of another shape than documented. The text says what is where."""
+    """An answer, or a part of it, does not have the documented shape. The text says what is wrong, and where."""
 
 
 def text_of(content: bytes, encoding: str | None) -> str:
-    """The text, in UTF-8 unless its server or a mark at its beginning says otherwise: what can't be read by it is replaced."""
+    """The text, in UTF-8 unless the server or a byte order mark says otherwise. Undecodable bytes are replaced."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     try:
@@ -31,7 +29,7 @@ def text_of(content: bytes, encoding: str | None) -> str:
 
 
 def parsed(content: bytes, encoding: str | None = None) -> Any:
-    """The JSON: in UTF-8, -16 or -32, as it must be, else in the encoding that its server names. Raises Odd."""
+    """The JSON value: in UTF-8, -16 or -32, otherwise in the encoding that the server names. Raises Odd."""
     try:
         return json.loads(content)
     except UnicodeDecodeError:
@@ -43,7 +41,7 @@ def parsed(content: bytes, encoding: str | None = None) -> Any:
 
 
 def at(value: Any, *path: str) -> Any:
-    """What is at `path`. Raises Odd where there is nothing."""
+    """The value at `path`. Raises Odd if there is none."""
     for depth, key in enumerate(path):
         if not isinstance(value, dict) or key not in value:
             raise _other("nothing", path[: depth + 1])
@@ -52,7 +50,7 @@ def at(value: Any, *path: str) -> Any:
 
 
 def maybe(value: Any, *path: str) -> Any:
-    """What is at `path`; None where there is nothing, or null on the way. Raises Odd where something else is on the way."""
+    """The value at `path`; None if there is none, or null on the path. Raises Odd for another type on the path."""
     for depth, key in enumerate(path):
         if value is None:
             return None
@@ -92,7 +90,7 @@ def words(value: Any, *path: str) -> str:
 
 
 def optional(value: Any, *path: str) -> str:
-    """The text at `path`, empty for null and where there is nothing. Raises Odd."""
+    """The text at `path`; empty for null and for a missing value. Raises Odd."""
     found = maybe(value, *path)
     if not isinstance(found, str | None):
         raise _other("no text", path)
@@ -100,7 +98,7 @@ def optional(value: Any, *path: str) -> str:
 
 
 def number(value: Any, *path: str) -> int:
-    """The whole number at `path`, also where it is written as text. Raises Odd."""
+    """The whole number at `path`, also if it is written as text. Raises Odd."""
     found = at(value, *path)
     if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 20:
         return int(found)
@@ -120,7 +118,7 @@ def ident(value: Any, *path: str) -> str:
 
 
 def readable(values: Iterable[Any], read: Callable[[Any], _Read]) -> list[_Read]:
-    """What can be read of a list: one part that is odd leaves the others alone."""
+    """The readable items of a list. An invalid item does not affect the others."""
     found = []
     for value in values:
         try:

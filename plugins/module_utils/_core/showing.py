@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One incident as people read it on a terminal: head, people, clocks against target, timeline, runs, links."""
+"""One incident as readable text for a terminal: head, people, clocks with targets, timeline, runs, links."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .status import Status
 from .undo import undoable
 
 _DETAILS = {f"ansible.builtin.{name}" for name in ("validate_argument_spec", "include_role", "include_tasks", "include_vars")}
-"""Tasks that tell nobody anything, in records of versions that did not mark them."""
+"""Unimportant tasks in records of versions that did not mark them."""
 _STAGES = (
     (Status.ACKNOWLEDGED, "acknowledged_at", "ack"), (Status.MITIGATED, "mitigated_at", "mitigate"), (Status.RESOLVED, "resolved_at", "resolve"),
 )  # fmt: skip
 _SPOKEN = {"opened", "note", "status", "changed", "escalated"}
-"""Entries that somebody is named with."""
+"""The kinds of entries that are shown with a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """One clock of the handbook. `after` are the seconds from the opening until the stage was reached, None where it wasn't, or nobody said when;
-    `within` is the target, None for none."""
+    """One clock of the handbook. `after` is the time in seconds from the opening to the stage; None if the stage was not reached, or its time is
+    unknown. `within` is the target; None for none."""
 
     stage: str
     after: float | None
@@ -40,7 +40,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of an action. `undo` is the command that takes it back, empty where nothing of it is left to undo."""
+    """One run of an action. `undo` is the command that undoes it; empty if nothing is left to undo."""
 
     run: str
     text: str
@@ -49,7 +49,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """All that is shown. `state` is that of `derive`, with what the journal says of the record; `entries` are all, in the journal's order."""
+    """The data to show. `state` is the result of `derive`, with the journal's data about the record; `entries` are all entries in the journal's
+    order."""
 
     state: Mapping[str, Any]
     entries: Sequence[Entry]
@@ -60,7 +61,7 @@ class Shown:
 
 
 def lines(shown: Shown, *, detail: bool = False) -> list[str]:
-    """What is printed. `detail` shows the whole timeline."""
+    """The printed lines. `detail` shows the whole timeline."""
     found = [*_head(shown), *_people(shown)]
     for title, part in (
         ("Clocks", [each.text for each in clocks(shown)] + _late(shown)), ("Timeline", timeline(shown.entries, detail=detail)),
@@ -74,7 +75,7 @@ def lines(shown: Shown, *, detail: bool = False) -> list[str]:
 
 
 def lasted(duration: float) -> str:
-    """A length of time, rounded as people say it: 45 s, 12 min, 2 h 5 min, 3 days 4 h."""
+    """A rounded, readable duration: 45 s, 12 min, 2 h 5 min, 3 days 4 h."""
     whole = max(round(duration), 0)
     if whole < 60:
         return f"{whole} s"
@@ -86,7 +87,7 @@ def lasted(duration: float) -> str:
 
 
 def is_detail(entry: Entry) -> bool:
-    """Whether only somebody who looks for a fault wants to read it. What failed, or was cut off, is never detail."""
+    """Whether the entry is only useful for debugging. Failed or interrupted entries are never detail."""
     if entry.state in {"failed", "unreachable", "interrupted"}:
         return False
     unmarked = entry.kind == "task" and (entry.state == "skipped" or entry.action in _DETAILS)
@@ -94,14 +95,14 @@ def is_detail(entry: Entry) -> bool:
 
 
 def ordered(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries by the time at which each happened. A stage that follows from a run began when the run did."""
+    """The entries by their times. A stage that was inferred from a run has the start of the run."""
     began = {entry.run: entry.at for entry in reversed(entries) if entry.kind == "run_started"}
     places = {id(entry): began.get(entry.run, entry.at) if entry.run and entry.data.get("inferred") else entry.at for entry in entries}
     return sorted(entries, key=lambda entry: places[id(entry)])
 
 
 def timeline(entries: Sequence[Entry], *, detail: bool = False) -> list[str]:
-    """A line an entry, under its day where there are several; the same task with the same outcome is one line on however many hosts it ran."""
+    """One line for each entry, grouped by day if there are several days. The same task with the same outcome is one line for all hosts."""
     told = [entry for entry in ordered(entries) if detail or not is_detail(entry)]
     hosts: dict[object, list[str]] = {}
     first: dict[object, Entry] = {}
@@ -122,7 +123,7 @@ def timeline(entries: Sequence[Entry], *, detail: bool = False) -> list[str]:
 
 
 def clocks(shown: Shown) -> list[Clock]:
-    """Each clock against its target. A drill is never overdue."""
+    """The clocks with their targets. A drill is never overdue."""
     state = shown.state
     opened = _instant(state["opened_at"])
     if opened is None:
@@ -136,7 +137,7 @@ def clocks(shown: Shown) -> list[Clock]:
 
 
 def runs(shown: Shown) -> list[Run]:
-    """Each run with its verdict, and the command that undoes it."""
+    """The runs with their verdicts, and the commands that undo them."""
     known = actions(shown.entries)
     found = []
     for each in shown.state["runs"]:
@@ -185,10 +186,10 @@ def _clock(stage: str, opened: float, at: float | None, within: float | None, *,
 
 
 def _late(shown: Shown) -> list[str]:
-    """What else is late, in the words of the reminders."""
+    """The other late clocks, in the words of the reminders."""
     try:
         reminders = due(shown.state, shown.entries, shown.clocks, shown.now)
-    except (KeyError, TypeError, ValueError):  # an entry that was tampered with says nothing; the head names it
+    except (KeyError, TypeError, ValueError):  # an entry that was tampered with is ignored here; the head reports it
         return []
     stages = {"ack", "mitigate", "resolve"}
     last = {each.group: each for each in reminders if each.group not in stages and not each.key.startswith("concern ")}
@@ -196,7 +197,7 @@ def _late(shown: Shown) -> list[str]:
 
 
 def overdue(shown: Shown) -> list[str]:
-    """What is late now, a text for each clock."""
+    """The late clocks, with a text for each."""
     late = [each.text for each in clocks(shown) if each.overdue and each.after is None]
     return [*late, *_late(shown)]
 
@@ -238,7 +239,7 @@ def _links(shown: Shown) -> list[str]:
 
 
 def _instant(at: Any) -> float | None:
-    """The Unix time; None where there is none, or an entry that was tampered with says something else."""
+    """The Unix time; None if there is none, or if an entry was tampered with."""
     try:
         return seconds(at) if at else None
     except (TypeError, ValueError):
@@ -246,12 +247,12 @@ def _instant(at: Any) -> float | None:
 
 
 def acting(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The runs of an incident that go on."""
+    """The active runs of an incident."""
     return [run for run in state["runs"] if run.get("started_at") and not run.get("ended_at")]
 
 
 def clock_time(at: str) -> str:
-    """An instant of the record as people read it in a list."""
+    """A readable time for a list."""
     try:
         return f"{datetime.fromisoformat(at):%H:%M}Z"
     except ValueError:

@@ -1,11 +1,8 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Find known secrets in a text in whatever spelling they stand there.
-
-The text is read as a program would read it: escapes of JSON, URLs, HTML, mails and terminals are undone, round after round, upper case is
-lower case, and for all but short secrets blanks and quotes are left out. Base64 and hex are looked for as they would look. What is found is
-masked in the text as it stands.
-"""
+"""Finds known secrets in a text in any encoding. The text is decoded like a program would: escapes of JSON, URLs, HTML, mails and terminals are
+undone repeatedly, upper case becomes lower case, and blanks and quotes are removed (except for short secrets). Base64 and hex forms are searched
+directly. Matches are masked in the original text."""
 
 from __future__ import annotations
 
@@ -19,9 +16,9 @@ from functools import lru_cache
 from urllib.parse import quote_plus
 
 SHORT = 8
-"""Characters below which a secret is looked for with its blanks: "past" must not be found in "up a st"."""
+"""Secrets shorter than this are searched with blanks: "past" must not be found in "up a st"."""
 _PART = 6
-"""Characters of a secret that say, at the end of a text that was cut, that it is one."""
+"""The number of a secret's characters that identify it at the end of a cut text."""
 _ROUNDS = 4
 _ESCAPE = re.compile(
     r"(?:%[0-9A-Fa-f]{2})+|&(?:#x[0-9A-Fa-f]{1,6}|#\d{1,7}|[A-Za-z]{2,8});|(?:\\u[0-9A-Fa-f]{4})+|(?:\\x[0-9A-Fa-f]{2})+|\\[nrtbf\"'/\\]"
@@ -32,7 +29,7 @@ _LEFT_OUT = dict.fromkeys([*map(ord, " \t\n\r\v\f\b\"'\\`\u00a0\u00ad\u200b\u200
 _CUT = re.compile(r"\s?(?:…|\.\.\.|[\[(<]?truncated|[\[(<]?snip)")
 
 _Chars = list[tuple[str, int, int]]
-"""Characters, each with where it begins and ends in the text."""
+"""Characters, each with its start and end in the text."""
 
 
 def hide(text: str, secrets: Collection[str], mask: str) -> str:
@@ -50,7 +47,7 @@ def hide(text: str, secrets: Collection[str], mask: str) -> str:
 
 
 def _spans(text: str, needles: list[tuple[str, bool]]) -> Iterator[tuple[int, int]]:
-    """Where they stand in the text. Places may overlap."""
+    """The positions of the secrets in the text. They may overlap."""
     level: _Chars | None = None
     plain = text
     for _round in range(_ROUNDS + 1):
@@ -62,7 +59,7 @@ def _spans(text: str, needles: list[tuple[str, bool]]) -> Iterator[tuple[int, in
 
 
 def _found(plain: str, level: _Chars | None, needles: list[tuple[str, bool]]) -> Iterator[tuple[int, int]]:
-    """Where they stand in a text of which the escapes are undone so far."""
+    """The positions in a partly decoded text."""
     folded = _folded(plain)
     dense = folded.translate(_LEFT_OUT)
     ends = _ends(plain, dense)
@@ -85,7 +82,7 @@ def _occurrences(text: str, needle: str) -> Iterator[tuple[int, int]]:
 
 
 def _halves(dense: str, needle: str, ends: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The begin of a secret before each place where the text was cut, and the end of one behind it."""
+    """Finds the beginning of a secret before each cut in the text, and the end of one after it."""
     for end, begin in ends:
         last, first = dense[max(0, end - _PART) : end], dense[begin : begin + _PART]
         at = needle.rfind(last) if len(last) == _PART else -1
@@ -103,7 +100,7 @@ def _halves(dense: str, needle: str, ends: list[tuple[int, int]]) -> Iterator[tu
 
 
 def _ends(plain: str, dense: str) -> list[tuple[int, int]]:
-    """Where a dense text may have been cut: before which place it ends, and from which on it goes on."""
+    """The possible cuts in a dense text: the end before, and the start after each cut."""
     ends = [(len(dense), len(dense)), (0, 0)]
     for match in list(_CUT.finditer(plain))[:20]:
         before, mark = (len(_folded(part).translate(_LEFT_OUT)) for part in (plain[: match.start()], match[0]))
@@ -120,13 +117,13 @@ def _fold(char: str) -> str:
 
 
 def _places(plain: str, level: _Chars | None, *, dense: bool) -> list[tuple[int, int]]:
-    """For each character of the folded text, where it comes from."""
+    """The origin of each character of the folded text."""
     chars = level or [(char, place, place + 1) for place, char in enumerate(plain)]
     return [(start, end) for char, start, end in chars for part in _fold(char) if not dense or ord(part) not in _LEFT_OUT]
 
 
 def _unescaped(level: _Chars) -> _Chars:
-    """One round of escapes undone."""
+    """The text after one round of decoding."""
     plain = "".join(char for char, *_place in level)
     chars, done = _Chars(), 0
     for match in _ESCAPE.finditer(plain):
@@ -138,7 +135,7 @@ def _unescaped(level: _Chars) -> _Chars:
 
 
 def _characters(escape: str, places: list[tuple[int, int]]) -> _Chars:
-    """What an escape, or a run of them, stands for. Where each has a place of its own in the text, it keeps it."""
+    """The characters of an escape or of a sequence of escapes. Each keeps its own position if it has one."""
     if escape[0] == "&":
         text = html.unescape(escape)
     elif escape[0] == "\x1b" or escape in {"=\n", "=\r\n"}:  # a terminal's colours; a line that a mail breaks
@@ -158,7 +155,7 @@ def _characters(escape: str, places: list[tuple[int, int]]) -> _Chars:
 
 
 def _bytes(escape: str) -> bytes:
-    """Those that a run of escapes stands for: \\ooo in octal, else in hex."""
+    """The characters of a sequence of escapes: \\ooo in octal, otherwise in hex."""
     if escape[0] == "\\" and escape[1].isdigit():
         return bytes(int(each, 8) for each in escape.split("\\")[1:])
     return bytes.fromhex(re.sub(r"%|=|\\x", "", escape))
@@ -166,7 +163,7 @@ def _bytes(escape: str) -> bytes:
 
 @lru_cache(maxsize=8192)
 def _needles(secret: str) -> tuple[tuple[str, bool], ...]:
-    """What to look for: each with whether it is looked for without blanks."""
+    """The search texts, each with whether it is searched without blanks."""
     lines = [line.strip() for line in secret.splitlines()] if len(secret.splitlines()) > 1 else []
     wholes = {secret, secret.strip(), *(line for line in lines if len(line) >= SHORT and not line.startswith("-----"))}
     spelled = {spelling for whole in wholes if whole for spelling in _spellings(whole)}

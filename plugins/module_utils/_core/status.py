@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The stages of an incident, and which steps between them are legal."""
+"""The stages of an incident, and the legal steps between them."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _INSTEAD = {
     Status.MITIGATED: "stages only go forward; if it came back, take it back to investigating: the playbook incident.response.incident_investigate, "
     "or open it again, does",
 }
-"""What to do where a step would go back, by the stage that an incident has."""
+"""The advice for a step back, by the incident's stage."""
 
 
 class IllegalTransition(ValueError):
-    """A step that the life of an incident does not have."""
+    """A step that is not allowed."""
 
     def __init__(self, current: Status, wanted: Status, why: str) -> None:
         super().__init__(f"an incident that is {current} can't become {wanted}: {why}")
@@ -45,16 +45,14 @@ class IllegalTransition(ValueError):
 
 
 def is_back(current: Status, wanted: Status) -> bool:
-    """Whether it is the one step back that there is: what was mitigated turns out not to be."""
+    """Whether this is the only allowed step back: from mitigated to investigating."""
     return (current, wanted) == (Status.MITIGATED, Status.INVESTIGATING)
 
 
 def steps(current: Status, wanted: Status) -> list[Status]:
-    """The stages to go through from `current` to `wanted`, `wanted` last.
-
-    Empty when nothing is to be done. All but the last are skipped stages that the caller records as
-    inferred. Raises IllegalTransition for a step back but the one that there is, and for a review of what isn't closed.
-    """
+    """The stages from `current` to `wanted`, with `wanted` last. Empty if there is nothing to do. All but the last are skipped stages, which the
+    caller records as inferred. Raises IllegalTransition for a step back (except the allowed one), and for a review of an incident that isn't
+    closed."""
     here, there = _ORDER.index(current), _ORDER.index(wanted)
     if here == there:
         return []

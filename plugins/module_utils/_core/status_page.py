@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the public is shown: posts with their updates, and the state of each component. All of it follows from `published` entries.
-
-The words are those of Atlassian Statuspage, which most providers share (developer.statuspage.io, "Incidents", "Components").
-"""
+"""The public data: posts with their updates, and the state of each component, all derived from `published` entries. The terms are those of Atlassian
+Statuspage, which most providers share (developer.statuspage.io, "Incidents", "Components")."""
 
 from __future__ import annotations
 
@@ -20,13 +18,13 @@ COMPONENT_STATES = ("operational", "under_maintenance", "degraded_performance", 
 """From the best to the worst."""
 OPERATIONAL = COMPONENT_STATES[0]
 ALONE = "page:"
-"""What the ids of records begin with that are no incident's: maintenance, by its name, and components that are set by hand."""
+"""The prefix of record ids that belong to no incident: maintenance, by its name, and components that are set by hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What was said at `at` (UTC, ISO 8601 with a `Z`). `seq` is its place in the post's record; `components` has the states that
-    components got with it, by their names. `notify`: whether the provider writes to its subscribers."""
+    """An update at `at` (UTC, ISO 8601 with a `Z`). `seq` is its position in the post's record. `components` has the component states of this update,
+    by name. `notify`: whether the provider notifies its subscribers."""
 
     seq: int
     at: str
@@ -38,10 +36,9 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """An incident, or a maintenance, as the public is told of it. `id` never changes, `name` is the one that people know it by;
-    `names` are all that it ever had. `updates` are the oldest first, one at least; `components` what each affected one has now.
-    `starts` is when it began, or is to begin; `ends` is a maintenance's, empty otherwise. `planned` has what a maintenance is to do to
-    components when it begins."""
+    """A public incident or maintenance. `id` never changes; `name` is the current name; `names` are all names it ever had. `updates` are ordered
+    oldest first, at least one. `components` are the current states of the affected components. `starts` is the actual or planned start; `ends` is the
+    end of a maintenance, empty otherwise. `planned` are the component states that a maintenance sets when it begins."""
 
     id: str
     name: str
@@ -69,8 +66,8 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A part that the page lists. `history` has each change of its state, oldest first: when, and to what. `since` is when it was
-    listed first: before, nothing is known of it."""
+    """A component of the page. `history` has each change of its state (time and state), oldest first. `since` is the time of its first listing; its
+    earlier state is unknown."""
 
     name: str
     state: str = OPERATIONAL
@@ -82,7 +79,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything that is shown. `posts` are the newest first; `updated_at` is the time of the last change, not of the rendering."""
+    """The whole page. `posts` are ordered newest first; `updated_at` is the time of the last change, not of the rendering."""
 
     title: str
     url: str
@@ -94,7 +91,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How a provider is reached. `components` has the provider's id of each component by its name, empty where it is found by the name."""
+    """The account at a provider. `components` maps each component name to the provider's id; empty if the provider finds it by name."""
 
     page: str = ""
     url: str = ""
@@ -105,7 +102,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A post as a provider has it: the provider's id of it, and the state and text of its newest update."""
+    """A post at a provider: the provider's id, and the state and text of its newest update."""
 
     ref: str
     status: str
@@ -113,13 +110,13 @@ class Shown:
 
 
 def worst(states: Iterable[str]) -> str:
-    """The worst of the states of components; operational where there are none."""
+    """The worst of the component states; operational if there are none."""
     return max(states, key=COMPONENT_STATES.index, default=OPERATIONAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All `published` entries of one incident, with their places; or those of a maintenance, or of components alone."""
+    """All `published` entries of an incident, a maintenance or a component record, with their positions."""
 
     id: str
     name: str
@@ -128,7 +125,7 @@ class Record:
 
 
 def post(record: Record) -> Post | None:
-    """What is said of it; None where only components were set."""
+    """The post of a record; None if only components were set."""
     title, impact, starts, ends = "", IMPACTS[0], "", ""
     components: dict[str, str] = {}
     planned: dict[str, str] = {}
@@ -147,7 +144,7 @@ def post(record: Record) -> Post | None:
 
 
 def claims(record: Record) -> dict[str, str]:
-    """The state that the incident asks for, for each component that it has named."""
+    """The wanted state of each component that the incident has named."""
     found: dict[str, str] = {}
     for _position, _entry, said in _said(record):
         found |= states_of(said)
@@ -155,7 +152,7 @@ def claims(record: Record) -> dict[str, str]:
 
 
 def histories(records: Iterable[Record]) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Each change of each component's state, oldest first: the worst of what all incidents ask for at that time."""
+    """The changes of each component's state, oldest first: the worst state that any incident wants at that time."""
     asked: dict[str, dict[str, str]] = {}
     found: dict[str, list[tuple[str, str]]] = {}
     for at, incident, components in sorted((each for record in records for each in _changes(record)), key=lambda each: each[0]):
@@ -168,7 +165,7 @@ def histories(records: Iterable[Record]) -> dict[str, tuple[tuple[str, str], ...
 
 
 def _changes(record: Record) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """In the order of the record, which counts: a clock that was set back makes no change older than the one before."""
+    """The changes in the order of the record: a clock that was set back does not reorder them."""
     latest = ""
     for _position, entry, said in _said(record):
         latest = max(latest, entry.at)
@@ -176,12 +173,12 @@ def _changes(record: Record) -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 def current(histories: Mapping[str, Sequence[tuple[str, str]]]) -> dict[str, str]:
-    """The state that each component has now."""
+    """The current state of each component."""
     return {name: changes[-1][1] if changes else OPERATIONAL for name, changes in histories.items()}
 
 
 def states_of(said: Mapping[str, object], key: str = "components") -> dict[str, str]:
-    """The states of components in a published entry. What is no state says nothing."""
+    """The component states in a published entry. Invalid states are ignored."""
     given = said.get(key)
     return {str(name): str(state) for name, state in given.items() if state in COMPONENT_STATES} if isinstance(given, Mapping) else {}
 

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The line that a step ends with where all went well: which incident, what became of it, where, and who was mentioned."""
+"""The last line of a successful step: the incident, the result, the channel, and the mentioned people."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ NOTHING_NEW = "nothing new, it was so already"
 
 
 def entries(count: int) -> str:
-    """So many entries, in words."""
+    """The number of entries as text."""
     return f"{count} entr{'y' if count == 1 else 'ies'}"
 
 
 def lacking(count: int) -> str:
-    """That chat doesn't have so many."""
+    """The text about entries that are not in chat."""
     return f"{entries(count)} {'is' if count == 1 else 'are'} not in chat"
 
 
 def line(told: Mapping[str, Any], what: str, mentioned: Iterable[str] = (), noted: Iterable[str] = ()) -> str:
-    """`told` is that of the result: what chat does not have is no place, and nobody is mentioned there. `noted` is what was put down."""
+    """The line of a step. `told` comes from the result: undelivered entries have no channel, and mention nobody. `noted` is the recorded text."""
     people = ", ".join(f"@{name}" for name in dict.fromkeys(mentioned))
     where = f" · in #{told['channel']}" if told["delivered"] and told["channel"] else ""
     who = f" · mentioned: {people}" if where and people else ""
@@ -33,7 +33,7 @@ def line(told: Mapping[str, Any], what: str, mentioned: Iterable[str] = (), note
 
 
 def delivered(before: Mapping[str, str], after: Mapping[str, str], counts: Mapping[str, int], runs: int) -> list[str]:
-    """What was brought where, by the incident's id: its name `before`, which chat may have numbered since, and `after`; how many entries."""
+    """The line about delivered entries: the incident's name `before` and `after` (chat may have numbered it since), and the number of entries."""
     lines = []
     for incident, name in after.items():
         renamed = f"{before[incident]} is now {name}" if before.get(incident, name) != name else name

@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What became of a run, in one sentence that stands alone: chat's first message of the run and the terminal's last block say it.
-
-Its first 120 characters say what a telephone shows: the service, where, what happened, what was seen.
-"""
+"""Describes the result of a run in one self-contained sentence, for chat's first message of the run and the terminal's last block. The first 120
+characters, which a phone shows, contain the service, the hosts, the result and the evidence."""
 
 from __future__ import annotations
 
@@ -19,16 +17,16 @@ from .incident import Entry
 from .verdict import CHANGE_FAILED, GOOD, PUT_BACK, STILL_GOOD, Verdict, mark
 
 Quote = Callable[[str, int], str]
-"""Makes a text that isn't ours fit for where it is shown, in so many characters."""
+"""Makes other people's text safe for the place where it is shown, limited to a number of characters."""
 
 _VERBS = {
     "restart": ("restarts", "restarted"), "rollback": ("rolls back", "rolled back"), "scale-up": ("scales", "scaled"),
     "undo": ("puts back", "put back"),
 }  # fmt: skip
-"""What somebody does with the service, and what became of it, by the action's name."""
+"""The phrases for an action and its result, by the action's name."""
 _PLAYBOOKS = {"restart": "restart_service", "rollback": "rollback", "scale-up": "scale_up"}
 _ARGUMENTS = ("service", "app", "host", "version", "replicas", "max_hosts", "allow_scale_down", "force_migrations", "drill")
-"""Those that the command needs which does the same again: of a drill it must be one again."""
+"""The variables of the command that repeats the action: a drill must be a drill again."""
 _DRILLS = {"drill": "true", "dry": "dry"}
 _BAD = {"failed", "unreachable"}
 _WHY = 160
@@ -44,7 +42,7 @@ _OF_TO = re.compile(r" of (\d+) to (\d+)$")
 
 @dataclass(slots=True)
 class Told:
-    """What the entries of a run say, as far as the sentence needs it. `before` is the health at the plan, `seen` that after the action."""
+    """The data from a run's entries for the sentence. `before` is the health at the plan, `seen` the health after the action."""
 
     run: str
     service: str
@@ -57,19 +55,19 @@ class Told:
     verdicts: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
     healthy: dict[str, bool] = field(default_factory=dict)
-    """How the hosts are now, by the last look."""
+    """The current health of the hosts, from the last check."""
     failed: dict[str, list[Entry]] = field(default_factory=dict)
-    """The entries of what went wrong, by host: also what a later step met."""
+    """The failed entries by host, including later steps."""
     elsewhere: dict[str, list[Entry]] = field(default_factory=dict)
-    """Those of what went wrong on another host, by the one that it was done for."""
+    """The failed entries of tasks on other hosts, by the host for which they were done."""
     touched: set[str] = field(default_factory=set)
-    """The hosts on which anything was changed."""
+    """The changed hosts."""
     dry: bool = False
     """A drill that changes nothing."""
     end: Entry | None = None
 
     def bad(self) -> list[str]:
-        """The hosts on which it failed, in the order of all."""
+        """The failed hosts, in the order of all hosts."""
         judged = [host for host, verdict in self.verdicts.items() if verdict not in GOOD]
         lost = [host for host, entries in self.failed.items() if any(entry.state in _BAD for entry in entries)]
         found = {*judged, *lost}
@@ -90,7 +88,7 @@ def told(entries: Sequence[Entry]) -> Told:
     found = Told(start.run, service, start.action, start.actor, arguments)
     found.dry = start.data.get("drill") == "dry"
     arguments["drill"] = _DRILLS.get(str(start.data.get("drill") or ""), "")
-    hosts: set[str] = set()  # without a plan they have no order but the one in which they were ready
+    hosts: set[str] = set()  # without a plan, the only order is the order in which they were ready
     for entry in entries:
         if entry.kind in {"run_ended", "run_vanished"}:
             found.end = entry
@@ -125,7 +123,7 @@ def _fold(found: Told, entry: Entry) -> None:
 
 
 def _short(seen: str) -> str:
-    """What was seen without what says little: that a command ended well, where another check says more, and the number of an error."""
+    """The evidence without uninformative parts: a successful command if another check says more, and error numbers."""
     words = re.sub(rf"^((?:\w+: )?){_ENDED_WELL}, (?=\w)", r"\1", seen)
     words = re.sub(rf"\b{_ENDED_WELL}\b", "its check passes", words)
     words = re.sub(r"\bcommand ended with (?=\d)", f"{_FAILS} ", words)
@@ -133,7 +131,7 @@ def _short(seen: str) -> str:
 
 
 def sentence(entries: Sequence[Entry], quote: Quote = plain, severity: str = "") -> str:
-    """What became of the run, or that it runs. `severity` is said where it failed."""
+    """The result of the run, or that it is running. `severity` is included after a failure."""
     run = told(entries)
     if run.end is None:
         return _running(run, quote)
@@ -145,7 +143,7 @@ def sentence(entries: Sequence[Entry], quote: Quote = plain, severity: str = "")
 
 
 def doing(entries: Sequence[Entry], quote: Quote = plain) -> str:
-    """Who does what, where: of a run that went on when somebody was called. The service has been named."""
+    """The person, action and hosts of a running run, for a message that has already named the service."""
     run = told(entries)
     who, where = quote(run.actor, _NAME) or "somebody", f"{_change(run, quote)}{_where(run.hosts, quote)}"
     if run.dry:
@@ -155,12 +153,12 @@ def doing(entries: Sequence[Entry], quote: Quote = plain) -> str:
 
 
 def _really(run: Told) -> str:
-    """Of a drill, whose action nobody shall take for a pretended one."""
+    """The text about a drill, which makes clear that its action is real."""
     return " for real" if run.arguments.get("drill") == _DRILLS["drill"] else ""
 
 
 def asked(entries: Sequence[Entry], quote: Quote = plain) -> str:
-    """What a run is about to do, once it has a plan: with what, from what to what, where, and how it is there. Empty before."""
+    """The planned change of a run: the service, the states, the hosts and their health. Empty without a plan."""
     if not any(entry.action == PLANNED for entry in entries):
         return ""
     run = told(entries)
@@ -169,10 +167,8 @@ def asked(entries: Sequence[Entry], quote: Quote = plain) -> str:
 
 
 def next_steps(entries: Sequence[Entry], quote: Quote = plain, *, undoable: bool | None = None) -> list[str]:
-    """What to do after a run that did not do what it should: words, and a command on a line of its own. Nothing after one that did.
-
-    `undoable` says whether it left anything to undo; None where all entries are there to tell it.
-    """
+    """What to do after a failed run: a text, and a command on a separate line. Empty after a successful run. `undoable` says whether anything can be
+    undone; None means: find out from the entries."""
     run = told(entries)
     if run.end is None or run.end.data.get("refused") or run.end.data.get("check") or _unapproved(run) or run.end.state == Verdict.NOTHING_TO_DO:
         return []
@@ -180,7 +176,7 @@ def next_steps(entries: Sequence[Entry], quote: Quote = plain, *, undoable: bool
         return []
     if undoable is None:
         undoable = False
-        with suppress(KeyError, ValueError, TypeError, AttributeError):  # an entry that was tampered with says nothing; the chain names it
+        with suppress(KeyError, ValueError, TypeError, AttributeError):  # an entry that was tampered with is ignored here; the chain reports it
             undoable = any(change.undoable() for action in actions(entries) for change in action.hosts.values())
     if undoable:
         return ["to undo it, with the same inventory:", f"ansible-playbook incident.response.undo -e run={run.run}"]
@@ -192,18 +188,18 @@ def next_steps(entries: Sequence[Entry], quote: Quote = plain, *, undoable: bool
 
 
 def plan_line(entries: Sequence[Entry], quote: Quote = plain) -> str:
-    """The plan, as far as people want to know of it while it is carried out: on how much of the service, where, at what risk."""
+    """The part of the plan that matters during the action: the share of the service, the hosts, the risk."""
     plan = next((entry for entry in entries if entry.action == PLANNED and entry.data.get("scope")), None)
     if plan is None:
         return ""
     run = told(entries)
-    change = "" if _change(run, quote) else "; ".join(dict.fromkeys(filter(None, run.changes)))  # the sentence says one that is the same on all
+    change = "" if _change(run, quote) else "; ".join(dict.fromkeys(filter(None, run.changes)))  # one that is the same on all is in the sentence
     parts = (str(plan.data["scope"]), f"risk {plan.data['risk']}" if plan.data.get("risk") else "", change)
     return ("planned: " if run.end else "plan: ") + " · ".join(quote(part, 150) for part in parts if part)
 
 
 def spoken(seconds: float) -> str:
-    """A time as people say it: `31 s`, `2 min 5 s`, `1 h 20 min`."""
+    """A readable duration: `31 s`, `2 min 5 s`, `1 h 20 min`."""
     whole = max(1, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -268,7 +264,7 @@ def _failure(run: Told, end: Entry, quote: Quote) -> str:
 
 
 def _now(run: Told, bad: Sequence[str], quote: Quote) -> str:
-    """How the service is now where it failed, which says more than what went wrong: a failure that was put right wakes nobody."""
+    """The current health of the failed hosts, which is more important than the failure: nobody must wake up for a repaired failure."""
     down = [host for host in bad if run.healthy.get(host) is False]
     if down:
         return f", it is DOWN{'' if len(down) == len(bad) else _where(down, quote)}"
@@ -276,20 +272,20 @@ def _now(run: Told, bad: Sequence[str], quote: Quote) -> str:
 
 
 def _unapproved(run: Told) -> bool:
-    """Whether it wasn't done since nobody has approved it, or somebody has said no."""
+    """Whether the action was not done because it was not approved, or denied."""
     return not run.verdicts and any(entry.action == _APPROVAL for entries in run.failed.values() for entry in entries)
 
 
 def _why(run: Told, bad: Sequence[str], end: Entry) -> str:
-    """The decisive line of what the first host on which it failed shows, else the words of what failed last there."""
-    from .decisive import decisive  # rarely needed, and not cheap
+    """The decisive line of the evidence of the first failed host, otherwise the text of its last failure."""
+    from .decisive import decisive  # rarely needed, and slow
 
     for host in bad:
         entries = [*run.elsewhere.get(host, []), *run.failed.get(host, [])]
         seen = run.seen.get(host, "").partition(f"; {PUT_BACK}")[0]
-        shown = [row for entry in entries for row in str(entry.data.get("evidence") or "").splitlines() if row.strip() != seen]  # that is no cause
+        shown = [row for entry in entries for row in str(entry.data.get("evidence") or "").splitlines() if row.strip() != seen]  # this is no cause
         said = [str(entry.data.get("why") or entry.text) for entry in entries if "verdict" not in entry.data]
-        if seen.startswith(CHANGE_FAILED) and said:  # by what, the task has said that failed
+        if seen.startswith(CHANGE_FAILED) and said:  # the failed task has said by what
             seen = said[0]
         words = decisive("\n".join(shown)) or seen or next(reversed(said), "")
         if words:
@@ -299,7 +295,7 @@ def _why(run: Told, bad: Sequence[str], end: Entry) -> str:
 
 
 def _healthy(run: Told, quote: Quote) -> str:
-    """What was seen after it, and before it where that was otherwise. Of several hosts the first that was not well counts."""
+    """The health after the action, and before it if that was different. Of several hosts, the first unhealthy one counts."""
     host = next((host for host, words in run.before.items() if words.startswith("down")), next(iter(run.seen), ""))
     seen, before = _instances(run) or run.seen.get(host, ""), run.before.get(host, "")
     was = f", was {quote(before.replace(_FAILS, _FAILED), _WHY // 2)}" if before.startswith("down") else ""
@@ -307,7 +303,7 @@ def _healthy(run: Told, quote: Quote) -> str:
 
 
 def _instances(run: Told) -> str:
-    """How many instances run on all hosts together; empty where that is not what was counted."""
+    """The total number of running instances; empty if instances were not counted."""
     found = [_INSTANCES.match(words) for words in run.seen.values()]
     counted = [(int(each[1]), int(each[2])) for each in found if each]
     if len(counted) < 2 or len(counted) < len(found):
@@ -320,7 +316,7 @@ def _symptom(run: Told, quote: Quote) -> str:
 
 
 def symptom(entries: Sequence[Entry], quote: Quote = plain) -> str:
-    """What was seen of the service before anything was done: the first host that was not well; empty where all were, or nobody looked."""
+    """The health before the action: the first unhealthy host; empty if all were healthy, or nothing was checked."""
     run = told(entries)
     host = next((host for host, words in run.before.items() if words.startswith("down")), "")
     return f"{_symptom(run, quote)} on {quote(host, _NAME)}" if host else ""
@@ -342,7 +338,7 @@ def _where(hosts: Sequence[str], quote: Quote) -> str:
 
 
 def _change(run: Told, quote: Quote) -> str:
-    """From what to what, where that is the same on all hosts: of a scale-up the sum."""
+    """The change of state, if it is the same on all hosts; for a scale-up the total."""
     form = _OF_TO if run.action == "scale-up" else _FROM_TO
     found = {(match[1], match[2]) for match in map(form.search, run.changes) if match and match[1] != match[2]}
     if len(found) != 1:
@@ -352,7 +348,7 @@ def _change(run: Told, quote: Quote) -> str:
 
 
 def _command(run: Told) -> str:
-    """The command that does it again; empty where it isn't known, or can't be pasted."""
+    """The command that repeats the action; empty if it is unknown, or can't be pasted."""
     playbook = _PLAYBOOKS.get(run.action, "")
     values = {key: run.arguments[key] for key in _ARGUMENTS if run.arguments.get(key)}
     if not playbook or not values or any(re.search(r"[\s'\"\\={}]", value) or not value.isprintable() for value in values.values()):

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a task did, on which hosts, in one line: chat's threads and the timeline on the terminal say it."""
+"""One line about a task and its hosts, for chat's threads and the timeline on the terminal."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .incident import Entry
 
 _BAD = {"failed", "unreachable", "rescued"}
 _PLAN = re.compile(r": plan [0-9a-f]{12}: ")
-"""The hash of a plan, which nobody needs who reads what was planned."""
+"""The hash of a plan, which readers of the plan do not need."""
 _JUDGED = re.compile(r"(?:Judge the )?(?P<what>.*?): verdict (?P<verdict>\w+): (?P<seen>.*)", re.DOTALL)
 
 
 def line(entry: Entry, hosts: Iterable[str]) -> str:
-    """The line of a task's entry that is the same on all the hosts. What failed has its mark, also where the run went on without it."""
+    """The line of a task's entry for all its hosts. A failure has its mark, even if the run continued."""
     there = ", ".join(dict.fromkeys(filter(None, hosts)))
     text = _PLAN.sub(": ", entry.text, count=1) if entry.action == PLANNED else entry.text or entry.action
     where = f" on {there}" if there and there not in text else ""

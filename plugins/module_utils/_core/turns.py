@@ -1,6 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""In which order an action takes the hosts behind a load balancer, so that somebody always answers; and where nobody would."""
+"""Computes the order in which an action changes the hosts behind a load balancer, so that one always answers, and the hosts for which this is
+impossible."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ _WHY = {"drained": "was left out by an earlier run", "down": "is down by somebod
 
 @dataclass(frozen=True)
 class Place:
-    """A server as one balancer has it: `state` is serving, drained (by an earlier run), or down (by a person)."""
+    """A server on one balancer. `state` is serving, drained (by an earlier run), or down (by a person)."""
 
     on: str
     upstream: str
@@ -23,16 +24,14 @@ class Place:
 
     @property
     def pool(self) -> tuple[str, str]:
-        """The servers that answer in place of each other."""
+        """The servers that can replace each other."""
         return self.on, self.upstream
 
 
 @dataclass
 class Turns:
-    """`order` has all hosts. `restore`: whose servers are put back before the first turn. `alone`: who stays in, since no other serves.
-
-    `stuck`: for a host that is alone, the addresses that an earlier run has left out, and that are none of the hosts.
-    """
+    """`order` has all hosts. `restore`: hosts whose servers are put back before the first turn. `alone`: hosts that stay in, because no other one
+    serves. `stuck`: for a host in `alone`, addresses that an earlier run has left out and that belong to none of the hosts."""
 
     order: list[str]
     restore: list[str] = field(default_factory=list)
@@ -40,15 +39,13 @@ class Turns:
     stuck: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    """Those of the hosts that an earlier run has left out: each is put back in its turn."""
+    """The hosts that an earlier run has left out. Each is put back in its turn."""
 
 
 @dataclass(frozen=True)
 class Situation:
-    """`hosts` has their addresses, in the order of the inventory; `changing` those that something is done to.
-
-    A host that has several is taken out one address after the other.
-    """
+    """`hosts` maps the hosts to their addresses, in the order of the inventory; `changing` are the hosts to change. If a host has several addresses,
+    they are taken out one at a time."""
 
     hosts: Mapping[str, Collection[str]]
     places: Sequence[Place]
@@ -56,23 +53,23 @@ class Situation:
     unwell: Collection[str] = ()
     half_way: Collection[str] = ()
     names: Mapping[str, str] = field(default_factory=dict)
-    """What people call the addresses."""
+    """The readable names of the addresses."""
 
     def named(self, address: str) -> str:
         """The host of an address, if it is known."""
         return self.names.get(address, address)
 
     def of(self, host: str) -> list[Place]:
-        """The places of a host."""
+        """The servers of a host on the balancers."""
         return [each for each in self.places if each.address in self.hosts[host]]
 
     def left_out(self, host: str) -> bool:
-        """Whether an earlier run took it out of a balancer."""
+        """Whether an earlier run took the host out of a balancer."""
         return any(each.state == "drained" for each in self.of(host))
 
 
 def turns(now: Situation) -> Turns:
-    """First those that give the others relief: left half-way, out of a balancer, or not healthy."""
+    """The order: first the hosts whose turn reduces no capacity: half-way, out of a balancer, or unhealthy."""
     first = {host for host in now.hosts if host in now.half_way or host in now.unwell or now.left_out(host)}
     order = sorted(now.hosts, key=lambda host: (host not in now.half_way, host not in first))
     alone, restore = _walk(now, order, []), []
@@ -92,7 +89,7 @@ def turns(now: Situation) -> Turns:
 
 
 def _walk(now: Situation, order: list[str], restored: Collection[str]) -> dict[str, Place]:
-    """Whose turn would find no other server that serves, and where. Whoever had a turn serves after it, unless a person has set it down."""
+    """The hosts whose turn would leave no serving server, and where. A host serves after its turn, unless a person has set it down."""
     names = {address: host for host, addresses in now.hosts.items() for address in addresses}
     serving: dict[tuple[str, str], set[str]] = {each.pool: set() for each in now.places}
     for each in now.places:
@@ -112,7 +109,7 @@ def _walk(now: Situation, order: list[str], restored: Collection[str]) -> dict[s
 
 
 def _notes(now: Situation, found: Turns) -> list[str]:
-    """What a person should know before it begins."""
+    """Notes for people before the start."""
     notes = []
     for host in found.order:
         for place in now.of(host):
@@ -130,12 +127,12 @@ def _notes(now: Situation, found: Turns) -> list[str]:
 
 
 def where(place: Place) -> str:
-    """Which servers it stands with, and on which balancer."""
+    """The upstream of a server, and its balancer."""
     return f"of upstream {place.upstream} on {place.on}" if place.upstream else f"on {place.on}"
 
 
 def _backups(now: Situation, found: Turns) -> list[str]:
-    """Where only backups answer meanwhile."""
+    """The upstreams in which only backups answer meanwhile."""
     notes = []
     for host in found.order:
         for place in now.of(host) if host in now.changing and host not in found.alone else []:

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which actions of a timeline still stand, and which were undone already."""
+"""Finds which actions of a timeline are still in effect, and which were already undone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .action import Action, Change
 
 
 def undone(known: Sequence[Action], action: Action) -> dict[str, Action]:
-    """The hosts that are again as they were before `action`, one of those `known`, oldest first; each with the later one that brought it back."""
+    """The hosts that are again in their state before `action`, each with the later action that restored it. `known` are all actions, oldest first."""
     found = {}
     for host, change in action.hosts.items():
         after = [each for each in known[known.index(action) + 1 :] if host in each.hosts and each.hosts[host].touched]
@@ -20,13 +20,13 @@ def undone(known: Sequence[Action], action: Action) -> dict[str, Action]:
 
 
 def undoable(known: Sequence[Action], action: Action) -> list[str]:
-    """The hosts that `action` left otherwise than they were, and that no later one brought back."""
+    """The hosts that `action` changed, and that no later action restored."""
     gone = undone(known, action)
     return [host for host, change in action.hosts.items() if change.undoable() and host not in gone]
 
 
 def standing(known: Sequence[Action]) -> dict[str, list[Action]]:
-    """For each host the actions, oldest first, that it has not come back from. One that brought back what an earlier one changed is none of them."""
+    """For each host, the actions (oldest first) that are still in effect. An action that restored an earlier state is not included."""
     found: dict[str, list[Action]] = {}
     for action in known:
         for host, change in action.hosts.items():
@@ -42,5 +42,5 @@ def standing(known: Sequence[Action]) -> dict[str, list[Action]]:
 
 
 def _puts_back(change: Change, earlier: Change) -> bool:
-    """Whether the host is again as it was before the earlier one, and gets requests."""
+    """Whether the host has its state before the earlier action again, and gets requests."""
     return change.after is not None and change.after == earlier.before and not change.out

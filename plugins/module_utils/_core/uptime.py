@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How a component was, day by day, and how much of the time it was there.
-
-The weights are Statuspage's: support.atlassian.com/statuspage, "Display historical uptime of components".
-"""
+"""The daily states of a component, and its uptime. The weights are those of Statuspage: support.atlassian.com/statuspage, "Display historical uptime
+of components"."""
 
 from __future__ import annotations
 
@@ -16,13 +14,13 @@ from .status_page import COMPONENT_STATES, OPERATIONAL, Component, worst
 
 DAY = 86_400
 WEIGHTS = {"major_outage": 1.0, "partial_outage": 0.3}
-"""Which part of the time in a state counts as downtime; a state that is not listed counts none."""
+"""The part of the time in a state that counts as downtime; other states count as no downtime."""
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day (UTC, `YYYY-MM-DD`). `state` is the worst that the component was in, empty where nothing is known of the day. `seconds` has
-    how long it was in each state but operational, `known` how much of the day is known of: less on the first day, and today."""
+    """A day (UTC, `YYYY-MM-DD`). `state` is the worst state of the day; empty if unknown. `seconds` is the time in each state except operational.
+    `known` is the known part of the day: less on the first day, and today."""
 
     date: str
     state: str = ""
@@ -31,7 +29,7 @@ class Day:
 
 
 def instant(at: str) -> float | None:
-    """The Unix time of an ISO 8601 text; None where it is damaged, or doesn't say which time zone it is in."""
+    """The Unix time of an ISO 8601 text; None if it is damaged, or has no time zone."""
     try:
         when = datetime.fromisoformat(at)
         return when.timestamp() if when.tzinfo else None
@@ -40,11 +38,8 @@ def instant(at: str) -> float | None:
 
 
 def days(component: Component, now: float, count: int = 90) -> list[Day]:
-    """The last `count` days, oldest first; the last one is that of `now` (Unix time), as far as it has got.
-
-    A change whose time or state is damaged is passed over, and so is what lies after `now`. The last day is never better than the state
-    that the component has now.
-    """
+    """The last `count` days, oldest first; the last one is the day of `now` (Unix time), up to `now`. Changes with a damaged time or state, and
+    changes after `now`, are ignored. The last day is never better than the component's current state."""
     today = int(now // DAY)
     first = today - count + 1
     spent: list[dict[str, float]] = [{} for dummy in range(count)]
@@ -63,14 +58,14 @@ def days(component: Component, now: float, count: int = 90) -> list[Day]:
 
 
 def percentage(days: Sequence[Day]) -> float | None:
-    """How much of the known time the component was there, from 0 to 100; None where nothing is known."""
+    """The uptime in percent of the known time, from 0 to 100; None if nothing is known."""
     known = sum(day.known for day in days)
     down = sum(WEIGHTS.get(state, 0.0) * seconds for day in days for state, seconds in day.seconds.items())
     return 100 * (1 - down / known) if known else None
 
 
 def _changes(component: Component) -> list[tuple[float, str]]:
-    """When the component came into which state, oldest first, from the time on that it was listed."""
+    """The state changes of the component since its listing, oldest first."""
     found = [(when, state) for at, state in component.history if (when := instant(at)) is not None and state in COMPONENT_STATES]
     found.sort(key=lambda change: change[0])
     since = instant(component.since)

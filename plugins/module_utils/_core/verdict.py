@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an emergency action really did, judged from the health before it and after it."""
+"""The verdict of an emergency action, from the health before and after it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,19 @@ class Verdict(StrEnum):
 
 
 GOOD = frozenset({Verdict.WORKED, Verdict.NOTHING_TO_DO})
-"""It is as it was asked for. Where nothing was to be done for that, the incident has another cause."""
+"""The verdicts of a run that reached the requested state. If nothing had to be done, the incident has another cause."""
 _DETAIL = 120
 _WORST_FIRST = (Verdict.MADE_WORSE, Verdict.UNKNOWN, Verdict.NO_EFFECT, Verdict.WORKED, Verdict.NOTHING_TO_DO)
 
 
 CHANGE_FAILED, PUT_BACK, STILL_GOOD = "the change failed", "it was put back as it was before", "still good: "
-"""How what was seen begins, or goes on, where more is to be said of it."""
+"""The first words of texts about the health."""
 
 
 def judge(*, before: bool | None, after: bool | None, acted: bool | None) -> Verdict:
-    """Judge one host. Each argument is None where it could not be found out.
-
-    `before` and `after` say whether the service was healthy; `acted` whether the change is proved to
-    have happened (a new main process, say), never whether a command returned 0. That it was down and is
-    healthy is a proof, too; that it was healthy and still is proves nothing.
-    """
+    """The verdict of one host. Each argument is None if unknown. `before` and `after` say whether the service was healthy. `acted` says whether the
+    change is proved (for example by a new main process), never whether a command returned 0. A service that was down and is healthy is a proof, too;
+    a service that was healthy and still is proves nothing."""
     if after is None:
         return Verdict.UNKNOWN
     if after:
@@ -48,11 +45,9 @@ def judge(*, before: bool | None, after: bool | None, acted: bool | None) -> Ver
 
 
 def replaced(before: Mapping[str, Any], after: Mapping[str, Any], *, stopped: bool = False) -> bool | None:
-    """Whether others run than before; None where nothing tells. Each is what incident.response.service_health says.
-
-    `stopped`: between the two its own status said that it didn't run. Who listens on its port counts for more, since a status may
-    go by a file that the process has not; but the same listener may only stand before the service, as a web server does.
-    """
+    """Whether other processes run than before; None if unknown. Both arguments are results of incident.response.service_health. `stopped`: the
+    service's own status said in between that it did not run. The listener on its port counts more, because a status may rely on a stale file; but the
+    same listener may only be a proxy in front of the service, such as a web server."""
     for name in ("instance", "listener"):
         old, new = (set(str(each.get(name) or "").split()) for each in (before, after))
         if old and new:
@@ -61,7 +56,7 @@ def replaced(before: Mapping[str, Any], after: Mapping[str, Any], *, stopped: bo
 
 
 def health(seen: Mapping[str, Any]) -> str:
-    """What was seen of a service, as people say it: `down: connection refused`; empty where nothing was looked at."""
+    """A readable description of a service's health: `down: connection refused`; empty if nothing was checked."""
     if "healthy" not in seen:
         return ""
     state = {True: "healthy", False: "down"}.get(seen["healthy"], "its health isn't known")
@@ -70,7 +65,7 @@ def health(seen: Mapping[str, Any]) -> str:
 
 
 def unproved(before: Mapping[str, Any], after: Mapping[str, Any], acted: bool | None) -> str:
-    """Why what is healthy before and after is no proof, and what to do next."""
+    """The text that explains why a service that is healthy before and after is no proof, and what to do next."""
     if acted is False:
         return f"it is healthy, and it is the same as before ({after.get('instance')}): nothing was restarted"
     who = str(after.get("listener") or "")
@@ -83,13 +78,13 @@ def unproved(before: Mapping[str, Any], after: Mapping[str, Any], acted: bool | 
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict of a run: that of its worst host, `unknown` for a run that judged none."""
+    """The verdict of a run: the verdict of its worst host; `unknown` without any verdict."""
     found = set(verdicts)
     return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.UNKNOWN)
 
 
 def mark(verdict: Verdict | str, *, failed: bool, planned: bool = False) -> str:
-    """How the end of a run is marked: ✅ only where a verdict says that it worked, ⚠️ where nothing verified the outcome."""
+    """The mark at the end of a run: ✅ only with a verdict that it worked, ⚠️ if nothing verified the outcome."""
     if failed:
         return "❌"
     if planned:

@@ -15,7 +15,7 @@ from .._ports import JournalError
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises JournalError for what SQLite raises."""
+    """Turns the errors of SQLite into JournalError."""
     try:
         yield
     except sqlite3.Error as error:
@@ -45,7 +45,7 @@ class _Cursor(sqlite3.Cursor):
 
 
 class Connection(sqlite3.Connection):
-    """Each statement is its own transaction, unless BEGIN says otherwise. Every error is a JournalError."""
+    """Each statement is its own transaction, unless BEGIN starts one. Every error is a JournalError."""
 
     def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
         return self.cursor(_Cursor).execute(sql, parameters)
@@ -59,6 +59,6 @@ class Connection(sqlite3.Connection):
 
 
 def connected(path: Path, timeout: float) -> Connection:
-    """A connection to the file, which is made where it isn't there. Waits `timeout` seconds for who writes. Raises JournalError."""
+    """A connection to the file, which is created if it does not exist. Waits `timeout` seconds for other writers. Raises JournalError."""
     with translated():
         return sqlite3.connect(path, timeout=timeout, isolation_level=None, factory=Connection)

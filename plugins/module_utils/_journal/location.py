@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which journal is meant."""
+"""Locates and opens the journal."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ from .._state import key_file as key_file_of
 from .sqlite import SqliteJournal
 
 _BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside its file, and takes for its own."""
+"""The files that SQLite keeps beside its database file, and trusts."""
 
 _mended: dict[Path, list[tuple[int, ...]]] = {}
-"""How the files of a journal were when this process last looked at its rows: a task opens it several times, and nobody has written since."""
+"""The state of a journal's files at this process's last check of its rows. It avoids checks if nobody has written since."""
 
 
 def location(folder: Path, url: str = "") -> Path:
-    """The journal's file, by `url` or INCIDENT_JOURNAL, else in the state folder. Raises ValueError for what isn't one.
-
-    As in SQLAlchemy, `sqlite:////var/lib/x.db` is absolute and `sqlite:///x.db` relative: to the state folder.
-    """
+    """The journal's file, from `url` or INCIDENT_JOURNAL, otherwise in the state folder. Raises ValueError for an invalid URL. As in SQLAlchemy,
+    `sqlite:////var/lib/x.db` is absolute, and `sqlite:///x.db` is relative to the state folder."""
     url = url or os.environ.get("INCIDENT_JOURNAL", "")
     if not url:
         return folder / "journal.db"
@@ -36,9 +34,9 @@ def location(folder: Path, url: str = "") -> Path:
 
 
 def open_journal(folder: Path, *, url: str = "", key_file: str = "", timeout: float = 10) -> SqliteJournal:
-    """A connection to the journal. Raises OSError, JournalError, ValueError; NotOurs where somebody else may have written it, or its key."""
+    """A connection to the journal. Raises OSError, JournalError, ValueError; NotOurs if somebody else may have written the journal or its key."""
     path, sealing = location(folder, url), key_file_of(folder, key_file)
-    if _is_there(path) and not os.path.lexists(sealing):  # in this order: who makes both begins with the key
+    if _is_there(path) and not os.path.lexists(sealing):  # in this order: the key is created first
         raise _owned.NotOurs(
             f"the key {sealing} is gone, and {path} was sealed with it: put it back from a copy; to begin a new record, move {path} away as well"
         )
@@ -46,7 +44,7 @@ def open_journal(folder: Path, *, url: str = "", key_file: str = "", timeout: fl
     try:
         files = _files(path)
         if _mended.get(path) != files:
-            with suppress(JournalError):  # a disk that is full, or somebody who writes for long, keeps nobody from reading
+            with suppress(JournalError):  # a full disk, or a long write, must not prevent reading
                 journal.mend()
                 _mended[path] = files
     except BaseException:
@@ -56,18 +54,18 @@ def open_journal(folder: Path, *, url: str = "", key_file: str = "", timeout: fl
 
 
 def _files(path: Path) -> list[tuple[int, ...]]:
-    """What changes where anybody writes into the journal."""
+    """Values that change when anybody writes into the journal."""
     found: list[tuple[int, ...]] = []
     for end in ("", "-wal"):
         with suppress(OSError):
             about = path.with_name(path.name + end).stat()
-            if about.st_size:  # one that is empty is made by whoever only reads
+            if about.st_size:  # a read-only access may create an empty one
                 found.append((about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
     return found
 
 
 def unverified_journal(folder: Path, *, url: str = "") -> SqliteJournal:
-    """A connection to a journal of which nothing can be verified, to read it. Raises OSError, JournalError, ValueError."""
+    """A read-only connection to a journal that can't be verified. Raises OSError, JournalError, ValueError."""
     path = location(folder, url)
     if not path.is_file():
         raise FileNotFoundError(f"there is no journal {path}")
@@ -75,7 +73,8 @@ def unverified_journal(folder: Path, *, url: str = "") -> SqliteJournal:
 
 
 def _is_there(path: Path) -> bool:
-    """Raises NotOurs where another may have written it. No file is opened: whoever closes one gives up the locks that this process has on it."""
+    """Raises NotOurs if somebody else may have written the journal. No file is opened, because closing one would release this process's locks on
+    it."""
     there = False
     with _owned.folder(path.parent, link=True) as parent:
         for end in ("", *_BESIDE):

@@ -1,10 +1,8 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The rows beside the entries are put right where somebody else changed them, and what was put right is on the timeline.
-
-The entries are the record. What follows from them is made anew; what doesn't (how far chat is, what is still to be sent) is put back from
-its sealed copy. A version before this one seals no copies: what it may have written is kept, within what the entries allow.
-"""
+"""Corrects rows beside the entries that somebody else changed, and records each correction on the timeline. The entries are the record. Data that is
+derived from them is created again. Other data (the position of chat, the messages to send) is restored from its sealed copy. An older version seals
+no copies: its rows are kept if the entries allow them."""
 
 from __future__ import annotations
 
@@ -18,13 +16,13 @@ from .connection import Connection
 from .marks import INDEX, OUTBOX, PROJECTION, Marks
 
 _NEWEST = 300
-"""So many of the newest messages are looked at each time: what is older was sent long ago."""
+"""The number of newest messages to check each time. Older ones were sent long ago."""
 _INDEXED = {"opened", "named", "status", "changed"}
 Row = list[Any]
 
 
 def row_of(incident: str, entries: Sequence[Entry]) -> Row | None:
-    """What the index says of an incident with these entries; None where it says nothing: words to the public that are about none."""
+    """The index row of an incident with these entries; None for publications without an incident."""
     if not any(entry.kind in _INDEXED for entry in entries):
         return None
     state = derive(incident, entries)
@@ -32,19 +30,19 @@ def row_of(incident: str, entries: Sequence[Entry]) -> Row | None:
 
 
 class Mending:
-    """One look at all rows. `entries` reads those of an incident, `sound` says whether they are what was written."""
+    """One check of all rows. `entries` reads the entries of an incident; `sound` says whether they are verified."""
 
     def __init__(self, db: Connection, marks: Marks, entries: Callable[[str], list[Entry]], sound: Callable[[str], bool]) -> None:
         self._db, self._marks, self._entries, self._sound = db, marks, entries, sound
         self.told: dict[str, list[str]] = {}
-        """What was put right, in words, by the incident."""
+        """The corrections, in words, by incident."""
 
     def needed(self, *, messages: bool) -> bool:
-        """Whether anything is not as we wrote it. Reads only."""
+        """Whether any row differs from what we wrote. Only reads."""
         return bool(self._wrong_indexes() or self._wrong_projections() or (messages and self._wrong_messages()))
 
     def mend(self, *, messages: bool) -> None:
-        """Inside a transaction."""
+        """Correct the rows. Must run in a transaction."""
         for incident in self._wrong_indexes():
             self._mend_index(incident)
         for incident in self._wrong_messages() if messages else []:
@@ -55,10 +53,10 @@ class Mending:
     def _tell(self, incident: str, text: str) -> None:
         self.told.setdefault(incident, []).append(text)
 
-    # The index, which the entries say
+    # The index, derived from the entries
 
     def _indexes(self) -> dict[str, Row]:
-        """Read of each incident its row, its names, and the places of what was published."""
+        """Read the row, the names, and the positions of publications of each incident."""
         found: dict[str, Row] = {row[0]: [list(row[1:]) if row[1] is not None else None, [], []] for row in self._db.execute(
             "SELECT h.incident, i.name, i.service, i.status, i.opened_at FROM heads h LEFT JOIN incidents i ON i.id = h.incident"
         )}  # fmt: skip
@@ -75,7 +73,7 @@ class Mending:
 
     @staticmethod
     def index_of(db: Connection, incident: str) -> Row:
-        """What the index says of one incident, as its copy has it."""
+        """The index row of one incident from its sealed copy."""
         row = db.execute("SELECT name, service, status, opened_at FROM incidents WHERE id = ?", (incident,)).fetchone()
         names = db.execute("SELECT name FROM names WHERE incident = ? ORDER BY name", (incident,))
         published = db.execute("SELECT position FROM published WHERE incident = ? ORDER BY position", (incident,))
@@ -84,7 +82,7 @@ class Mending:
     def _mend_index(self, incident: str) -> None:
         entries, before = self._entries(incident), self.index_of(self._db, incident)
         if entries and not self._sound(incident):
-            return  # what the entries say was changed as well: whoever asks of the incident hears of that
+            return  # the entries were changed, too: incident_info reports that
         row, published = row_of(incident, entries), [place for place, entry in enumerate(entries, start=1) if entry.kind == "published"]
         names = sorted(dict.fromkeys(derive(incident, entries)["names"])) if row else []
         self._db.execute("DELETE FROM incidents WHERE id = ?", (incident,))
@@ -103,7 +101,7 @@ class Mending:
         else:
             self._marks.drop(INDEX, incident)
 
-    # How far chat is
+    # The position of chat
 
     def _projections(self) -> dict[str, Row]:
         rows = self._db.execute("SELECT incident, rid, oncall, planned, edited FROM projections")
@@ -119,7 +117,7 @@ class Mending:
 
     def _mend_projection(self, incident: str) -> None:
         row, kept = self._projection(incident), self._marks.kept(PROJECTION, incident)
-        if not self._entries(incident):  # nobody's
+        if not self._entries(incident):  # of no incident
             self._db.execute("DELETE FROM projections WHERE incident = ?", (incident,))
             self._marks.drop(PROJECTION, incident)
             return
@@ -132,7 +130,7 @@ class Mending:
         self._tell(incident, "How far this incident is in chat was changed by somebody else: it was put back")
 
     def _may_be(self, incident: str, row: Row, kept: Row | None) -> bool:
-        """Whether a version before this one may have written it: it goes on from what we wrote, and no further than there are messages."""
+        """Whether an older version may have written the row: it continues from our last value, and not beyond the messages."""
         rid, oncall, planned, edited = row
         if not (isinstance(planned, int) and isinstance(edited, int) and isinstance(rid, str) and _is_names(oncall)):
             return False
@@ -142,11 +140,11 @@ class Mending:
         return kept is None or (rid == kept[0] and kept[2] <= planned <= max(kept[2], *self._places(incident)) and kept[3] <= edited)
 
     def _places(self, incident: str) -> Iterable[int]:
-        """Up to which entry its messages go."""
+        """The last entry that its messages cover."""
         rows = self._db.execute("SELECT body FROM outbox WHERE incident = ?", (incident,))
         return [0, *(place for (body,) in rows if (place := _last(body)) is not None)]
 
-    # What is to be sent
+    # The messages to send
 
     def _messages(self) -> list[tuple[int, Any, Row]]:
         query = "SELECT id, incident, body, first, state FROM outbox WHERE id > (SELECT max(id) FROM outbox) - ? OR state IN ('waiting', 'failed')"
@@ -158,7 +156,7 @@ class Mending:
         return list(dict.fromkeys(wrong))
 
     def _mend_messages(self, incident: str) -> None:
-        """A state is put back; a message that we didn't plan is not sent, and what it stood for is planned anew."""
+        """Restore the states of messages. A message that we didn't plan is not sent, and its entries are planned again."""
         again: list[int] = []
         for row, whose, is_now in self._messages():
             kept = self._marks.kept(OUTBOX, row)
@@ -173,7 +171,7 @@ class Mending:
                 self._marks.drop(OUTBOX, row)
                 again.append(int(is_now[2]) if isinstance(is_now[2], int) else 1)
                 self._tell(incident, "A message that waited for chat was not planned by this version: it was not sent, and is planned anew")
-            elif is_now[-1] == "sent" and is_now[2] is not None:  # by a version before this one
+            elif is_now[-1] == "sent" and is_now[2] is not None:  # by an older version
                 self._marks.keep(OUTBOX, row, is_now)
             else:
                 self._db.execute("DELETE FROM outbox WHERE id = ?", (row,))
@@ -191,7 +189,7 @@ class Mending:
 
 
 def message_row(incident: object, body: object, first: object, state: object) -> Row:
-    """A message as its copy has it: whose, which, for the entries from where to where, and what became of it."""
+    """A message from its sealed copy: the incident, the message, its entries from first to last, and its state."""
     text = body if isinstance(body, str) else repr(body)
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
     return [str(incident), digest, first if isinstance(first, int) else None, _last(body) or 0, str(state)]

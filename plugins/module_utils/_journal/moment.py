@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The present moment, by this process's clock and by what the machine itself counts."""
+"""The current time, by this process's clock and by the machine's own count."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STARTED = re.compile(r"^btime (\d+)$", re.MULTILINE)
 
 
 def now() -> Moment:
-    """Where the machine doesn't say what it counts (macOS), the clock is all that there is."""
+    """Without the machine's own count (macOS), only the clock is used."""
     try:
         started = _STARTED.search(_STAT.read_text())
         if started:

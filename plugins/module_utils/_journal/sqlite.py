@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The journal in a SQLite file: append-only entries, sealed per incident, and what is derived from or kept about them."""
+"""The journal in a SQLite file: append-only entries, sealed per incident, with derived and additional data."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS arrivals (
 
 
 def _read(body: bytes | str) -> Entry:
-    """A stored entry; one that was damaged since is told as such, so that all others stay of use."""
+    """A stored entry. A damaged one is marked as such, so that the others stay usable."""
     try:
         return Entry.from_json(body.decode() if isinstance(body, bytes) else str(body))
     except (ValueError, TypeError):
@@ -69,18 +69,18 @@ def _settled(entry: Entry, arrival: Moment, present: Moment) -> Entry:
 
 
 def _clean(entry: Entry) -> Entry:
-    """The entry without secrets, in its text and beside it."""
+    """The entry without secrets, in its text and its data."""
     return replace(entry, actor=_gate.clean(entry.actor), text=_gate.clean(entry.text), data=_gate.clean_data(entry.data))
 
 
 class SqliteJournal:
-    """One connection to the journal file, for one thread. Raises JournalError where the file is damaged or can't be written."""
+    """One connection to the journal file, for one thread. Raises JournalError if the file is damaged or can't be written."""
 
     def __init__(self, path: Path, key: bytes, *, timeout: float = 10, clock: Callable[[], Moment] = now) -> None:
         self._key, self.moment = key, clock
         self._touched, self._seen = set[str](), {False: -1, True: -1}
         self.mended: list[str] = []
-        """What was put right by this connection, in words."""
+        """The corrections by this connection, in words."""
         self._db = connected(path, timeout)
         self._marks = Marks(self._db, key)
         try:
@@ -104,7 +104,7 @@ class SqliteJournal:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, and nobody else writes meanwhile: two controllers can't open one incident twice."""
+        """An atomic transaction without other writers, so that two controllers can't open one incident twice."""
         self._db.execute("BEGIN IMMEDIATE")
         self._touched.clear()
         try:
@@ -118,7 +118,7 @@ class SqliteJournal:
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
-        """All reads within see one moment, whatever is appended meanwhile."""
+        """All reads within see the same state, even if entries are appended meanwhile."""
         if self._db.in_transaction:
             yield
             return
@@ -129,8 +129,8 @@ class SqliteJournal:
             self._db.execute("COMMIT")
 
     def mend(self, *, messages: bool = False) -> dict[str, list[str]]:
-        """Put right what somebody else changed beside the entries, with the `messages` that wait for chat; what that was, in words, by the
-        incident. It is on the timeline, too. Nothing is looked at where nobody else has written since the last look."""
+        """Correct rows beside the entries that somebody else changed; with `messages`, also the messages for chat. Returns the corrections in words,
+        by incident; they are also on the timeline. Checks nothing if nobody else has written since the last check."""
         (seen,) = self._db.execute("PRAGMA data_version").fetchone()
         mending = Mending(self._db, self._marks, self.entries, lambda incident: self.verify(incident).verified)
         if seen == self._seen[messages] or not mending.needed(messages=messages):
@@ -147,7 +147,7 @@ class SqliteJournal:
     # The record
 
     def append(self, incident: str, entries: Sequence[Entry]) -> int:
-        """Append what isn't there yet (known by run and place in it); the number appended. Inside a transaction."""
+        """Append the new entries (identified by run and position in it). Returns their number. Must run in a transaction."""
         stored = self.head(incident)
         count, last = (stored.count, stored.seal) if stored else (0, chain.START)
         before, arrived = count, self.moment()
@@ -184,10 +184,8 @@ class SqliteJournal:
         return [_read(body) for (body,) in rows]
 
     def reckoned(self, incident: str) -> list[Entry]:
-        """The entries, each at the instant at which it happened by this machine's present clock: what the clocks of the handbook count from.
-
-        What a version before this one wrote has no arrival, and is taken at its word.
-        """
+        """The entries with their times corrected to this machine's current clock, for the clocks of the handbook. Entries of an older version have no
+        arrival, and their times are trusted."""
         rows = self._db.execute(
             "SELECT e.body, a.wall, a.boot, a.started, a.uptime FROM entries e LEFT JOIN arrivals a USING (incident, position) WHERE incident = ? "
             "ORDER BY position",
@@ -197,8 +195,8 @@ class SqliteJournal:
         return [entry if wall is None else _settled(entry, Moment(wall, *more), present) for body, wall, *more in rows for entry in (_read(body),)]
 
     def sight(self, incident: str) -> None:
-        """Let what has not even happened yet, by this machine's clock, and was written by another or by a version that notes no arrival, count
-        from now on. Else it would be young for as long as that clock is ahead."""
+        """Let entries with a time in the future, from another machine or from a version without arrivals, count from now on. Otherwise they would
+        stay too young while that clock is ahead."""
         present = self.moment()
         query = "SELECT e.position, e.body, a.wall, a.boot FROM entries e LEFT JOIN arrivals a USING (incident, position) WHERE incident = ?"
         rows = [
@@ -210,12 +208,12 @@ class SqliteJournal:
                 self._db.executemany("INSERT OR REPLACE INTO arrivals VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def last_arrival(self) -> Moment | None:
-        """When the journal got its last entry."""
+        """The arrival of the last entry."""
         row = self._db.execute("SELECT wall, boot, started, uptime FROM arrivals ORDER BY rowid DESC LIMIT 1").fetchone()
         return Moment(*row) if row else None
 
     def published(self) -> list[Record]:
-        """What the public was told, by the incident, those that were told of first before the others."""
+        """The publications by incident, ordered by their first publication."""
         query = (
             "SELECT e.incident, e.position, e.body, coalesce(i.name, '') FROM published p JOIN entries e USING (incident, position) "
             "LEFT JOIN incidents i ON i.id = e.incident ORDER BY p.rowid"
@@ -237,7 +235,7 @@ class SqliteJournal:
         ]
 
     def publications(self) -> int:
-        """How often anything was published: a number that grows."""
+        """The number of publications; it only grows."""
         return int(self._db.execute("SELECT count(*) FROM published").fetchone()[0])
 
     def head(self, incident: str) -> chain.Head | None:
@@ -245,12 +243,12 @@ class SqliteJournal:
         return chain.Head(*row) if row else None
 
     def seal_of(self, incident: str, position: int) -> str | None:
-        """The seal of the entry at that position; None where there is none."""
+        """The seal of the entry at that position; None if there is none."""
         row = self._db.execute("SELECT seal FROM entries WHERE incident = ? AND position = ?", (incident, position)).fetchone()
         return str(row[0]) if row else None
 
     def find(self, name: str) -> str | None:
-        """The id of the incident that has, or ever had, this name, or has this id."""
+        """The id of the incident with this id, or with this current or earlier name."""
         wanted = normal(name)
         row = self._db.execute(
             "SELECT incident FROM names WHERE name = ? UNION SELECT id FROM incidents WHERE id = ? OR name = ?", (wanted, wanted, wanted)
@@ -286,12 +284,12 @@ class SqliteJournal:
         return [row[0] for row in self._db.execute(query, (since,))]
 
     def next_number(self, day: str, *, drill: bool = False) -> int:
-        """The next number of the UTC day, for an incident or a drill; the journal is the arbiter where no chat is configured."""
+        """The next number of the UTC day, for an incident or a drill. Only used if no chat is configured."""
         names = self._db.execute("SELECT name FROM names WHERE name LIKE ?", (f"{'drill' if drill else 'incident'}-{day}-%",))
         return 1 + max((found[1] for (name,) in names if (found := number_of(name))), default=0)
 
     def incident_of(self, run: str) -> str | None:
-        """The id of the incident that the run belongs to, once its first line is recorded."""
+        """The id of the run's incident, after the run's first line is recorded."""
         row = self._db.execute("SELECT incident FROM entries WHERE run = ? LIMIT 1", (run,)).fetchone()
         return row[0] if row else None
 
@@ -308,7 +306,7 @@ class SqliteJournal:
             return chain.verify(self._key, incident, sealed, self.head(incident))
 
     def info(self, incident: str) -> dict[str, Any]:
-        """What `incident_info` shows of one incident. An entry that can't be read any more is named as such."""
+        """The data of `incident_info` for one incident. Unreadable entries are marked as such."""
         with self._snapshot():
             report, head = self.verify(incident), self.head(incident)
             state = derive(incident, self.entries(incident))
@@ -321,10 +319,10 @@ class SqliteJournal:
                 "head": chain.short(head.seal) if head else "", "pending": self.pending(incident),
             }  # fmt: skip
 
-    # The way to chat
+    # The outbox for chat
 
     def want_chat(self, incident: str) -> None:
-        """From now on the incident is shown in chat, from its first entry on."""
+        """Show the incident in chat from now on, from its first entry."""
         if self._db.execute("INSERT OR IGNORE INTO projections VALUES (?, '', '[]', 0, 0)", (incident,)).rowcount:
             self._marks.keep(PROJECTION, incident, ["", "[]", 0, 0])
 
@@ -338,7 +336,7 @@ class SqliteJournal:
         self._marks.keep(PROJECTION, incident, row[1:])
 
     def undelivered(self, *, refused: bool = True) -> list[str]:
-        """The incidents of which chat does not show everything yet, oldest first; with those of which it refused something."""
+        """The incidents with undelivered entries, oldest first; by default also those with refused messages."""
         rows = self._db.execute(
             "SELECT p.incident FROM projections p JOIN heads h ON h.incident = p.incident JOIN incidents i ON i.id = p.incident "
             "WHERE h.count > p.planned OR h.count > p.edited "
@@ -350,7 +348,7 @@ class SqliteJournal:
         return [row[0] for row in rows]
 
     def pending(self, incident: str) -> int:
-        """How many entries chat does not show yet, with what it refused; 0 where the incident isn't shown in chat."""
+        """The number of entries that are not in chat, including refused ones; 0 if the incident isn't shown in chat."""
         row = self._db.execute(
             "SELECT h.count, p.planned FROM projections p JOIN heads h ON h.incident = p.incident WHERE p.incident = ?", (incident,)
         ).fetchone()
@@ -367,19 +365,19 @@ class SqliteJournal:
             self._marks.keep(OUTBOX, place, message_row(*row, "waiting"))
 
     def waiting(self, incident: str) -> list[tuple[int, Outgoing]]:
-        """What is to be sent, in order, by its row."""
+        """The messages to send, in order, with their rows."""
         return self._outbox(incident, "state = 'waiting'")
 
     def unsent(self, incident: str) -> list[tuple[int, Outgoing]]:
-        """What is to be sent, and what was refused."""
+        """The messages to send, and the refused ones."""
         return self._outbox(incident, "state IN ('waiting', 'failed')")
 
     def sent(self, incident: str) -> list[tuple[int, Outgoing]]:
-        """What chat has."""
+        """The sent messages."""
         return self._outbox(incident, "state = 'sent'")
 
     def _outbox(self, incident: str, condition: str) -> list[tuple[int, Outgoing]]:
-        """Only what we planned ourselves: what anybody else has put there is nothing that we say."""
+        """Only messages that we planned ourselves. Messages of anybody else are never sent."""
         rows = self._db.execute(f"SELECT id, body, first, state FROM outbox WHERE incident = ? AND {condition} ORDER BY id", (incident,))  # noqa: S608
         return [
             (row, Outgoing(**json.loads(body))) for row, body, first, state in rows
@@ -387,19 +385,20 @@ class SqliteJournal:
         ]  # fmt: skip
 
     def done(self, row: int) -> None:
-        """The message is stored."""
+        """Mark the message as stored in chat."""
         self._became(row, "sent")
 
     def refuse(self, row: int, problem: str) -> None:
-        """The message was refused: it stays, with the reason. (The state has this name since the first version, which gave it up.)"""
+        """Mark the message as refused; it stays, with the reason. (The state is called failed since the first version, which gave such messages
+        up.)"""
         self._became(row, "failed", problem)
 
     def drop(self, row: int, reason: str) -> None:
-        """The message is not to be sent any more."""
+        """Mark the message as not to be sent."""
         self._became(row, "dropped", reason)
 
     def requeue(self, incident: str) -> None:
-        """What was refused waits again, in its place."""
+        """Let refused messages wait again, in their order."""
         for row, problem in self._db.execute("SELECT id, problem FROM outbox WHERE incident = ? AND state = 'failed'", (incident,)).fetchall():
             self._became(row, "waiting", problem)
 
@@ -410,25 +409,25 @@ class SqliteJournal:
             self._marks.keep(OUTBOX, row, [*kept[:-1], state])
 
     def troubles(self, incident: str) -> list[str]:
-        """Why chat doesn't show all of the incident as it should, each reason once."""
+        """The reasons why chat doesn't show the whole incident, each once."""
         refused = self._db.execute("SELECT problem FROM outbox WHERE incident = ? AND state = 'failed' ORDER BY id", (incident,))
         query = "SELECT text FROM shown WHERE incident = ? AND key LIKE 'trouble %' AND text != '' ORDER BY key"
         noted = self._db.execute(query, (incident,))
         return list(dict.fromkeys([*(row[0] for row in noted), *(row[0] for row in refused)]))
 
     def shown(self, incident: str, key: str) -> str:
-        """The text that an edited thing (a root message, the topic) is known to show."""
+        """The text that an edited item (a root message, the topic) is known to show."""
         row = self._db.execute("SELECT text FROM shown WHERE incident = ? AND key = ?", (incident, key)).fetchone()
         return row[0] if row else ""
 
     def shown_by(self, key: str) -> dict[str, str]:
-        """The texts that are known to be shown under a key, by the incident."""
+        """The texts that are known to be shown for a key, by incident."""
         return dict(self._db.execute("SELECT incident, text FROM shown WHERE key = ?", (key,)).fetchall())
 
     def show(self, incident: str, key: str, text: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO shown VALUES (?, ?, ?)", (incident, key, _gate.clean(text)))
 
-    # Who acts on what
+    # The leases
 
     def lease(self, service: str) -> Lease | None:
         row = self._db.execute("SELECT * FROM leases WHERE service = ?", (service,)).fetchone()

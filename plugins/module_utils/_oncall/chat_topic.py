@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The topic of a channel, as people write it when nothing else is left: `On-call: @ada, backup: @grace`."""
+"""The topic of a channel, as the last resort: `On-call: @ada, backup: @grace`."""
 
 from __future__ import annotations
 

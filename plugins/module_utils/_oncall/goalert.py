@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""GoAlert: one schedule for each level, by its GraphQL API (github.com/target/goalert, graphql2/schema.graphql)."""
+"""GoAlert: one schedule for each level, with its GraphQL API (github.com/target/goalert, graphql2/schema.graphql)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUERY = (
     "query OnCall($id: ID!, $start: ISOTimestamp!, $end: ISOTimestamp!) "
     "{ schedule(id: $id) { shifts(start: $start, end: $end) { user { name email } start end } } }"
 )
-"""An API key of GoAlert is good for one query: this has to be the one that it was made with."""
+"""A GoAlert API key only works for one query: create the key with this query."""
 
 
 class GoAlert(Scheduled):

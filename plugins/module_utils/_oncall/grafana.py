@@ -18,7 +18,7 @@ _PAGES = 10
 
 
 class Grafana(Scheduled):
-    """`settings`: url of the API, schedules, their ids; stack_url where the token is one of a service account."""
+    """`settings`: url of the API, schedules, their ids; stack_url if the token belongs to a service account."""
 
     def __init__(self, name: str, settings: Mapping[str, Any], token: str) -> None:
         self.name, self._schedules = name, settings["schedules"]

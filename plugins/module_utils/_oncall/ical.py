@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""iCalendar (RFC 5545): one calendar for each level, a file or an address. An event names who is on call while it lasts."""
+"""iCalendar (RFC 5545): one calendar for each level, a file or an address. An event names the person who is on call during the event."""
 
 from __future__ import annotations
 
@@ -27,14 +27,12 @@ from .shifts import AHEAD, Scheduled, of_schedules
 
 _THINGS = {"ROOM", "RESOURCE"}
 _AWAY = {"DECLINED", "DELEGATED"}
-"""Who is not there in spite of being invited. Whom somebody has delegated to is invited, too (RFC 5545, 3.2.12)."""
+"""Invited people who do not take part. A delegate is also invited (RFC 5545, 3.2.12)."""
 
 
 class Calendars(Scheduled):
-    """`settings`: calendars, paths and addresses. `people` is `oncall.people`: whom an event's summary names is looked for among them.
-
-    A time without a zone is one of `zone`.
-    """
+    """`settings`: calendars, paths and addresses. `people` is `oncall.people`, in which the name of an event's summary is looked up. A time without a
+    zone is in `zone`."""
 
     def __init__(self, name: str, settings: Mapping[str, Any], people: Mapping[str, Mapping[str, Any]], zone: str) -> None:
         self.name, self._schedules, self._zone = name, settings["calendars"], ZoneInfo(zone)
@@ -53,7 +51,7 @@ class Calendars(Scheduled):
             raise OncallError(f"{error}{_unread(self._unread)}") from None
 
     def _shifts(self, text: str, when: datetime) -> Iterator[Shift]:
-        """Those of all calendars in the text. An event that makes no sense costs only itself."""
+        """The events of all calendars in the text. An invalid event does not affect the others."""
         events, unread = _whole(text)
         self._unread += unread
         calendars = icalendar.Calendar.from_ical(events, multiple=True)
@@ -67,12 +65,12 @@ class Calendars(Scheduled):
                     self._unread.append(f"{name} ({type(error).__name__}: {error})")
 
     def _of_event(self, event: Any) -> list[Shift]:
-        """The shift that an event says; none where it is called off, or where everybody who is meant has declined."""
+        """The shift of an event; none if it is cancelled, or if everybody in it has declined."""
         person = None if str(event.get("STATUS", "")).upper() == "CANCELLED" else self._person(event)
         return [Shift(person, self._instant(event["DTSTART"].dt), self._instant(event["DTEND"].dt))] if person else []
 
     def _person(self, event: Any) -> Named | None:
-        """Whom the summary names; else the first who is invited; else the summary as it is. Never a room, or who has declined."""
+        """The person in the summary; otherwise the first invited person; otherwise the summary itself. Never a room, or a person who has declined."""
         summary = str(event.get("SUMMARY", "")).strip()
         invited = event.get("ATTENDEE", [])
         people = [each for each in (invited if isinstance(invited, list) else [invited]) if _parameter(each, "CUTYPE") not in _THINGS]
@@ -100,7 +98,7 @@ def _address(attendee: Any) -> str:
 
 
 def _whole(text: str) -> tuple[str, list[str]]:
-    """The text without events that have no end, or that can't be read by themselves, and what these are called."""
+    """The text without invalid events, and the names of the invalid ones."""
     kept, unread = [], []
     event: list[str] = []
     for line in [*text.replace("\ufeff", "").splitlines(), ""]:  # a mark at the beginning of each file that was put together
@@ -130,7 +128,7 @@ def _called(event: list[str]) -> str:
 
 
 def _series(calendar: Any) -> Iterator[tuple[str, list[Any]]]:
-    """The events that belong together, what is repeated and what stands for one of its times, and what people call them."""
+    """A series of events (the repeated event and its exceptions), and its name."""
     found: dict[str, list[Any]] = {}
     for number, event in enumerate(calendar.walk("VEVENT")):
         found.setdefault(str(event.get("UID") or number), []).append(event)
@@ -139,7 +137,7 @@ def _series(calendar: Any) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _between(calendar: Any, events: list[Any], when: datetime) -> list[Any]:
-    """The occurrences of a series from `when` on, for as long as is asked for. Raises ValueError for a time zone that nobody knows."""
+    """The occurrences of a series from `when` on, for the requested time. Raises ValueError for an unknown time zone."""
     for time in (event[name] for event in events for name in ("DTSTART", "DTEND") if name in event):
         zone = str(time.params.get("TZID", ""))
         if zone and isinstance(time.dt, datetime) and time.dt.tzinfo is None:  # it may be hours from ours

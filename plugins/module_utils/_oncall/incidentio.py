@@ -19,7 +19,7 @@ _PAGES = 10
 
 
 class IncidentIo(Scheduled):
-    """`settings`: schedules, their ids; url where it isn't the usual one."""
+    """`settings`: schedules, their ids; url if it differs from the usual one."""
 
     def __init__(self, name: str, settings: Mapping[str, Any], token: str) -> None:
         self.name, self._schedules = name, settings["schedules"]

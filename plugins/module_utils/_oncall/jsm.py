@@ -60,7 +60,7 @@ class Opsgenie(Scheduled):
 
 
 def _users(participants: list[Any]) -> Iterator[Any]:
-    """The people, also those within escalations and teams."""
+    """The people, including those in escalations and teams."""
     for each in participants:
         if shape.text(each, "type") == "user":
             yield each

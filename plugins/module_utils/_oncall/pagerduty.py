@@ -18,7 +18,7 @@ _PAGE, _PAGES = 100, 10
 
 
 class PagerDuty:
-    """`settings`: escalation_policy, the id; url where it isn't the usual one."""
+    """`settings`: escalation_policy, the id; url if it differs from the usual one."""
 
     def __init__(self, name: str, settings: Mapping[str, Any], token: str) -> None:
         accept = "application/vnd.pagerduty+json;version=2, application/json;q=0.5"

@@ -42,7 +42,7 @@ class Schedule:
         return self._levels
 
     def _looked_up(self, levels: Sequence[rotation.Level], when: datetime) -> Iterator[tuple[Duty | None, str]]:
-        """Each level's duty; None, and what the gap is, where nobody is on call in it."""
+        """Each level's duty; None and the gap if nobody is on call in it."""
         for each in levels:
             try:
                 yield self._duty(each, when), ""

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the sources have in common that answer with lists of shifts, one schedule for each level."""
+"""The common code of sources that return lists of shifts, with one schedule for each level."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .._http import HttpError
 from .._ports import OncallError
 
 AHEAD = timedelta(days=14)
-"""How far ahead is asked for who follows."""
+"""How far ahead the next person is searched."""
 BACK = timedelta(days=14)
-"""How far back a source is asked that cuts shifts at the ends of what it is asked for. With `AHEAD` it is 28 days, and GoAlert lists a month."""
+"""How far back to ask a source that cuts shifts at the ends of the requested time. Together with `AHEAD` it is 28 days; GoAlert lists a month."""
 
 
 def of_schedules(schedules: Sequence[str], when: datetime, ask: Callable[[str], Iterator[Shift]]) -> list[Duty]:
-    """Who is on call by these schedules, the first of which is level 1. Raises OncallError."""
+    """The people on call by these schedules; the first schedule is level 1. Raises OncallError."""
     found = []
     for level, schedule in enumerate(schedules, start=1):
         found += duties(level, schedule, answered(lambda schedule=schedule: list(ask(schedule))), when)  # type: ignore[misc]
@@ -28,7 +28,7 @@ def of_schedules(schedules: Sequence[str], when: datetime, ask: Callable[[str], 
 
 
 def uncut(shift: Shift, begin: datetime, end: datetime) -> Shift:
-    """The shift as it is known from what lies between `begin` and `end`: a bound that is theirs may be none of its own."""
+    """The shift without uncertain ends: an end at `begin` or `end` of the requested time may not be the shift's real end."""
     start = shift.start if shift.start and shift.start > begin else None
     return Shift(shift.person, start, shift.end if shift.end and shift.end < end else None)
 
@@ -39,14 +39,14 @@ class Scheduled:
     _schedules: Sequence[str]
 
     def uncovered(self, found: Sequence[Duty], when: datetime) -> list[str]:
-        """By the number: a schedule's name may be an address with a secret in it."""
+        """Named by number, because a schedule's name may be an address with a secret."""
         there = {each.level for each in found}
         at = when.isoformat(timespec="seconds")
         return [f"nobody is on call in level {level} at {at}" for level in range(1, len(self._schedules) + 1) if level not in there]
 
 
 def answered(ask: Callable[[], Any]) -> Any:
-    """What it answers. Raises OncallError where it doesn't, or with another shape than its documentation says."""
+    """The answer. Raises OncallError without an answer, or if it does not have the documented shape."""
     try:
         return ask()
     except HttpError as error:
@@ -58,14 +58,14 @@ def answered(ask: Callable[[], Any]) -> Any:
 
 
 def covered(found: list[Duty], when: datetime) -> list[Duty]:
-    """The same. Raises OncallError where there is nobody."""
+    """The same. Raises OncallError if nobody is on call."""
     if not found:
         raise OncallError(f"nobody is on call at {when.isoformat(timespec='seconds')}")
     return found
 
 
 def instant(text: str | None) -> datetime | None:
-    """A time of an answer in UTC; None where it says none, or one so far away that it is no bound. Raises ValueError for one without a zone."""
+    """A time of an answer in UTC; None without a time, or if it is too far away to be an end. Raises ValueError for a time without a zone."""
     if not text:
         return None
     found = datetime.fromisoformat(text)

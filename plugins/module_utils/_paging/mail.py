@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A mail to everybody who is called, or to an address that turns mail into text messages."""
+"""A mail to all called people, or to an address that turns mail into text messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .._ports import PageError
 
 
 class Mail:
-    """`to` are addresses; none for those of the people who are called."""
+    """`to` are addresses; empty for the addresses of the called people."""
 
     def __init__(self, mailer: Mailer, to: Sequence[str] = ()) -> None:
         self._mailer, self._to = mailer, to

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""PagerDuty, which then calls by itself until somebody answers (developer.pagerduty.com, "Events API v2")."""
+"""PagerDuty, which then pages by its own rules until somebody answers (developer.pagerduty.com, "Events API v2")."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST = 1024
 
 
 class PagerDuty:
-    """`key` is the integration's. Each call is an alert of its own: an alert that was acknowledged stays silent whatever comes after."""
+    """`key` is the integration key. Each call is a separate alert, because an acknowledged alert stays silent for later events."""
 
     def __init__(self, key: str, url: str = "") -> None:
         self._key, self._api = key, Api(url or URL, {}, secrets=(key,), timeout=10)

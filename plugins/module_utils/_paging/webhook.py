@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Any service that takes a JSON document: a gateway for calls and text messages, or a program of one's own."""
+"""Any service that accepts a JSON document: a gateway for calls and text messages, or a custom program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._ports import PageError
 
 
 class Webhook:
-    """Posts `Page.document` to `url`, which may itself be a secret, with the `token` as a bearer's where there is one."""
+    """Posts `Page.document` to `url`, which may be a secret itself, with `token` as the bearer token if there is one."""
 
     def __init__(self, url: str, token: str = "") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}

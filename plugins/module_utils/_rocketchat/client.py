@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rocket.Chat's REST API, as far as an incident needs it (developer.rocket.chat, apidocs; server 6 to 8)."""
+"""The part of Rocket.Chat's REST API that incidents need (developer.rocket.chat, apidocs; server 6 to 8)."""
 
 from __future__ import annotations
 
@@ -37,10 +37,8 @@ _PAGES = 5
 
 
 class RocketChat:
-    """One connection, kept. Every method raises ChatError with the server's own words.
-
-    `timeout` bounds a whole call, in seconds; `clock` gives Unix time. What is read of an answer is declared by `_core.shape`.
-    """
+    """One persistent connection. Every method raises ChatError with the server's message. `timeout` is the limit of a whole call in seconds; `clock`
+    returns Unix time. Answers are parsed with `_core.shape`."""
 
     def __init__(
         self, url: str, user_id: str, token: str, *, verify: bool | str = True, timeout: float = 10, clock: Callable[[], float] = time.time
@@ -50,14 +48,14 @@ class RocketChat:
         self.url, self._timeout, self._clock = url.rstrip("/"), timeout, clock
         self._user_id, self._token = user_id, token
         self.skew: float | None = None
-        """By how many seconds this machine's clock is ahead of the server's; None as long as it hasn't said."""
+        """The seconds by which this machine's clock is ahead of the server's clock; None if unknown."""
         _gate.learn([token])
         headers = {"X-Auth-Token": token, "X-User-Id": user_id, "Content-Type": "application/json"}
         self._exchange = Exchange(headers, verify=verify)
 
     @classmethod
     def of(cls, connection: Mapping[str, Any], *, timeout: float = 10) -> RocketChat:
-        """With what `connect.options` found."""
+        """Create a client from the result of `connect.options`."""
         return cls(connection["url"], connection["user_id"], connection["token"], verify=connection["verify"], timeout=timeout)
 
     def close(self) -> None:
@@ -92,7 +90,7 @@ class RocketChat:
             raise ChatDown(f"{self.url} can't be reached ({route}): {self._safe(reason(error))}") from None
 
     def _read(self, route: str, content: Any, read: Callable[[Any], _Read]) -> _Read:
-        """What is read of a route's answer. Raises ChatOdd."""
+        """The parsed answer of a route. Raises ChatOdd."""
         try:
             return read(content)
         except shape.Odd as error:
@@ -121,7 +119,7 @@ class RocketChat:
                 return ChatDown(f"{self.url} answered {route} with {status}: {words}")
 
     def _reset(self, answer: Answer) -> float:
-        """Seconds until X-RateLimit-Reset (Unix time in ms) by the server's own clock, within reason."""
+        """Seconds until X-RateLimit-Reset (Unix time in ms) by the server's own clock, clamped."""
         try:
             date = answer.headers.get("Date")
             now = parsedate_to_datetime(date).timestamp() if date else self._clock()
@@ -134,7 +132,7 @@ class RocketChat:
         return shown(str(words), 300, _gate.known())
 
     def create_room(self, name: str, fields: dict[str, Any]) -> Room | None:
-        """The new public channel; None where the name is taken. A server may make another name of it: the answer's counts."""
+        """The new public channel; None if the name is taken. A server may change the name: the name in the answer counts."""
         try:
             return self._read("channels.create", self._call("POST", "channels.create", {"name": name, "customFields": fields}), _room)
         except ChatRejected as error:
@@ -143,11 +141,11 @@ class RocketChat:
             raise
 
     def room(self, name: str) -> Room | None:
-        """The public channel of that name, archived or not; None where there is none."""
+        """The public channel with that name, archived or not; None if there is none."""
         return self._room(roomName=name)
 
     def room_of(self, rid: str) -> Room | None:
-        """The public channel of that id, whatever it is called by now; None where there is none (any more)."""
+        """The public channel with that id and its current name; None if there is none (any more)."""
         return self._room(roomId=rid)
 
     def _room(self, **which: str) -> Room | None:
@@ -159,7 +157,7 @@ class RocketChat:
             raise
 
     def set_topic(self, rid: str, topic: str) -> None:
-        """Sets the topic. The server refuses one that is set already, so that is asked first."""
+        """Set the topic. The server refuses the current topic, so the topic is read first."""
         current = self._read("channels.info", self._call("GET", "channels.info", roomId=rid), _room)
         if current.topic != topic:
             self._call("POST", "channels.setTopic", {"roomId": rid, "topic": topic})
@@ -172,7 +170,7 @@ class RocketChat:
             self._call("POST", "channels.invite", {"roomId": rid, "userIds": list(user_ids)})
 
     def members(self, team: str) -> list[tuple[str, str]]:
-        """The first 100 people of the team (more the server gives in pages only), without the bot itself."""
+        """The first 100 people of the team (the server returns more only in pages), without the bot itself."""
         answer = self._call("GET", "teams.members", teamName=team, count="100")
         people = self._read("teams.members", answer, lambda found: shape.readable(shape.entries(found, "members"), _member))
         return [person for person in people if person[0] != self._user_id]
@@ -185,15 +183,13 @@ class RocketChat:
         self._call("POST", "teams.removeMember", {"teamName": team, "userId": user_id})
 
     def user(self, name: str) -> str | None:
-        """The id of a user; None where there is none."""
+        """The id of a user; None if there is none."""
         person = self.person("", name)
         return person.id if person else None
 
     def person(self, user_id: str, name: str) -> Person | None:
-        """A user, by id, or by name where that is empty; None where there is none.
-
-        Roles are shown to whoever may `view-full-other-user-info` (app/lib/server/functions/getFullUserData.ts).
-        """
+        """A user, by id, or by name if the id is empty; None if there is none. Roles need the permission `view-full-other-user-info`
+        (app/lib/server/functions/getFullUserData.ts)."""
         try:
             about = {"userId": user_id} if user_id else {"username": name}
             answer = self._call("GET", "users.info", None, **about)
@@ -202,7 +198,7 @@ class RocketChat:
         return self._read("users.info", answer, _person)
 
     def said(self, rid: str, since: str) -> list[Said]:
-        """The room's messages from the message `since` on, replies in threads too, oldest first: the newest 500 at most."""
+        """The room's messages from the message `since` on, including thread replies, oldest first: the newest 500 at most."""
         begin = self._read("chat.getMessage", self._call("GET", "chat.getMessage", msgId=since), lambda found: _instant(shape.at(found, "message")))
         oldest = (begin - timedelta(milliseconds=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")  # both ends are excluded
         messages: list[Any] = []
@@ -216,7 +212,7 @@ class RocketChat:
         return [said for _when, said in sorted(shape.readable(messages, lambda each: (_instant(each), _said(each))), key=lambda each: each[0])]
 
     def own_replies(self, rid: str) -> list[str]:
-        """What this bot said in the threads of a room, of its newest 100 messages; not what somebody has changed since."""
+        """This bot's thread replies among the newest 100 messages of a room, without messages that somebody has changed since."""
         answer = self._call("GET", "channels.history", None, roomId=rid, showThreadMessages="true", count="100")
         found = self._read("channels.history", answer, lambda each: shape.entries(each, "messages"))
         return list(filter(None, shape.readable(found, self._own_reply)))
@@ -232,11 +228,11 @@ class RocketChat:
             return False
 
     def now(self) -> float:
-        """The server's clock, as far as it has said: then that of this machine. Unix time."""
+        """The server's clock as Unix time, computed from its last answer; this machine's clock if there is none."""
         return self._clock() - (self.skew or 0.0)
 
     def written(self, message_id: str) -> Written | None:
-        """The message of that id, whoever wrote it; None where there is none, or the bot may not see it."""
+        """The message with that id, of any author; None if there is none, or if the bot may not see it."""
         try:
             answer = self._call("GET", "chat.getMessage", msgId=message_id)
         except ChatRejected:
@@ -244,11 +240,8 @@ class RocketChat:
         return self._read("chat.getMessage", answer, _written)
 
     def post(self, message: Message) -> None:
-        """Returns once the message is stored, by this call or an earlier one.
-
-        A message id that exists is answered with an error whose text means nothing, and an answer can get lost: so
-        after any failure the server is asked whether it has the message.
-        """
+        """Returns when the message is stored, by this call or an earlier one. For an existing message id, the server returns a meaningless error, and
+        an answer can get lost. So after any failure the server is asked whether it has the message."""
         body: dict[str, Any] = {"_id": message.id, "rid": message.rid, "msg": message.text}
         if message.thread:
             body |= {"tmid": message.thread, "tshow": message.in_channel}
@@ -289,7 +282,7 @@ def _member(answer: Any) -> tuple[str, str]:
 
 
 def _instant(message: Any) -> datetime:
-    """When it was written. Raises Odd."""
+    """The time of a message. Raises Odd."""
     try:
         return datetime.fromisoformat(shape.text(message, "ts")).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -297,7 +290,7 @@ def _instant(message: Any) -> datetime:
 
 
 def _written(answer: Any) -> Written | None:
-    """A message as it stands; None where the answer has none. Raises Odd."""
+    """A current message; None if the answer has none. Raises Odd."""
     message = shape.maybe(answer, "message")
     if not message:
         return None
@@ -306,7 +299,7 @@ def _written(answer: Any) -> Written | None:
 
 
 def _person(answer: Any) -> Person | None:
-    """The user of an answer; None where there is none. Raises Odd."""
+    """The user in an answer; None if there is none. Raises Odd."""
     identity = shape.optional(answer, "user", "_id")
     if not identity:
         return None

@@ -27,18 +27,16 @@ SPEC: dict[str, dict[str, Any]] = {
     "timeout": {"type": "float", "default": 10.0},
 }
 _ALSO = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle", "ssl_cert_file"}
-"""What else of the environment decides whether the server is reached, in small letters."""
+"""Other environment variables that affect the connection, in lower case."""
 
 
 class Misconfigured(ValueError):
-    """The connection options make no whole."""
+    """The connection options are incomplete."""
 
 
 def options(given: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The connection options: those given, else the environment's. Empty where no chat is configured.
-
-    Raises Misconfigured where only a part is there.
-    """
+    """The connection options: the given ones, otherwise those of the environment. Empty if chat is not configured. Raises Misconfigured if only a
+    part is configured."""
     environ = os.environ if environ is None else environ
     found = {name: (given or {}).get(name) or environ.get(variable, "") for name, variable in VARIABLES.items()}
     if not any(found[name] for name in ("url", "user_id", "token")):
@@ -52,7 +50,7 @@ def options(given: Mapping[str, Any] | None = None, environ: Mapping[str, str] |
 
 
 def mark(connection: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> str:
-    """What tells this way to chat from another one, and shows nothing of it; empty without a connection."""
+    """A mark that identifies this connection without revealing it; empty without a connection."""
     if not connection:
         return ""
     also = {name: value for name, value in (os.environ if environ is None else environ).items() if name.lower() in _ALSO}
@@ -61,7 +59,7 @@ def mark(connection: Mapping[str, Any], environ: Mapping[str, str] | None = None
 
 
 def _verify(wanted: Any, environ: Mapping[str, str], found: Mapping[str, Any]) -> bool | str:
-    """As a task wants it. Text is of ansible.cfg or the environment; where a task says nothing, or what is the default, the environment does."""
+    """The value for a task. Text comes from ansible.cfg or the environment. If a task sets nothing, or the default, the environment counts."""
     said = (wanted if isinstance(wanted, str) else environ.get(VARIABLES["validate_certs"], "")).strip()
     try:
         from_environment = not said or argument.switch(said)

@@ -1,10 +1,8 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Cachet 3 (docs.cachethq.io, "API Documentation": Incidents, Incident Updates, Components; github.com/cachethq/core).
-
-Its incidents hold metadata, by which they are found again. It has no impact, and makes a component of an open incident show the state that
-came with the incident, whatever is set later: so components are set by themselves, before the words, and no incident is tied to them.
-"""
+"""Cachet 3 (docs.cachethq.io, "API Documentation": Incidents, Incident Updates, Components; github.com/cachethq/core). Its incidents have metadata,
+by which they are found again. It has no impact. A component that is linked to an open incident shows the state from the incident's start, even if it
+is set later. So components are set separately, before the text, and are not linked to the incident."""
 
 from __future__ import annotations
 
@@ -28,12 +26,12 @@ _COMPONENTS = {"operational": "1", "degraded_performance": "2", "partial_outage"
 
 
 def provider(account: Account) -> StatusPage:
-    """The page of that account. Raises StatusPageError that says what the account lacks."""
+    """The page of that account. Raises StatusPageError if the account is incomplete."""
     return Cachet(account)
 
 
 class Cachet:
-    """One Cachet is one page: the account needs its address."""
+    """A Cachet server is one page: the account needs its address."""
 
     def __init__(self, account: Account) -> None:
         token = token_of(account, _WHAT, TOKEN)
@@ -56,7 +54,7 @@ class Cachet:
         no_maintenance(post, _WHAT)
         self._set(update.components)
         path = f"/api/incidents/{quote(ref, safe='')}"
-        # whether subscribers hear of an update is a property of its incident
+        # the notification of subscribers is a property of the incident
         self._client.call("PUT", path, body=self._incident(post, update))
         self._client.call("POST", f"{path}/updates", body=self._said(update))
 
@@ -67,7 +65,7 @@ class Cachet:
         self._set({name: state})
 
     def _incident(self, post: Post, update: Update) -> dict[str, Any]:
-        # what isn't said to be visible is hidden
+        # an incident without `visible` is hidden
         return {"name": short(post.title, _TITLE), "visible": True, "notifications": update.notify}
 
     def _said(self, update: Update) -> dict[str, Any]:
@@ -87,13 +85,13 @@ class Cachet:
         ref = ident(incident, "id")
         query = {"sort": "-created_at", "per_page": PAGE}
         updates = entries(self._client.call("GET", f"/api/incidents/{quote(ref, safe='')}/updates", query=query), "data")
-        # two of the same second are in no order, but for their ids
+        # updates of the same second are only ordered by their ids
         last = max(updates, key=lambda each: number(each, "id"), default=incident)
         return shown(ref, _value(last, "attributes", "status"), text(last, "attributes", "message"), post, _STATES)
 
 
 def _is_ours(incident: Any, name: str) -> bool:
-    """Whether it has the key, where the answer says so: a filter that isn't read, as none is with a comma, lets everything through."""
+    """Whether the incident has the key, checked in the answer: the server ignores some filters (for example with a comma) and returns everything."""
     attributes = at(incident, "attributes")
     if not isinstance(attributes, dict) or "meta" not in attributes:
         return "," not in name
@@ -102,6 +100,6 @@ def _is_ours(incident: Any, name: str) -> bool:
 
 
 def _value(thing: Any, *path: str) -> str:
-    """A state's number: by itself, or with what people call it."""
+    """A state's number, with or without its readable name."""
     found = at(thing, *path)
     return str(number(found, "value") if isinstance(found, dict) else number(thing, *path))

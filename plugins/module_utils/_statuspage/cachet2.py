@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Cachet 2.4 (docs.cachethq.io/v2.4: "Incidents", "Incident Updates", "Components"; github.com/cachethq/cachet, branch 2.4).
-
-It holds no key of ours, so its titles end with the incident's name. One component at most goes with an incident: all are set by themselves.
-"""
+"""Cachet 2.4 (docs.cachethq.io/v2.4: "Incidents", "Incident Updates", "Components"; github.com/cachethq/cachet, branch 2.4). It can't store our key,
+so the titles end with the incident's name. An incident has one component at most, so all components are set separately."""
 
 from __future__ import annotations
 
@@ -26,12 +24,12 @@ _COMPONENTS = {"operational": "1", "degraded_performance": "2", "partial_outage"
 
 
 def provider(account: Account) -> StatusPage:
-    """The page of that account. Raises StatusPageError that says what the account lacks."""
+    """The page of that account. Raises StatusPageError if the account is incomplete."""
     return Cachet2(account)
 
 
 class Cachet2:
-    """One Cachet is one page: the account needs its address."""
+    """A Cachet server is one page: the account needs its address."""
 
     def __init__(self, account: Account) -> None:
         token = token_of(account, _WHAT, TOKEN)

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Calls to a provider's JSON API, and what an account needs for them."""
+"""Calls to a provider's JSON API, and checks of the account."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .._http import Api, HttpError, OddAnswer
 from .errors import lasting, refused
 
 PAGE, PAGES = 100, 10
-"""How much is asked for at once, and how often at most."""
+"""The page size, and the largest number of pages."""
 TIMEOUT = 10.0
-"""Seconds for a whole answer."""
+"""The timeout of a whole answer in seconds."""
 
 
 class Client:
-    """One connection; `token` is kept out of every message. Each call is made once: whether to repeat it is the caller's decision."""
+    """One connection. `token` is masked in every message. Each call is made once; the caller decides about retries."""
 
     def __init__(self, url: str, headers: Mapping[str, str], token: str = "", *, timeout: float | None = None) -> None:
         try:
@@ -28,7 +28,7 @@ class Client:
             raise lasting(str(error)) from None
 
     def call(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> Any:
-        """The JSON that it answers with, None for an empty answer. Raises StatusPageError."""
+        """The JSON value of the answer; None for an empty answer. Raises StatusPageError."""
         try:
             return self._api.value(method, path, query=query, body=body)
         except OddAnswer:
@@ -38,7 +38,7 @@ class Client:
 
 
 def paged(fetch: Callable[[int], list[Any]], size: int = PAGE) -> Iterator[Any]:
-    """What is on all pages, from the first on. A server that has no pages answers the same again and again: that ends it, too."""
+    """The items of all pages. A server without paging returns the same page again; that also ends the loop."""
     first: Any = None
     for number in range(1, PAGES + 1):
         found = fetch(number)
@@ -51,14 +51,14 @@ def paged(fetch: Callable[[int], list[Any]], size: int = PAGE) -> Iterator[Any]:
 
 
 def page_of(account: Account, what: str) -> str:
-    """The page's id, where a provider can't do without. Raises StatusPageError that says what to set."""
+    """The page's id, which the provider requires. Raises StatusPageError that says what to set."""
     if not account.page.strip():
         raise lasting(f"{what} needs to know which page is meant: set status_page.page")
     return account.page.strip()
 
 
 def url_of(account: Account, what: str, usual: str = "") -> str:
-    """The address: the account's, else the usual one. Raises StatusPageError that says what to set."""
+    """The account's address, otherwise the usual one. Raises StatusPageError that says what to set."""
     url = account.url.strip() or usual
     if not url:
         raise lasting(f"{what} needs the address where it runs: set status_page.url")
@@ -73,7 +73,7 @@ def url_of(account: Account, what: str, usual: str = "") -> str:
 
 
 def token_of(account: Account, what: str, variable: str) -> str:
-    """The secret. Raises StatusPageError that says where it is to come from."""
+    """The secret. Raises StatusPageError that says where to set it."""
     token = account.token.strip()
     if not token:
         raise lasting(f"{what} needs a secret: put it into the environment variable {variable}, or name another one in status_page.token_env")

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a provider's refusal means for whoever would try again."""
+"""The meaning of a provider's error for a retry."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from .._http import HttpError
 from .._ports import StatusPageError
 
 PATIENCE = 60.0
-"""Seconds until the next try, where a provider wants fewer calls and does not say when."""
+"""Seconds until the next try, if a provider limits calls without a time."""
 _LATER = {0, 408, 425}
-"""No answer, or one that time may mend."""
+"""No answer, or a temporary error."""
 
 
 class Limited(StatusPageError):
-    """Too many calls: not done. `asked` is what the provider asks to wait, in seconds, None where it does not say."""
+    """Too many calls: the call was not carried out. `asked` is the provider's waiting time in seconds; None if unknown."""
 
     def __init__(self, text: str, asked: float | None) -> None:
         super().__init__(text, retry_after=PATIENCE if asked is None else asked)
@@ -22,7 +22,7 @@ class Limited(StatusPageError):
 
 
 def refused(error: HttpError) -> StatusPageError:
-    """The same failure in the port's terms: what only a person can mend is lasting."""
+    """The failure as StatusPageError. A failure that only a person can fix is lasting."""
     if error.code in {420, 429}:
         return Limited(str(error), error.retry_after)
     later = error.code in _LATER or error.code >= 500

@@ -1,10 +1,8 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""incident.io (docs.incident.io/api-reference, "Status Pages V2": incidents, maintenances, their updates, the structure of a page).
-
-An idempotency key makes one incident of two tries to create it, but none is found by it: so titles end with the incident's name, too.
-Components have no state of their own: what is announced of them and isn't over is their state.
-"""
+"""incident.io (docs.incident.io/api-reference, "Status Pages V2": incidents, maintenances, their updates, the structure of a page). An idempotency
+key prevents that two tries create two incidents, but an incident can't be found by it, so titles also end with the incident's name. Components have
+no separate state: their state comes from the open incidents and maintenances."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ URL = "https://api.incident.io"
 _WHAT = "incident.io"
 _TITLE = 200
 _LONGEST = 4096
-"""Characters of an update."""
+"""The limit of an update in characters."""
 _STATES = {state: state for state in ("investigating", "identified", "monitoring", "resolved")}
 _STAGES = {
     "scheduled": "maintenance_scheduled", "in_progress": "maintenance_in_progress", "verifying": "maintenance_in_progress",
@@ -39,7 +37,7 @@ _MAINTAINED = {"operational": "operational", "under_maintenance": "under_mainten
 
 
 def provider(account: Account) -> StatusPage:
-    """The page of that account. Raises StatusPageError that says what the account lacks."""
+    """The page of that account. Raises StatusPageError if the account is incomplete."""
     return IncidentIo(account)
 
 
@@ -68,7 +66,7 @@ class IncidentIo:
         ref = ident(made, "id")
         if _shown(made, kind, post).status == update.status:
             return ref
-        # the answer to an earlier try, as it was then: what does it say now?
+        # this is the old answer to an earlier try: read the current state
         there = _shown(at(self._client.call("GET", f"/v2/status_page_{kind}s/{quote(ref, safe='')}"), f"status_page_{kind}"), kind, post)
         if (there.status, there.body) != (update.status, update.body):
             self.update(ref, post, update)
@@ -91,7 +89,7 @@ class IncidentIo:
         said: dict[str, Any] = {f"{kind}_status": word(update.status, _words(post), _WHAT), "message": update.body}
         said["notify_subscribers"] = update.notify
         if update.status in OVER or not update.components:
-            return said  # all components are operational again at the end: it refuses to be told
+            return said  # all components are operational at the end; it refuses component states there
         wanted = {name: word(state, theirs, f"{_WHAT} ({kind}, component {name})") for name, state in update.components.items()}
         known = ids(wanted, self._account, self._listed)
         said["component_statuses"] = [{"component_id": known[name], "component_status": state} for name, state in wanted.items()]
@@ -114,12 +112,12 @@ class IncidentIo:
         seen = set()
         for each in _components(entries(answer, "current_structure", "items")):
             found = ident(each, "component_id")
-            if found not in seen:  # one may be on several pages
+            if found not in seen:  # a component may be on several pages
                 yield Listed(found, text(each, "name"), asked.get(found, OPERATIONAL))
             seen.add(found)
 
     def _asked(self) -> dict[str, str]:
-        """What is announced of components and isn't over, the worst of each."""
+        """The worst state of each component in open incidents and maintenances."""
         found: dict[str, str] = {}
         for kind, theirs, running in (("incident", _COMPONENTS, set(_STATES) - {"resolved"}), ("maintenance", _MAINTAINED, {_STAGES["in_progress"]})):
             for each in self._all(kind):
@@ -131,7 +129,7 @@ class IncidentIo:
 
 
 def _latest(incident: Any, theirs: Mapping[str, str]) -> dict[str, str]:
-    """The state that each component was given last."""
+    """The last state of each component."""
     found: dict[str, tuple[datetime, str]] = {}
     for update in entries(incident, "updates"):
         when = moment(text(update, "published_at"))
@@ -144,7 +142,7 @@ def _latest(incident: Any, theirs: Mapping[str, str]) -> dict[str, str]:
 
 
 def _components(items: list[Any]) -> Iterator[Any]:
-    """All components of a page: by themselves, in groups, on pages below it."""
+    """All components of a page: directly, in groups, and on sub-pages."""
     for item in items:
         for key in ("component", "group", "sub_page"):
             part = item.get(key) if isinstance(item, dict) else None

@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Instatus (instatus.com/help/api: "Incidents", "Incident updates", "Maintenances", "Maintenance updates", "Components").
-
-It holds no key of ours, so its titles end with the incident's name. It has no impact.
-"""
+"""Instatus (instatus.com/help/api: "Incidents", "Incident updates", "Maintenances", "Maintenance updates", "Components"). It can't store our key, so
+the titles end with the incident's name. It has no impact."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ _COMPONENTS = {
 
 
 def provider(account: Account) -> StatusPage:
-    """The page of that account. Raises StatusPageError that says what the account lacks."""
+    """The page of that account. Raises StatusPageError if the account is incomplete."""
     return Instatus(account)
 
 
@@ -56,7 +54,7 @@ class Instatus:
             return ident(self._client.call("POST", f"{self._base}/incidents", body=said | {"started": update.at}), "id")
         starts, ends = window(post, _WHAT)
         minutes = max(1, round((moment(ends) - moment(starts)).total_seconds() / 60))
-        # it moves on when we say so
+        # its stage only changes when we set it
         said |= {"start": starts, "duration": minutes, "autoStart": False, "autoEnd": False}
         return ident(self._client.call("POST", f"{self._base}/maintenances", body=said), "id")
 
@@ -73,7 +71,7 @@ class Instatus:
         self._client.call("PUT", f"{self._base}/components/{quote(found, safe='')}", body={"status": word(state, _COMPONENTS, _WHAT)})
 
     def _said(self, post: Post, update: Update) -> dict[str, Any]:
-        # all that are affected; of those that nothing is said of now, the state may be another incident's
+        # all affected components; a component without a state here may have the state of another incident
         known = ids({**post.components, **update.components}, self._account, self._listed)
         there = {name: word(state, _COMPONENTS, _WHAT) for name, state in update.components.items()}
         return {

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The components that a provider lists, by the names that we know them by."""
+"""The components of a provider, by our names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MANY = 20
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A component at the provider; `state` in our words."""
+    """A component at the provider; `state` is our word."""
 
     id: str
     name: str
@@ -23,16 +23,14 @@ class Listed:
 
 
 def states(listed: Iterable[Listed], account: Account) -> dict[str, str]:
-    """The state of each, by the name that the configuration gives its id, else by the provider's."""
+    """The state of each component, by its name in the configuration (found by id), otherwise by the provider's name."""
     ours = {str(ident): name for name, ident in account.components.items() if ident}
     return {ours.get(each.id, each.name): each.state for each in listed}
 
 
 def ids(names: Iterable[str], account: Account, fetch: Callable[[], Iterable[Listed]]) -> dict[str, str]:
-    """The provider's id for each of the names: the configuration's, else that of the component of exactly that name.
-
-    The provider is asked only where the configuration doesn't say. Raises StatusPageError.
-    """
+    """The provider's id for each name: the configured id, otherwise the id of the component with exactly that name. The provider is only asked if the
+    configuration has no id. Raises StatusPageError."""
     known = {name: str(account.components.get(name) or "") for name in names}
     if all(known.values()):
         return known
@@ -46,14 +44,14 @@ def ids(names: Iterable[str], account: Account, fetch: Callable[[], Iterable[Lis
 
 
 def word(state: str, theirs: Mapping[str, str], what: str) -> str:
-    """The provider's word for a state of ours. Raises StatusPageError where it has none."""
+    """The provider's word for one of our states. Raises StatusPageError if it has none."""
     if state not in theirs:
         raise lasting(f"{what} has no state for {state}: publish one of {', '.join(theirs)}")
     return theirs[state]
 
 
 def named(state: str, theirs: Mapping[str, str], *, otherwise: str) -> str:
-    """Our word for a component's state there; `otherwise` for one that we have none for."""
+    """Our word for a provider's component state; `otherwise` if we have none."""
     return next((ours for ours, other in theirs.items() if other == state), otherwise)
 
 

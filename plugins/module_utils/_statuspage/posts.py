@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A post as providers have it: its title where that has to hold the incident's name, and its newest update in our words."""
+"""Converts posts for providers: titles that contain the incident's name, and the newest update in our words."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ from .shape import text
 
 
 def names(post: Post) -> tuple[str, ...]:
-    """All names of the incident, the one that people know it by first."""
+    """All names of the incident, the current one first."""
     return tuple(name for name in dict.fromkeys((post.name, *post.names)) if name)
 
 
 def titled(post: Post, longest: int) -> str:
-    """The title with the incident's name at its end: what finds it again where a provider holds no key of ours.
-
-    Two incidents may have the same title, and a title may change: the name stays, and no two incidents share it.
-    """
+    """The title with the incident's name at its end. It identifies the post at a provider that can't store our key. Titles may be equal or change,
+    but the name is unique and stays."""
     mark = f" ({post.name})"
     return short(post.title, longest - len(mark)) + mark
 
 
 def short(title: str, longest: int) -> str:
-    """A title that a provider takes."""
+    """A title that a provider accepts."""
     return title if len(title) <= longest else title[: longest - 1] + "…"
 
 
@@ -38,7 +36,7 @@ def is_titled(title: str, post: Post) -> bool:
 
 
 def newest(updates: Iterable[Any], stamp: str) -> Any | None:
-    """The update with the latest time at `stamp`; of those of the same time the last of the list. None without any."""
+    """The update with the latest time at `stamp`; for equal times, the last one in the list. None if there is none."""
     found, latest = None, datetime.min
     for each in updates:
         when = moment(text(each, stamp))
@@ -48,7 +46,7 @@ def newest(updates: Iterable[Any], stamp: str) -> Any | None:
 
 
 def moment(stamp: str) -> datetime:
-    """A time as JSON has it, in UTC without saying so. Raises StatusPageError."""
+    """A time of the JSON answer, which is in UTC without a zone. Raises StatusPageError."""
     try:
         when = datetime.fromisoformat(stamp)
         return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
@@ -57,11 +55,8 @@ def moment(stamp: str) -> datetime:
 
 
 def shown(ref: str, state: str, body: str, post: Post, theirs: Mapping[str, str]) -> Shown:
-    """What the provider shows, in our words: `theirs` has its state for each of ours.
-
-    Where several of ours are one of theirs, and where it has trimmed the text, the update of ours that it must be is what is answered.
-    A state that it has and we don't is none of ours: empty.
-    """
+    """The provider's post in our words; `theirs` maps our states to its states. If several of our states map to one of its states, or if it has
+    trimmed the text, our matching update is returned. An unknown state is empty."""
     fitting = [ours for ours, other in theirs.items() if other == state]
     for update in reversed(post.updates):
         if update.status in fitting and _plain(update.body) == _plain(body):
@@ -70,14 +65,14 @@ def shown(ref: str, state: str, body: str, post: Post, theirs: Mapping[str, str]
 
 
 def window(post: Post, what: str) -> tuple[str, str]:
-    """From when until when a maintenance is. Raises StatusPageError where that isn't known."""
+    """Start and end of a maintenance. Raises StatusPageError if they are unknown."""
     if not (post.starts and post.ends):
         raise lasting(f"{what} takes a maintenance only with its start and its end: {post.name} lacks {'starts' if not post.starts else 'ends'}")
     return post.starts, post.ends
 
 
 def no_maintenance(post: Post, what: str) -> None:
-    """Raises StatusPageError where the post is a maintenance, for providers that can't be told of one."""
+    """Raises StatusPageError for a maintenance, for providers without maintenance."""
     if post.is_maintenance:
         raise lasting(f"{what} can't be told of maintenance by this collection: enter {post.name} there by hand")
 

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reading a provider's JSON: what is odd there is told as this port's error. Each is that of `_core.shape`, and raises StatusPageError."""
+"""Parses a provider's JSON. Each function is the one of `_core.shape`, but raises StatusPageError."""
 
 from __future__ import annotations
 

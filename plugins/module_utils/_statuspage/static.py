@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The embedded status page: plain files that any web server serves. What is said in an incident is text and never becomes markup."""
+"""The embedded status page: plain files for any web server. Texts of incidents are escaped, and never become markup."""
 
 from __future__ import annotations
 
@@ -35,22 +35,20 @@ __all__ = ["render", "write"]
 
 PAST_DAYS = 14
 MANY = 12
-"""From this number of components on, a group in which all is well is shown folded."""
+"""From this number of components on, a group without problems is shown folded."""
 KINDS = dict(zip(COMPONENT_STATES, ("ok", "maint", "minor", "partial", "major"), strict=True))
-"""How a state looks: the name of its icon and of its colours."""
+"""The look of a state: the name of its icon and colours."""
 _LOOKS = {"none": "ok", "minor": "minor", "major": "partial", "critical": "major"}
 _FORBIDDEN = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 does not allow, and lone carriage returns: w3.org/TR/xml, "Char"."""
+"""Characters that XML 1.0 does not allow, and lone carriage returns: w3.org/TR/xml, "Char"."""
 _LINK = re.compile(r"https?://[^\s<>\"'`\\^{|}]+", re.IGNORECASE)
 _T = TypeVar("_T")
 
 
 def render(page: Page, now: float, templates: Path) -> dict[str, bytes]:
-    """Every file of the page by its path: HTML, two feeds, and Statuspage's API v2. The same page on the same day gives the same bytes,
-    unless a component is not operational: then its bar tells how long. `now` is Unix time, `templates` the folder of the templates.
-
-    Raises StatusPageError where jinja2 is missing, jinja2.TemplateError where a template is broken.
-    """
+    """Every file of the page by its path: HTML, two feeds, and Statuspage's API v2. The same page on the same day gives the same bytes, unless a
+    component is not operational: then its bar shows the duration. `now` is Unix time, `templates` the folder of the templates. Raises StatusPageError
+    if jinja2 is missing, jinja2.TemplateError for a broken template."""
     if jinja2 is None:
         raise StatusPageError("the Python library jinja2 is missing where Ansible runs: pip install jinja2", lasting=True)
     page = _clean(page)
@@ -59,7 +57,7 @@ def render(page: Page, now: float, templates: Path) -> dict[str, bytes]:
 
 
 def _clean(value: _T) -> _T:
-    """The same without the characters that no document of ours may have."""
+    """The text without characters that our documents may not contain."""
     made: Any = value
     if isinstance(value, str):
         made = _FORBIDDEN.sub("", value.replace("\r\n", "\n"))
@@ -76,7 +74,7 @@ def _json(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-# Words
+# Texts
 
 
 def _states(state: str) -> str:
@@ -93,14 +91,14 @@ def _impact_kind(post: Post) -> str:
 
 @lru_cache(8192)
 def _machine(at: str) -> str:
-    """As `<time>` and feeds want it, in seconds; empty for a damaged one."""
+    """The time for `<time>` and feeds, in seconds precision; empty for a damaged one."""
     when = instant(at)
     return "" if when is None else utc(when)[:19] + "Z"
 
 
 @lru_cache(8192)
 def _readable(at: str) -> str:
-    """`24 Nov 2026, 14:03 UTC`; a damaged one as it is."""
+    """`24 Nov 2026, 14:03 UTC`; a damaged time stays unchanged."""
     when = instant(at)
     return at if when is None else f"{datetime.fromtimestamp(when, UTC):%-d %b %Y, %H:%M} UTC"
 
@@ -119,13 +117,13 @@ def _lasted(post: Post) -> str:
 
 
 def _planned(post: Post) -> str:
-    """How long the maintenance was to take."""
+    """The planned duration of the maintenance."""
     taking = _between(post.starts, post.ends)
     return f"for {taking}" if taking else ""
 
 
 def _touched(post: Post) -> list[str]:
-    """Every component that the post was about at any time."""
+    """Every component that was ever in the post."""
     return list(dict.fromkeys([*(name for update in post.updates for name in update.components), *post.components]))
 
 
@@ -146,7 +144,7 @@ def _counted(posts: Sequence[Post]) -> str:
 
 
 def _paragraphs(text: str) -> list[list[list[tuple[str, str]]]]:
-    """The paragraphs of a text, of each its lines, of each its pieces: the words, and the address where they are a link to the web."""
+    """The paragraphs of a text, with their lines, with their pieces: the words, and the address if they are a web link."""
     return [[_pieces(line) for line in each.strip("\n").split("\n")] for each in re.split(r"\n[ \t]*\n", text) if each.strip()]
 
 
@@ -164,7 +162,7 @@ def _pieces(line: str) -> list[tuple[str, str]]:
 
 
 def _web(address: str) -> str:
-    """The address where it leads to a site of the web that its reader can see in it, empty otherwise."""
+    """The address if it is a web address whose site is visible in it; otherwise empty."""
     try:
         parts = urlsplit(address)
         return address if parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc else ""
@@ -177,7 +175,7 @@ def _web(address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A component as its row shows it."""
+    """A component in its row."""
 
     name: str
     description: str
@@ -191,7 +189,7 @@ class _Shown:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Components under one name; those of no group have an empty one."""
+    """A group of components; components without a group have an empty name."""
 
     name: str
     kind: str
@@ -218,7 +216,7 @@ def _shown(component: Component, now: float) -> _Shown:
 
 
 def _share(found: Sequence[Day]) -> str:
-    """Rounded down, so that only what was never away has 100 %. Of less than a day it says nothing."""
+    """The uptime, rounded down, so that only a component without downtime has 100 %. Empty for less than a day."""
     known = percentage(found) if sum(day.known for day in found) >= DAY else None
     return "Uptime not known yet" if known is None else "100 % uptime" if known == 100 else f"{int(known * 100) / 100:.2f} % uptime"
 
@@ -284,7 +282,7 @@ class _Site:
         )  # fmt: skip
 
     def _headline(self, active: Sequence[Post], under_way: Sequence[Post]) -> tuple[str, str]:
-        """How everything looks, and the words for it: those of the component in the worst state, which its row says, too."""
+        """The overall look and text: those of the component in the worst state, also used in its row."""
         state = worst(each.state for each in self._page.components if each.state in COMPONENT_STATES)
         if active and active[0].impact != "none" and state in {OPERATIONAL, COMPONENT_STATES[1]}:
             return _impact_kind(active[0]), "Incident in progress"
@@ -293,7 +291,7 @@ class _Site:
         return KINDS[state], "All systems operational" if state == OPERATIONAL else _states(state)
 
     def _groups(self) -> list[_Group]:
-        """Those in the worst state first, and so within each; otherwise in the order of the page."""
+        """The groups with the worst state first, and the components in the same way; otherwise in the order of the page."""
         found: dict[str, list[Component]] = {}
         for component in self._page.components:
             found.setdefault(component.group, []).append(component)
@@ -308,8 +306,8 @@ class _Site:
         ]  # fmt: skip
 
     def _past(self, going_on: Sequence[Post]) -> list[tuple[str, list[Post], bool]]:
-        """What ended on each of the last days, today first, and whether something was `going_on` that hasn't ended; days that are the same in this,
-        and on which nothing ended, are told together."""
+        """The posts that ended on each of the last days, today first, and whether a post was still `going_on`. Equal days without ended posts are
+        combined."""
         ended: dict[date, list[Post]] = {}
         for post in self._page.posts:
             when = instant(post.updates[-1].at)
@@ -327,7 +325,7 @@ class _Site:
         return [(_span(first, last), posts, ill) for first, last, posts, ill in found]
 
     def _by_month(self) -> list[_Month]:
-        """Each month in which something began, and this one, the newest first. What began at a damaged time stands under this one."""
+        """Each month in which a post began, and the current month, newest first. Posts with a damaged start are in the current month."""
         now = f"{datetime.fromtimestamp(self._now, UTC):%Y-%m}"
         found: dict[str, list[Post]] = {now: []}
         for post in self._page.posts:
@@ -351,6 +349,6 @@ def _span(first: date, last: date) -> str:
 
 
 def _hash(environment: jinja2.Environment, name: str) -> str:
-    """What a Content-Security-Policy calls a script or style by: w3.org/TR/CSP3, "hash-source"."""
+    """The hash of a script or style for a Content-Security-Policy: w3.org/TR/CSP3, "hash-source"."""
     text = environment.get_template(name).render()
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

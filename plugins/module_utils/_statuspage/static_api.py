@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The page as Statuspage's public API v2 shows one: metastatuspage.com/api has the shape. Programs that read that format read ours."""
+"""The page in the format of Statuspage's public API v2 (metastatuspage.com/api), for programs that read this format."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from .._core.status_page import COMPONENT_STATES, IMPACTS, OPERATIONAL, Component, Page, Post, Update, worst
 
 NEWEST = 50
-"""How many posts a list holds."""
+"""The largest number of posts in a list."""
 SEVERITY = dict(zip(COMPONENT_STATES, (0, 0, 1, 2, 3), strict=True))
-"""What the state of a component is worth as an impact: support.atlassian.com/statuspage, "Top-level status and incident impact"."""
+"""The impact of a component's state: support.atlassian.com/statuspage, "Top-level status and incident impact"."""
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def identifier(*words: str) -> str:
-    """An id as Statuspage's look, always the same for the same words: twelve letters and digits."""
+    """An id in Statuspage's form (twelve letters and digits), constant for the same words."""
     number, found = int.from_bytes(hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).digest()), ""
     while len(found) < 12:
         number, digit = divmod(number, len(_LETTERS))
@@ -31,15 +31,13 @@ def post_id(post: Post) -> str:
 
 
 def link(page: Page, post: Post) -> str:
-    """Where a post is for good."""
+    """The permanent address of a post."""
     return f"{page.url.rstrip('/')}/incidents/{post_id(post)}.html".lstrip("/")
 
 
 def overall(page: Page) -> tuple[str, str]:
-    """How everything is: the indicator (none, minor, major or critical), and Statuspage's words for it.
-
-    The worst state of a component counts, or the impact of an incident that isn't over, whichever is worse.
-    """
+    """The overall status: the indicator (none, minor, major or critical), and Statuspage's words for it. The worst component state or the worst
+    impact of an open incident counts."""
     states = [component.state for component in page.components]
     impacts = [IMPACTS.index(post.impact) for post in page.posts if not post.is_over and not post.is_maintenance and post.impact in IMPACTS]
     by_states = max((SEVERITY.get(state, 0) for state in states), default=0)
@@ -123,7 +121,7 @@ class _Shown:
         return shown | ({"scheduled_for": post.starts or first.at, "scheduled_until": post.ends or last.at} if post.is_maintenance else {})
 
     def _updates(self, post: Post, made: str) -> list[dict[str, Any]]:
-        """The newest first, as there."""
+        """The posts, newest first, as in Statuspage."""
         states: dict[str, str] = {}
         found = []
         for update in post.updates:
@@ -153,7 +151,7 @@ class _Shown:
         }  # fmt: skip
 
     def _group(self, place: int, name: str) -> dict[str, Any]:
-        """A group is a component too, in the worst state of its own."""
+        """A group is a component, too, in the worst state of its components."""
         within = self._groups[name]
         parts = [self._components[component.name] for component in within]
         shown = self._component(place, Component(name, worst(component.state for component in within), since=within[0].since))

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The days of a component as a small drawing, in words, and as what a script of the page reads: a few hundred bytes in all."""
+"""The days of a component as a small drawing, as text, and as data for the page's script: a few hundred bytes in total."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._core.uptime import Day
 LETTERS = {"": "u", **dict(zip(COMPONENT_STATES, "omdpx", strict=True))}
 HEIGHT = 20
 HEIGHTS = {"u": 2, "o": 10, "m": 14, "d": 16, "p": 18, "x": 20}
-"""How tall the stroke of a day is: how bad it was is told by that too, not by the colour alone."""
+"""The height of a day's stroke, which shows the severity in addition to the colour."""
 
 
 def lasting(seconds: float) -> str:
@@ -26,10 +26,8 @@ def lasting(seconds: float) -> str:
 
 
 def paths(days: Sequence[Day]) -> list[tuple[str, str]]:
-    """An SVG path for each state, by its letter: a line through the days that it was the worst of. Dashes make days of it.
-
-    The line of the operational days goes on below those of worse days, which hide it: that makes it short.
-    """
+    """An SVG path for each state, by its letter: a dashed line through the days with this worst state. The line of operational days continues below
+    worse days, which hide it; that keeps the path short."""
     known = ["o" if day.state else "" for day in days]
     found: dict[str, str] = {}
     for letter, first, length in [*_runs(known), *_runs([LETTERS[day.state].replace("o", "") for day in days])]:
@@ -39,7 +37,7 @@ def paths(days: Sequence[Day]) -> list[tuple[str, str]]:
 
 
 def _runs(letters: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """Each letter with the day that it begins on, and for how many it stays; days with none are passed over."""
+    """Each letter with its first day and its number of days; days without a letter are skipped."""
     first = 0
     for letter, within in groupby(letters):
         length = len(list(within))
@@ -67,7 +65,7 @@ def _worst_first(day: Day) -> list[tuple[str, float]]:
 
 
 def told(days: Sequence[Day]) -> str:
-    """How many days had trouble, and what the newest of them had: `Trouble on 3 of 90 days. 4 Nov: major outage 1 h 5 min`."""
+    """The number of days with trouble, and the newest ones: `Trouble on 3 of 90 days. 4 Nov: major outage 1 h 5 min`."""
     bad = [day for day in days if day.state not in {"", OPERATIONAL}]
     known = sum(1 for day in days if day.state)
     if not bad:

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Puts a page's files where a web server finds them: all of them at once, whoever kills the writer, and when."""
+"""Publishes a page's files for a web server, all at once, even if the writer is killed at any time."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _files(version: Path) -> set[str]:
 
 
 def _linked(old: Path, new: Path) -> bool:
-    """Whether the unchanged file could be shared: not every file system does that, nor does a file of somebody else."""
+    """Whether the unchanged file could be hard-linked. Some file systems don't support this, and other users' files can't be linked."""
     try:
         os.link(old, new, follow_symlinks=False)
     except OSError:
@@ -90,7 +90,7 @@ def _linked(old: Path, new: Path) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove every version of ours that isn't shown. What can't be removed now is left to the next writer."""
+    """Remove all our versions that aren't shown. The next writer removes the rest."""
     with suppress(OSError):
         shown = str(folder.readlink()) if folder.is_symlink() else ""
         for path in folder.parent.iterdir():
@@ -141,7 +141,7 @@ def _sweep_temporary(folder: Path) -> None:
 
 
 def _make_folder(path: Path) -> None:
-    """With its mode, whatever the umask."""
+    """Create it with the right mode, independent of the umask."""
     path.mkdir(mode=0o755)
     path.chmod(0o755)
 

@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Atlassian Statuspage, whose words the common model has (developer.statuspage.io: "Incidents", "Components", "Rate Limiting").
-
-The incident's name is kept in the metadata of theirs, which no query searches: what isn't over is read through, and the newest page of all.
-"""
+"""Atlassian Statuspage, whose terms the common model uses (developer.statuspage.io: "Incidents", "Components", "Rate Limiting"). The incident's name
+is stored in the metadata of its incident. No query searches metadata, so all open incidents and the newest page of all incidents are read."""
 
 from __future__ import annotations
 
@@ -25,18 +23,18 @@ URL = "https://api.statuspage.io"
 _WHAT = "Statuspage"
 _TITLE = 255
 _PACE, _PATIENT = 1.0, 5.0
-"""Seconds between two calls of one token; and for how long a call that came too early is waited with."""
+"""Seconds between two calls with one token, and the waiting time after a call that came too early."""
 _STATES = {state: state for state in (*INCIDENT_STATES, *MAINTENANCE_STATES)}
 _COMPONENTS = {state: state for state in COMPONENT_STATES}
 
 
 def provider(account: Account) -> StatusPage:
-    """The page of that account. Raises StatusPageError that says what the account lacks."""
+    """The page of that account. Raises StatusPageError if the account is incomplete."""
     return Statuspage(account)
 
 
 class Statuspage:
-    """`clock` and `sleep` are those that the calls are paced by: the provider takes one a second."""
+    """`clock` and `sleep` control the pace of the calls: the provider allows one per second."""
 
     def __init__(self, account: Account, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
         self._page, token = page_of(account, _WHAT), token_of(account, _WHAT, TOKEN)
@@ -74,7 +72,7 @@ class Statuspage:
         }  # fmt: skip
         affected = ids({**post.components, **update.components}, self._account, self._listed)
         if affected:
-            # the list is who is affected, and replaces the one before; the map is what becomes of them now
+            # the list of affected components replaces the previous list; the map has their new states
             said["component_ids"] = list(affected.values())
             said["components"] = {affected[name]: state for name, state in update.components.items()}
         return said
@@ -108,12 +106,12 @@ class Statuspage:
         try:
             return self._client.call(method, f"/v1/pages/{quote(self._page, safe='')}/{path}", query=query, body=body)
         finally:
-            # from the end of a call on: it may have been counted at any time of it
+            # measured from the end of a call, because the server may count it at any time during the call
             self._free = self._clock() + _PACE
 
 
 def _key(incident: Any) -> str:
-    """The name that we gave it; empty where it isn't ours, whatever others keep in its metadata."""
+    """Our name in its metadata; empty if it isn't our incident."""
     found = incident
     for key in ("metadata", "ansible", "key"):
         found = found.get(key) if isinstance(found, dict) else None
@@ -121,7 +119,7 @@ def _key(incident: Any) -> str:
 
 
 def _shown(incident: Any, post: Post) -> Shown:
-    """The newest update of ours: a postmortem is published as one, too, and comes last."""
+    """Our newest update. A postmortem is also an update, and comes last."""
     ref = ident(incident, "id")
     updates = [each for each in entries(incident, "incident_updates") if text(each, "status") in _STATES]
     last = newest(reversed(updates), "created_at")  # they are the newest first

@@ -1,11 +1,8 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Uptime Kuma, through what its own browser page uses, for it has no documented interface to write by (github.com/louislam/uptime-kuma,
-server/socket-handlers/status-page-socket-handler.js). It needs python-socketio where Ansible runs.
-
-An incident is one text there, which each update replaces: its title begins with the state and ends with the incident's name. Components are
-what Uptime Kuma itself watches, and can't be set.
-"""
+"""Uptime Kuma, through the interface of its own web page, because it has no documented API for writing (github.com/louislam/uptime-kuma,
+server/socket-handlers/status-page-socket-handler.js). It needs python-socketio where Ansible runs. An incident is one text, which each update
+replaces: its title begins with the state and ends with the incident's name. Components are the monitors of Uptime Kuma, and can't be set."""
 
 from __future__ import annotations
 
@@ -33,28 +30,28 @@ _TITLE = 240
 _STATES = {state: state for state in INCIDENT_STATES}
 _STYLES = {"none": "primary", "minor": "info", "major": "warning", "critical": "danger"}
 _OVER = re.compile(r"Resolved: .*\(\w+-\d{4}-\d\d-\d\d-[^()]+\)", re.DOTALL)
-"""A title of ours whose incident is over."""
+"""One of our titles of an ended incident."""
 _TIMEOUT = 10.0
 _QUIET = logging.getLogger(__name__)
-"""The library would write to the terminal by itself, even of connections that are over: what matters is raised."""
+"""Silence the library, which logs to the terminal even about closed connections. Important errors are raised."""
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
 
 
 def provider(account: Account) -> StatusPage:
-    """The page of that account. Raises StatusPageError that says what the account lacks."""
+    """The page of that account. Raises StatusPageError if the account is incomplete."""
     return UptimeKuma(account)
 
 
 class UptimeKuma:
-    """The account needs the page's slug, the address, and the user whose password the secret is."""
+    """The account needs the page's slug, the address, and the user; the secret is that user's password."""
 
     def __init__(self, account: Account, *, timeout: float = _TIMEOUT) -> None:
         self._slug, self._url = page_of(account, _WHAT), url_of(account, _WHAT)
         self._password, self._user, self._timeout = token_of(account, _WHAT, TOKEN), account.user.strip(), timeout
         if not self._user:
             raise lasting(f"{_WHAT} needs a user to log in as: set status_page.user")
-        # the public page is kept for five minutes, unless it is asked for as its authors do
+        # the public page is cached for five minutes, except with the query that its authors use
         self._public = Client(self._url, {"x-apicache-bypass": "true"}, self._password, timeout=timeout)
 
     def find(self, post: Post) -> Shown | None:
@@ -93,7 +90,7 @@ class UptimeKuma:
         raise lasting(f"{_WHAT} finds out by itself how {name} is: it can't be told that it is {state}. Let it watch {name}, or use another provider")
 
     def _pinned(self) -> tuple[list[Any], bool]:
-        """What is pinned to the page, and whether that may be more than one (from version 2.1 on)."""
+        """The pinned incidents, and whether there may be several (since version 2.1)."""
         answer = self._public.call("GET", f"/api/status-page/{quote(self._slug.lower(), safe='')}")
         if isinstance(answer, dict) and "incidents" in answer:
             return entries(answer, "incidents"), True
@@ -102,7 +99,7 @@ class UptimeKuma:
 
     @contextmanager
     def _session(self) -> Iterator[Callable[..., Any]]:
-        """Logged in, something to call its events with, each of which answers or raises StatusPageError."""
+        """A logged-in connection. Returns a function that calls its events; each call returns the answer or raises StatusPageError."""
         try:
             socketio = importlib.import_module("socketio")
         except ImportError:
@@ -124,14 +121,14 @@ class UptimeKuma:
             client.connect(self._url, wait_timeout=self._timeout, socketio_path=f"{urlsplit(self._url).path.strip('/')}/socket.io".lstrip("/"))
         except socketio.exceptions.ConnectionError as error:
             raise _unreached(f"{self._url} can't be reached: {self._safe(error)}") from None
-        except (LookupError, TypeError, ValueError):  # an answer of something else that it takes for a beginning
+        except (LookupError, TypeError, ValueError):  # the answer of another service that the library accepts as a handshake
             raise _unreached(f"{self._url} can't be reached: Unexpected response from server") from None
         try:
-            ready.wait(self._timeout)  # its handlers come after its `info` (server.js, "connection"): what comes before them is lost
+            ready.wait(self._timeout)  # its handlers are registered after its `info` (server.js, "connection"): earlier events are lost
             call("login", {"username": self._user, "password": self._password, "token": ""})
             yield call
         finally:
-            client.eio.disconnect(abort=True)  # waiting for the other side may take as long as its next sign of life
+            client.eio.disconnect(abort=True)  # waiting for the other side may take until its next heartbeat
 
     def _refusal(self, event: str, answer: Any) -> StatusPageError:
         if answer.get("tokenRequired"):
@@ -153,7 +150,7 @@ def _said(post: Post, update: Update) -> dict[str, Any]:
 
 
 def _unreached(why: str) -> StatusPageError:
-    """Something else at that address stays there; a server that is down comes back."""
+    """Whether the failure is lasting: another service at that address stays, but a server that is down comes back."""
     code = re.search(r"status code (\d+)", why)
     wrong = int(code[1]) < 500 if code else "OPEN packet" in why or "Unexpected response" in why
     return lasting(f"{why}. Is status_page.url the address of {_WHAT}?") if wrong else StatusPageError(why)

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ask in the incident's room for the yes of other people, and wait for it."""
+"""Asks for an approval in the incident's room, and waits for it."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .._ports import Chat, ChatError, Journal, Message
 from .chat_messages import Place, message_id, place
 
 ARRIVAL = 30.0
-"""Seconds for the run to get into chat. One that takes longer is as good as down, while somebody waits to act."""
+"""The time for the run to appear in chat, in seconds. A slower chat counts as down, because somebody waits to act."""
 _SPENT = "approved plan"
 EVERY = 6.5
-"""Seconds between two looks: a server lets 10 calls a minute of one kind through."""
+"""Seconds between two polls: a server allows 10 calls of one kind per minute."""
 
 
 _MOST = 10
-"""How many words that count for nothing are answered in chat."""
+"""The largest number of invalid answers that get a reply in chat."""
 
 _Found = TypeVar("_Found")
 
 
 class NoAnswer(Exception):
-    """It isn't approved; the text says why."""
+    """The action isn't approved. The text says why."""
 
 
 class Denied(Exception):
-    """Somebody who may has said no."""
+    """An approver has denied the action."""
 
     def __init__(self, answer: approval.Answer) -> None:
         super().__init__(answer.user)
@@ -41,10 +41,8 @@ class Denied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`askers` are the people who ask, by their names in chat; none for automation. `approvers` are chat users; with none, the members of `team`.
-
-    `needs` is how many people have to say yes; `logins` are the other names of people.
-    """
+    """`askers` are the requesters, by their chat names; empty for automation. `approvers` are chat users; if empty, the members of `team`. `needs` is
+    the number of required approvals; `logins` are the other names of people."""
 
     run: str
     about: str
@@ -62,7 +60,7 @@ class Request:
 def obtain(
     request: Request, journal: Journal, chat: Chat, *, clock: Callable[[], float], sleep: Callable[[float], None], tell: Callable[[str], None]
 ) -> list[approval.Answer]:  # fmt: skip
-    """The yes of as many people as it needs. Raises NoAnswer, Denied. `clock` is monotonic, in seconds; `tell` says how far it is."""
+    """Wait for the required number of approvals. Raises NoAnswer, Denied. `clock` is monotonic, in seconds; `tell` reports the progress."""
     until = clock() + request.within
     arrived = min(until, clock() + ARRIVAL)
     try:
@@ -106,7 +104,7 @@ def _void(answer: approval.Answer) -> str:
 def _say(
     request: Request, here: Place, rid: str, chat: Chat, count: approval.Tally, told: set[str], tell: Callable[[str], None]
 ) -> None:  # fmt: skip
-    """Whoever has answered in vain reads so where it was done, and who waits at the terminal reads how far it is. Each once. Raises ChatError."""
+    """Tell people in the thread that their answer does not count, and report the progress on the terminal. Each once. Raises ChatError."""
     if count.yes:
         words = f"approved by {', '.join(each.user for each in count.yes.values())}; {request.needs - len(count.yes)} more needed"
         if words not in told:
@@ -118,13 +116,13 @@ def _say(
             continue
         told.add(key)
         tell(_void(answer))
-        if answer.user_id and answer.void != approval.NOT_WRITTEN:  # no answer to a program, which might answer to it
+        if answer.user_id and answer.void != approval.NOT_WRITTEN:  # never reply to a program, which might reply again
             text = chat_text.void(answer.user, answer.how, answer.void, request.plan, yes=answer.yes)
             chat.post(Message(message_id(here.incident, "void", key), rid, text, thread=here.message("root", request.run)))
 
 
 def spend(journal: Journal, ticket: str, run: str, *, check: bool) -> str:
-    """Why an approved plan may not be carried out, since it was before; empty where it may. It may not from now on, unless it is a `check`."""
+    """The reason if the approved plan was already carried out; otherwise empty. Marks the plan as used, except in a `check`."""
     with journal.transaction():
         before = journal.shown("", f"{_SPENT} {ticket}")
         if not before and not check:
@@ -133,7 +131,7 @@ def spend(journal: Journal, ticket: str, run: str, *, check: bool) -> str:
 
 
 def _again(attempt: Callable[[], _Found | None], until: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> _Found:
-    """The first result that is one. Raises the last ChatError, or NoAnswer, when the time is up."""
+    """Repeat until there is a result. Raises the last ChatError, or NoAnswer, when the time is up."""
     while True:
         pause, problem = 0.2, None
         try:
@@ -150,7 +148,7 @@ def _again(attempt: Callable[[], _Found | None], until: float, clock: Callable[[
 
 
 def _place(run: str, journal: Journal, chat: Chat) -> tuple[str, str] | None:
-    """The run's incident and its room, once the run's own message is there to answer to."""
+    """The run's incident and room, when the run's own message exists in chat."""
     incident = journal.incident_of(run)
     projection = journal.projection(incident) if incident else None
     if incident and projection and projection.rid and chat.has(place(journal, incident).message("root", run)):
@@ -159,7 +157,7 @@ def _place(run: str, journal: Journal, chat: Chat) -> tuple[str, str] | None:
 
 
 def _approvers(request: Request, chat: Chat) -> tuple[list[tuple[str, str]], list[str]]:
-    """Ids and names of those who may approve, and the ids of those who ask. Raises NoAnswer."""
+    """Ids and names of the approvers, and the ids of the requesters. Raises NoAnswer."""
     ids = {name: chat.user(name) for name in sorted(request.askers)}
     lost = [name for name, found in ids.items() if not found]
     if lost:
@@ -180,7 +178,7 @@ def _approvers(request: Request, chat: Chat) -> tuple[list[tuple[str, str]], lis
 
 
 def _ask(request: Request, here: Place, rid: str, people: Sequence[tuple[str, str]], journal: Journal, chat: Chat) -> str:
-    """Bring those who may approve into the room, and ask them; the message's id."""
+    """Invite the approvers to the room, and ask them. Returns the message's id."""
     chat.invite(rid, [each for each, dummy in people])
     sent = message_id(here.incident, "approval", request.run, request.plan)
     names = [name for dummy, name in people]

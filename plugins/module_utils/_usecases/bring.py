@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bring what is published to a status page at a provider: each update once, in order, whatever fails or dies in between."""
+"""Publishes updates on a status page at a provider: each update once, in order, also after failures and crashes."""
 
 from __future__ import annotations
 
@@ -15,25 +15,22 @@ from . import mirror
 from .mirror import PAGE
 
 _LOST = 120.0
-"""Seconds after which an update that somebody began to bring there, and never said how it ended, is looked for and brought again."""
+"""Seconds after which a claimed update without a recorded result is looked up, and published again."""
 _REFUSED = 900.0
-"""Seconds after which what was refused for good is tried again: somebody may have mended it. What is refused then is passed over."""
+"""Seconds after which a permanently refused update is retried, because somebody may have fixed the cause. If it is refused again, it is skipped."""
 _OLD = 3600.0
 _ROUNDS = 3
 
 
 class Busy(StatusPageError):
-    """Somebody else is bringing it there at this moment, or was killed while he did."""
+    """Another process is publishing the update now, or was killed while it did."""
 
 
 def bring(
     journal: Journal, there: StatusPage, outlet: str, *, clock: Callable[[], float], again: bool = False
 ) -> tuple[list[tuple[str, Entry]], list[StatusPageError]]:
-    """Publish what is due. Returns what came of it, by the record's name, and what was not taken. `outlet` names the page: how far each has got is
-    kept for it.
-
-    `again`: somebody waits for the result. So what was refused for good is tried again now, and it is a problem where another process publishes.
-    """
+    """Publish all due updates. Returns the results by record name, and the refused ones. `outlet` names the page; positions are stored for each page.
+    `again`: a caller waits for the result, so permanently refused updates are retried now, and it is a problem if another process publishes."""
     run = _Run(journal, there, outlet, clock, again)
     if again or clock() >= float(run.known(PAGE, "later") or 0):
         run.begin()
@@ -42,7 +39,7 @@ def bring(
 
 
 class _Run:
-    """One look at everything that isn't there yet."""
+    """One pass over all unpublished updates."""
 
     def __init__(self, journal: Journal, there: StatusPage, outlet: str, clock: Callable[[], float], again: bool) -> None:
         self._journal, self._there, self._outlet, self._clock, self._again = journal, there, outlet, clock, again
@@ -56,7 +53,7 @@ class _Run:
         self._journal.show(record, mirror.kept(key, self._outlet), text)
 
     def begin(self) -> None:
-        """A page that is new gets nothing of what was over long before."""
+        """A new page does not get old, ended records."""
         if self.known(PAGE, "begun"):
             return
         with self._journal.transaction():
@@ -83,7 +80,7 @@ class _Run:
         self._components()
 
     def _one(self, record: Record, position: int, post: Post | None, update: Update | None) -> bool:
-        """Bring an update there. Whether the next one may follow. Raises StatusPageError."""
+        """Publish an update. Returns whether the next update may follow. Raises StatusPageError."""
         if post is None or update is None:
             self._done(record, position)
             return True
@@ -110,11 +107,11 @@ class _Run:
             self.problems.append(left_out)
         return True
 
-    # What is known of an update
+    # The state of an update
 
     def _claim(self, record: Record, position: int) -> bool | None:
-        """Whether it isn't known if it has arrived; None where it is not to be brought: it is there, it may not go out any more, somebody is at
-        it. Raises Busy."""
+        """Claim an update. True if it may have arrived before; None if it must not be published: it is already there, it is no longer allowed, or
+        another process publishes it. Raises Busy."""
         with self._journal.transaction():
             if int(self.known(record.id, "seen") or 0) >= position:
                 return None
@@ -130,13 +127,13 @@ class _Run:
             return same
 
     def _held(self, record: Record, position: int) -> float:
-        """Until when it is left alone, since it was refused for good."""
+        """The time of the next retry of a permanently refused update."""
         refused = self.known(record.id, "refused").split()
         return float(refused[1]) if len(refused) == 2 and refused[0] == str(position) else 0.0
 
     def _failed(self, record: Record, position: int, error: StatusPageError) -> bool:
-        """Whether it is passed over, since it is refused for the second time. Each problem is told once. Whether it arrived all the same isn't
-        known, so the next one who tries asks first."""
+        """Whether the update is skipped because of the second refusal. Each problem is reported once. The update may have arrived anyway, so the next
+        try asks first."""
         problem = f"{position} {error}"
         known, refused = self.known(record.id, "problem") == problem, bool(error.lasting and self._held(record, position))
         with self._journal.transaction():
@@ -169,7 +166,7 @@ class _Run:
     # The page
 
     def _put(self, post: Post, update: Update, ref: str, *, doubtful: bool) -> tuple[str, bool, StatusPageError | None]:
-        """The provider's id, whether it was posted just now, and why it was posted without the states of components. Raises StatusPageError."""
+        """The provider's id, whether it was posted just now, and the reason if it was posted without component states. Raises StatusPageError."""
         try:
             return *self._put_whole(post, update, ref, doubtful=doubtful), None
         except StatusPageError as error:
@@ -189,7 +186,7 @@ class _Run:
         return ref, True
 
     def _components(self) -> None:
-        """Set the components whose state isn't what it was when it was set last. What somebody else sets there stays."""
+        """Set the components whose state has changed since the last time. States that somebody else sets there are kept."""
         for name, state in mirror.states(self._journal, self._outlet).items():
             for _round in range(_ROUNDS):
                 if (self.known(PAGE, f"state {name}") or OPERATIONAL) == state or not self._set(name, state):
@@ -215,7 +212,7 @@ class _Run:
 
 
 def _missing(record: Record, seen: int) -> list[tuple[int, Post | None, Update | None]]:
-    """What isn't there yet, by its place; neither post nor update for what says nothing but the states of components."""
+    """The unpublished updates, by position; without post and update if only component states change."""
     if not record.entries or record.entries[-1][0] <= seen:
         return []
     post = status_page.post(record)

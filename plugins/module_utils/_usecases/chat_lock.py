@@ -12,17 +12,15 @@ from .._core.incident import utc
 from .._ports import ChatDown, ChatRejected, LockChat, Message
 
 _TRIES = 6
-"""How often somebody else may have been faster before it is given up."""
+"""How often another client may be faster before the attempt is given up."""
 _LONGEST = 4096
-"""Messages that a chain can have."""
+"""The largest number of messages in a chain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A run that is going to act on `service`, of the journal `by`. `who` is that in words; it needs at most so many `seconds`.
-
-    What another run of the same journal holds is over: that journal's own lock has been asked before. With `force` nobody's counts.
-    """
+    """A run that wants to act on `service`, of the journal `by`. `who` is a description of the run. It needs the lock for at most `seconds`. A lock
+    of another run of the same journal is over, because the journal's own lock was checked before. `force` overrides any holder."""
 
     service: str
     run: str
@@ -35,7 +33,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What was taken: the room's id, and the place in its chain. `instead_of` has held it until then, where that was overridden."""
+    """The taken lock: the room's id, and the position in its chain. `instead_of` is the overridden holder, if there was one."""
 
     rid: str
     period: int
@@ -45,7 +43,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """A period's chain: how many messages it has, and who holds the service by the last."""
+    """A period's chain: the number of its messages, and the holder by the last message."""
 
     period: int
     length: int
@@ -53,13 +51,13 @@ class _Chain:
 
 
 def look(chat: LockChat, wish: Wish, channel: str) -> Holder | None:
-    """Who else holds the service now. Raises ChatError."""
-    chat.room(channel)  # tells the server's clock
+    """The other holder of the service now. Raises ChatError."""
+    chat.room(channel)  # this call reads the server's clock
     return next((each for each in (_holder(chain, wish) for chain in _chains(chat, wish.service)) if each), None)
 
 
 def take(chat: LockChat, wish: Wish, channel: str) -> Held | Holder:
-    """Take the service, or say who holds it. Raises ChatError."""
+    """Take the lock, or return its holder. Raises ChatError."""
     rid = _room(chat, channel)
     forced: Holder | None = None
     for _try in range(_TRIES):
@@ -72,7 +70,7 @@ def take(chat: LockChat, wish: Wish, channel: str) -> Held | Holder:
             return other
         forced = forced or other
         claim = Claim(False, wish.run, wish.by, 0)
-        if before.holder or (chat_lock.is_new(chat.now()) and now.length == 0):  # nobody may go on writing there
+        if before.holder or (chat_lock.is_new(chat.now()) and now.length == 0):  # nobody may continue writing there
             ends = chat_lock.freeing(wish.service, claim)
             if not _is(_written(chat, wish, rid, before, ends), claim):
                 continue
@@ -85,10 +83,10 @@ def take(chat: LockChat, wish: Wish, channel: str) -> Held | Holder:
 
 
 def free(chat: LockChat, wish: Wish, channel: str, held: Held | None) -> None:
-    """Let the service go, where the run still holds it; `held` is what it took, None where that isn't known. Raises ChatError."""
+    """Release the lock if the run still holds it. `held` is the taken lock; None if unknown. Raises ChatError."""
     claim = Claim(False, wish.run, wish.by, 0)
     text = chat_text.marked(chat_lock.freeing(wish.service, claim), drill=wish.drill)
-    if held:  # another one in that place has taken it over
+    if held:  # another message at that position has taken it over
         chat.post(Message(chat_lock.message_id(wish.service, held.period, held.place + 1), held.rid, text))
         return
     room = chat.room(channel)
@@ -98,7 +96,7 @@ def free(chat: LockChat, wish: Wish, channel: str, held: Held | None) -> None:
 
 
 def _room(chat: LockChat, channel: str) -> str:
-    """The id of the room that the locks are in, which is made where there is none."""
+    """The id of the room of the locks. It is created if it does not exist."""
     room = chat.room(channel) or chat.create_room(channel, {}) or chat.room(channel)
     if not room:
         raise ChatRejected(f"#{channel} can't be used: it is private, or its name is taken otherwise")
@@ -106,12 +104,12 @@ def _room(chat: LockChat, channel: str) -> str:
 
 
 def _holder(chain: _Chain, wish: Wish) -> Holder | None:
-    """Another that holds it by that chain."""
+    """Another holder by that chain."""
     return chain.holder if chain.holder and chain.holder.by != wish.by else None
 
 
 def _chains(chat: LockChat, service: str) -> tuple[_Chain, _Chain]:
-    """The chain of the period before the present one, which may still hold something, and that of the present one."""
+    """The chain of the previous period, which may still hold a lock, and the chain of the current period."""
     while True:
         period = chat_lock.period(chat.now())
         before, now = (_chain(chat, service, each) for each in (period - 1, period))
@@ -120,7 +118,7 @@ def _chains(chat: LockChat, service: str) -> tuple[_Chain, _Chain]:
 
 
 def _chain(chat: LockChat, service: str, period: int) -> _Chain:
-    """Looks in steps that double, then halve, for the first place without a message."""
+    """Find the first position without a message, with steps that double, then halve."""
     last, low, high = None, -1, 0
     while found := chat.written(chat_lock.message_id(service, period, high)):
         last, low, high = found, high, 2 * high + 1
@@ -134,7 +132,7 @@ def _chain(chat: LockChat, service: str, period: int) -> _Chain:
 
 
 def _written(chat: LockChat, wish: Wish, rid: str, chain: _Chain, text: str) -> Written | None:
-    """What the server has in the chain's next place, after an attempt to write `text` there."""
+    """The server's message at the chain's next position, after an attempt to write `text` there."""
     message = chat_lock.message_id(wish.service, chain.period, chain.length)
     chat.post(Message(message, rid, chat_text.marked(text, drill=wish.drill)))
     stored = chat.written(message)
@@ -144,5 +142,5 @@ def _written(chat: LockChat, wish: Wish, rid: str, chain: _Chain, text: str) -> 
 
 
 def _is(stored: Written | None, claim: Claim) -> bool:
-    """Whether the message is ours, and not one of somebody who was faster."""
+    """Whether the message is ours, and not from a faster client."""
     return stored is not None and chat_lock.read(stored.text) == claim

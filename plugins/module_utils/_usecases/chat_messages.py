@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which messages an incident's entries ask for, where they are said, and under which ids."""
+"""Plans the messages for an incident's entries: their texts, channels and ids."""
 
 from __future__ import annotations
 
@@ -20,11 +20,9 @@ _USER_NAME = re.compile(r"[\w.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are said. `notify` says who is told of which severity: teams, or user names; `oncall` is the `team`.
-
-    `every` is the least time between two batches of one incident, in seconds: with 10 calls a minute a server lets a run through
-    without a wait. `links` are the addresses that people need in an incident, by their titles; `runbooks` those of the services.
-    """
+    """The channels and recipients. `notify` maps a severity to teams or user names; `oncall` stands for the `team`. `every` is the minimum time
+    between two batches of one incident in seconds, so that a run stays below the server's limit of 10 calls per minute. `links` are the addresses for
+    an incident, by their titles; `runbooks` are the runbooks of the services."""
 
     incidents_channel: str = "incidents"
     team: str = "oncall"
@@ -38,34 +36,34 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an incident is shown. `rid` is empty while that is its first room; in a later one it begins after the entry at `start`."""
+    """The room of an incident. `rid` is empty for the first room. A later room begins after the entry at `start`."""
 
     incident: str
     rid: str = ""
     start: int = 0
 
     def message(self, *parts: object) -> str:
-        """The id of a message in the incident's room. A later room has messages of its own about the same things."""
+        """The id of a message in the incident's room. A later room has separate messages about the same things."""
         return message_id(f"{self.incident}|{self.rid}" if self.rid else self.incident, *parts)
 
 
 def place(journal: Journal, incident: str) -> Place:
-    """Where the incident is shown now."""
+    """The current room of the incident."""
     rid, _blank, start = journal.shown(incident, MOVED).partition(" ")
     return Place(incident, rid, int(start or 0))
 
 
 MOVED = "moved"
-"""The key under which the journal keeps where an incident went whose room was archived."""
+"""The journal key for the new room of an incident whose room was archived."""
 
 
 def message_id(incident: str, *parts: object) -> str:
-    """The id of a message of ours: it follows from what the message is about."""
+    """The id of one of our messages, derived from its subject."""
     return hashlib.sha256("|".join([incident, *map(str, parts)]).encode()).hexdigest()[:24]
 
 
 class Planner:
-    """The messages that an incident's new entries ask for, in order."""
+    """The messages for an incident's new entries, in order."""
 
     def __init__(self, place: Place, projection: Projection, entries: Sequence[Entry], head: str, settings: Settings, told: Sequence[str]) -> None:
         self._incident, self._place = place.incident, place
@@ -75,7 +73,7 @@ class Planner:
         self._room = self._state["channel"] or self._state["name"]
 
     def messages(self, after: int) -> Iterator[Outgoing]:
-        """What to post for the entries at the positions after `after`."""
+        """The messages to post for the entries at the positions after `after`."""
         position = after
         while position < len(self._entries):
             entry = self._entries[position]
@@ -102,7 +100,7 @@ class Planner:
             position += 1
 
     def _named(self, entry: Entry) -> tuple[str, ...]:
-        """Who has got a role by the entry, and so is to hear of it. In a drill nobody is called."""
+        """The people who got a role in the entry, and must hear of it. In a drill nobody is called."""
         found = dict.fromkeys(str(entry.data.get(role) or "") for role in ROLES) if entry.kind == "changed" and not self._state["drill"] else {}
         return tuple(name for name in found if _USER_NAME.fullmatch(name))
 
@@ -126,7 +124,7 @@ class Planner:
             yield self._message("announcement", position, text=text, channel=self._settings.incidents_channel)
 
     def _all_clear(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """Who read of the incident reads that it is over, once: where it is resolved, or was closed and never said to be resolved."""
+        """Announce the end of the incident, once: when it is resolved, or when it is closed without a resolution."""
         to, before = entry.data.get("to"), [each for each in self._entries[: position - 1] if each.kind == "status"]
         closed = to == Status.CLOSED and bool(before) and before[-1].data.get("to") == Status.RESOLVED and before[-1].data.get("inferred")
         if entry.kind == "status" and not entry.data.get("inferred") and (to == Status.RESOLVED or closed) and self._settings.incidents_channel:
@@ -134,17 +132,17 @@ class Planner:
             yield self._message("all clear", position, text=text, channel=self._settings.incidents_channel)
 
     def _help(self) -> dict[str, str]:
-        """What whoever comes needs first: the service's runbook, and where to look."""
+        """The links for people who join: the service's runbook, and the configured addresses."""
         runbook = self._settings.runbooks.get(self._state["service"], "")
         return ({"Runbook": runbook} if runbook else {}) | {title: link for title, link in self._settings.links.items() if link}
 
     def _is_worse(self, position: int, entry: Entry) -> bool:
-        """Whether somebody has raised the severity by it."""
+        """Whether the entry raises the severity."""
         severity = entry.data.get("severity", "") if entry.kind == "changed" and not entry.run and not entry.data.get("joined") else ""
         return bool(severity) and severity < derive(self._incident, self._entries[: position - 1])["severity"]
 
     def _worse(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """A severity that rises is announced, to those whom it tells now; a suspected breach, to those who look after security."""
+        """Announce a raised severity to the people of the new severity, and a suspected breach in the security channel."""
         if self._is_worse(position, entry) and self._settings.incidents_channel:
             severity, before = entry.data["severity"], derive(self._incident, self._entries[: position - 1])["severity"]
             text = chat_text.worse({**self._state, "name": self._room}, before, severity, entry, self._told)
@@ -154,7 +152,7 @@ class Planner:
             yield self._message("security", position, text=text, channel=self._settings.security_channel)
 
     def _late(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """Here, to those who are meant; an escalation is announced, too. In a drill nobody is called."""
+        """Post a reminder for the meant people; an escalation is also announced. In a drill nobody is called."""
         if self._state["drill"]:
             entry = replace(entry, data={**entry.data, "notify": []})
         lead = [name for name in (self._state["roles"].get("commander"),) if name]
@@ -169,7 +167,8 @@ class Planner:
             yield self._message("late told", position, text=text, channel=self._settings.incidents_channel)
 
     def _draft(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """To whoever speaks for the incident, else to whoever leads it or is called for it. One that goes out at once asks nobody."""
+        """Send a draft to the person who speaks for the incident, otherwise to the commander or the called people. A draft that is published at once
+        asks nobody."""
         made = publication.draft_of(entry)
         if made is None or any(each.data.get("draft") == made.id for each in self._entries[position : position + 1]):
             return
@@ -178,7 +177,8 @@ class Planner:
         yield self._message("said", position, text=chat_text.draft(made, people), invite=tuple(people[:1] if roles else ()))
 
     def _published(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """What the policy does to components is on the timeline, and no message; customers' words are also said where they are known."""
+        """A publication as a message. Component changes of the policy are only on the timeline. Texts for customers are also posted in their
+        channel."""
         if not entry.data.get("policy"):
             words = f"\n{chat_text.told(entry)}" if entry.data.get("text") else ""
             yield self._message("said", position, text=f"{chat_text.said(entry, self._state)}{words}")
@@ -186,7 +186,7 @@ class Planner:
             yield self._message("told", position, text=chat_text.told(entry), channel=str(entry.data["channel"]), outside=True)
 
     def _glass(self, position: int, entry: Entry) -> Iterator[Outgoing]:
-        """Everybody hears of an action that nobody approved: here, and where incidents are announced."""
+        """Announce an action without approval, in the incident's room and in the channel for incidents."""
         actor = next((each.actor for each in self._entries if each.run == entry.run and each.kind == "run_started"), "")
         people = () if self._state["drill"] else (self._settings.team if self._projection.oncall else "", *self._projection.oncall)
         about, without = str(entry.data.get("about", "")), str(entry.data.get("without") or "approval")
@@ -196,7 +196,7 @@ class Planner:
             yield self._message("glass told", position, text=text, channel=self._settings.incidents_channel)
 
     def _run(self, first: int, last: int) -> Iterator[Outgoing]:
-        """One run's entries from position `first` to `last`: its root message, a reply or a few, its closing line."""
+        """The messages for one run's entries from position `first` to `last`: its root message, replies, and its last reply."""
         batch = self._entries[first - 1 : last]
         run = batch[0].run
         thread = self._place.message("root", run)

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""An incident's room: found or made, with those in it whom the severity calls; another one where somebody archives it."""
+"""Manages an incident's room: finds or creates it, invites the people of the severity, and replaces an archived room."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .chat_messages import MOVED, Settings, message_id, place
 
 _TRIES = 200
 CALL = "call"
-"""The trouble that somebody could not be called."""
+"""The key of the trouble that somebody could not be called."""
 
 
 class Rooms:
-    """The rooms of one journal in one chat. `trouble` notes, for an incident and under a key, what chat would not do; empty when it is mended.
-    `filed` are the incidents that are over and whose room is archived."""
+    """The rooms of one journal in one chat. `trouble` stores a refused operation for an incident and a key; an empty text clears it. `filed` are
+    ended incidents with an archived room."""
 
     def __init__(
         self, journal: Journal, chat: Chat, settings: Settings, trouble: Callable[[str, str, str], None], filed: set[str]
     ) -> None:  # fmt: skip
         self._journal, self._chat, self._settings, self._trouble, self._filed = journal, chat, settings, trouble, filed
 
-    # Found, or made
+    # Find or create
 
     def enter(self, incident: str, projection: Projection, state: dict[str, Any]) -> Projection:
         """Find or make the incident's room, which gives the incident its number. Raises ChatError."""
@@ -58,7 +58,7 @@ class Rooms:
         return self._first_free(incident, state, names)
 
     def _first_free(self, incident: str, state: dict[str, Any], names: Sequence[str]) -> Room:
-        """The first of these rooms that is free, or this incident's already. Raises ChatRejected where none is."""
+        """The first of these room names that is free, or already belongs to this incident. Raises ChatRejected if there is none."""
         for name in names:
             made = self._chat.create_room(name, fields(incident, state))
             if made:
@@ -68,17 +68,16 @@ class Rooms:
                 return there
         raise ChatRejected(f"no free name after {len(names)} tries, {names[0]} to {names[-1]}")
 
-    # Looked at
+    # Check
 
     def look(self, incident: str, projection: Projection, state: dict[str, Any]) -> None:
-        """Notice what somebody has done to the room: one that is archived is replaced by another, while the incident is not over; of one that
-        is renamed the new name is kept. Raises ChatError."""
+        """Check the room: an archived room of an open incident is replaced, and the new name of a renamed room is stored. Raises ChatError."""
         try:
             room = self._chat.room_of(projection.rid)
         except (ChatForbidden, ChatRejected):
             return
         self._filed.discard(incident)
-        if room is None:  # private by now, or deleted: what is posted there tells
+        if room is None:  # private now, or deleted: the next post shows it
             return
         if room.archived and Status(state["status"]).is_over:
             self._filed.add(incident)
@@ -90,7 +89,7 @@ class Rooms:
                 self._journal.append(incident, [self._named(room, state["name"], self._journal.entries(incident)[-1].at, text)])
 
     def move(self, incident: str, projection: Projection, state: dict[str, Any], why: str) -> None:
-        """Go on in another room, with the same people, and with all that the old one didn't get. Raises ChatError."""
+        """Continue in another room, with the same people and all undelivered messages. Raises ChatError."""
         before = state["channel"] or state["name"]
         room = self._first_free(incident, state, [f"{state['name']}-{number}" for number in range(2, 2 + _TRIES)])
         with self._journal.transaction():
@@ -120,11 +119,11 @@ class Rooms:
             found.append(Outgoing(position, position, here.message("moved"), told, channel=self._settings.incidents_channel))
         return found
 
-    # Who is in it
+    # Members
 
     def call_in(self, incident: str, projection: Projection, state: dict[str, Any], *, again: bool) -> Projection:
-        """Invite whom the severity tells, once for each severity, so that a mention reaches them; with `again` also whom chat would not call
-        before. Nobody is called in a drill. Raises ChatError."""
+        """Invite the people of the severity, once for each severity, so that a mention reaches them. `again` also retries people whom chat did not
+        call before. Nobody is called in a drill. Raises ChatError."""
         severity, missed = str(state["severity"]), self._journal.shown(incident, f"trouble {CALL}")
         before = self._journal.shown(incident, "told").split()
         over = Status(state["status"]).is_over
@@ -152,7 +151,7 @@ class Rooms:
         return projection
 
     def _called(self, incident: str, state: dict[str, Any], people: Sequence[str]) -> list[Outgoing]:
-        position = len(self._journal.entries(incident)) + 1  # no entry: it says itself that it is late
+        position = len(self._journal.entries(incident)) + 1  # no entry: the message itself says that it is late
         text = chat_text.called(state, state["channel"] or state["name"], people)
         return [
             Outgoing(position, position, message_id(incident, "called", name, state["severity"], *people), text, channel=name)
@@ -160,7 +159,7 @@ class Rooms:
         ]
 
     def invite(self, rid: str, name: str) -> tuple[list[str], str]:
-        """Bring a team, or a person, into a room: the names to mention, and why there are none."""
+        """Invite a team or a person to a room. Returns the names to mention, and the reason if there are none."""
         try:
             people = self._people(name)
             self._chat.invite(rid, [person for person, dummy in people])
@@ -182,14 +181,14 @@ class Rooms:
 
 
 def _severity_of_another(room: Room, incident: str) -> str:
-    """The severity of the incident whose room this is, where another controller has opened it; else empty."""
+    """The severity of the room's incident, if another controller has opened it; otherwise empty."""
     mark = room.fields.get("incident")
     severity = str(mark.get("severity")) if isinstance(mark, dict) and mark.get("id") != incident else ""
     return severity if severity in set(Severity) else ""
 
 
 def _joined(named: Entry, state: dict[str, Any], severity: str) -> list[Entry]:
-    """The entry that names the incident; where it joins another controller's, that is said, and the worse severity holds for both."""
+    """The entry that names the incident. If it joins another controller's incident, the entry says so, and the worse severity counts for both."""
     if not severity:
         return [named]
     found = [replace(named, data={**named.data, "joined": severity})]
@@ -200,7 +199,7 @@ def _joined(named: Entry, state: dict[str, Any], severity: str) -> list[Entry]:
 
 
 def _ours(room: Room, incident: str, state: dict[str, Any]) -> bool:
-    """Whether the room is this incident's: made by us and the answer got lost, or opened by another controller for the same."""
+    """Whether the room belongs to this incident: we created it and lost the answer, or another controller opened it for the same incident."""
     mark = room.fields.get("incident")
     if not isinstance(mark, dict):
         return False
@@ -213,5 +212,5 @@ def _ours(room: Room, incident: str, state: dict[str, Any]) -> bool:
 
 
 def fields(incident: str, state: dict[str, Any]) -> dict[str, Any]:
-    """What a room says of itself to other controllers."""
+    """The custom fields of a room, for other controllers."""
     return {"incident": {"id": incident, "service": state["service"], "status": state["status"], "severity": state["severity"]}}

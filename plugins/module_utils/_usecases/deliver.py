@@ -1,12 +1,9 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bring the journal into chat: in order, each entry once, whatever fails in between.
-
-What is to be posted is planned from the entries and stored before it is sent, under a message id that
-follows from the entries. So whoever goes on after a crash sends the same message under the same id, and
-the server keeps one. What is edited (root messages, the topic) is compared with what is known to show.
-What chat refuses stays in the outbox, with the reason, and is tried again.
-"""
+"""Delivers the journal to chat: in order, each entry once, also after failures. Messages are planned from the entries and stored before they are
+sent, with an id that is derived from the entries. After a crash, the same message is sent with the same id, and the server stores one. Edited texts
+(root messages, the topic) are compared with the text that chat is known to show. Refused messages stay in the outbox with the reason, and are
+retried."""
 
 from __future__ import annotations
 
@@ -25,31 +22,31 @@ from .chat_room import CALL, Rooms, fields
 
 _MILESTONES = {"opened", "run_started", "run_ended", "run_vanished", "status", "changed", "note", "reminded", "escalated", "draft", "published"}
 _AGAIN = 60.0
-"""Seconds until what was refused is tried again: a server lets 10 calls a minute of one kind through."""
+"""Seconds until a refused message is retried: a server allows 10 calls of one kind per minute."""
 _LOOK = 15.0
-"""Seconds between two looks at a room."""
+"""Seconds between two checks of a room."""
 _GONE = "error-invalid-room"
-"""What the server says of a room that isn't there any more (apps/meteor/app/authorization/server/functions/canSendMessage.ts)."""
+"""The server's errors for a room that no longer exists (apps/meteor/app/authorization/server/functions/canSendMessage.ts)."""
 _LATE = 120.0
-"""Seconds after which what calls people says how long ago it was."""
+"""Seconds after which a message that calls people says how late it is."""
 _IN_A_ROW = 3
-"""After so many refusals in a row the rest for a room is not tried now. One message that can't be taken must not hold up those after it."""
+"""After this number of refusals in a row, the other messages for a room are not tried now. A single bad message must not block the later ones."""
 
 
 @dataclass
 class Patience:
-    """What is not asked of chat again at once; whoever delivers for long keeps it over a connection that breaks."""
+    """State that avoids repeated calls to chat. A long-running delivery keeps it across broken connections."""
 
     tried: dict[str, float] = field(default_factory=dict)
-    """When what was refused of an incident was tried again."""
+    """The time of the last retry of an incident's refused messages."""
     looked: dict[str, float] = field(default_factory=dict)
-    """When the incident's room was looked at."""
+    """The time of the last check of the incident's room."""
     refused: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    """Why an incident's messages for a channel were refused, those in a row."""
+    """The reasons of consecutive refusals of an incident's messages for a channel."""
     filed: set[str] = field(default_factory=set)
-    """Incidents that are over, and whose room is archived."""
+    """Ended incidents with an archived room."""
     failing: list[str] = field(default_factory=list)
-    """Incidents that broke off a delivery: they come last, so that they hold up no other."""
+    """Incidents that interrupted a delivery. They come last, so that they don't block others."""
 
 
 class Delivery:
@@ -66,7 +63,7 @@ class Delivery:
         self._edited: dict[str, float] = {}
         self._stuck: set[str] = set()
         self.notes: list[str] = []
-        """What was refused, in words for the person who looks after the bot."""
+        """The refusals, as texts for the person who maintains the bot."""
 
     def step(self, *, all_now: bool = False) -> bool:
         """Deliver what is due; `all_now` makes everything due. Whether anything is left that may get there without somebody's help.
@@ -97,7 +94,7 @@ class Delivery:
         return bool(set(self._journal.undelivered(refused=False)) - self._stuck)
 
     def _again(self, incident: str) -> bool:
-        """Whether what was refused of it is to be tried again now."""
+        """Whether the incident's refused messages must be retried now."""
         if self._clock() - self._patience.tried.get(incident, float("-inf")) < _AGAIN or not self._journal.troubles(incident):
             return False
         self._patience.tried[incident] = self._clock()
@@ -108,7 +105,7 @@ class Delivery:
         return True
 
     def _trouble(self, incident: str, key: str, text: str) -> None:
-        """Note what chat would not do, for all who ask; empty when it has."""
+        """Store a refused operation of chat; an empty text clears it."""
         text = _gate.clean(text)
         if self._journal.shown(incident, f"trouble {key}") != text:
             with self._journal.transaction():
@@ -144,7 +141,7 @@ class Delivery:
         self._refresh(incident, all_now, again)
 
     def _backlog(self, incident: str, projection: Projection, state: dict[str, Any], entries: Sequence[Entry]) -> None:
-        """What can wait for the next sprint gets a line where incidents are announced, and no room until it gets worse or somebody acts."""
+        """Post a P3 as a line in the channel for incidents. It has no room until it gets worse or somebody acts."""
         with self._journal.transaction():
             if self._settings.incidents_channel and not projection.planned:
                 text = chat_text.backlog(state, entries[0].actor)
@@ -154,7 +151,7 @@ class Delivery:
         self._send(incident)
 
     def _look(self, incident: str, projection: Projection, again: bool) -> None:
-        """Notice what became of the room, before anything is said in it."""
+        """Check the room before posting in it."""
         new = self._journal.waiting(incident) or self._journal.entries(incident, projection.planned)
         if not new or (not again and self._clock() - self._patience.looked.get(incident, float("-inf")) < _LOOK):
             return
@@ -182,7 +179,7 @@ class Delivery:
             self._note(incident, problem)
 
     def _post(self, incident: str, projection: Projection, outgoing: Outgoing) -> str:
-        """Why the message was refused; empty where it is there. Where a room refuses one after the other, the rest isn't tried now."""
+        """Send a message. Returns the reason if it was refused; empty if it is stored. After several refusals in a room, the rest isn't tried now."""
         refused = self._patience.refused.setdefault((incident, outgoing.channel), [])
         if len(refused) >= _IN_A_ROW:
             return refused[-1]
@@ -198,11 +195,11 @@ class Delivery:
         return problem
 
     def _said(self, incident: str, projection: Projection, outgoing: Outgoing) -> str:
-        """Say it where it belongs; why it can't be. Raises ChatError."""
+        """Post the message in its room. Returns the reason if that is not possible. Raises ChatError."""
         rid, channel, text = projection.rid, outgoing.channel, self._dated(incident, outgoing)
         if not channel and incident in self._patience.filed:
             if outgoing.thread or not self._settings.incidents_channel:
-                return ""  # nobody would read it there: it is in the record
+                return ""  # nobody would read it there, and it is in the record
             channel, text = self._settings.incidents_channel, f"{text}\n#{derive(incident, self._journal.entries(incident))['channel']} is archived"
         if channel:
             room = self._chat.room(channel)
@@ -210,7 +207,7 @@ class Delivery:
                 what = "is archived" if room else "isn't there"
                 return f"#{channel} {what}: make it, and invite the bot (channels.* of the configuration says which)"
             rid = room.rid
-        for name in outgoing.invite:  # who isn't in a room doesn't hear of being named there
+        for name in outgoing.invite:  # a mention does not reach a person outside the room
             self._trouble(incident, f"{CALL} {name}", self._rooms.invite(projection.rid, name)[1])
         self._chat.post(Message(outgoing.message_id, rid, text, outgoing.thread, outgoing.in_channel, outgoing.attachments))
         if outgoing.pin:
@@ -218,7 +215,7 @@ class Delivery:
         return ""
 
     def _dated(self, incident: str, outgoing: Outgoing) -> str:
-        """The text; of what calls people, and comes late, with how long ago it was."""
+        """The text. A late message that calls people says how late it is."""
         entries = self._journal.reckoned(incident) if outgoing.channel or outgoing.pin or outgoing.invite else []
         if len(entries) < outgoing.first:
             return outgoing.text
@@ -226,7 +223,7 @@ class Delivery:
         return chat_text.belated(outgoing.text, late) if late > _LATE else outgoing.text
 
     def _optional(self, incident: str, key: str, words: str, call: Callable[..., None], *arguments: object) -> bool:
-        """A nicety: refused, it is said once and left out."""
+        """An optional call. If it is refused, this is reported once, and the call is skipped."""
         try:
             call(*arguments)
         except (ChatForbidden, ChatRejected) as error:
@@ -236,7 +233,7 @@ class Delivery:
         return True
 
     def _plan(self, incident: str, all_now: bool) -> bool:
-        """Store what is to be posted next. Whether there is anything."""
+        """Store the next messages to post. Returns whether there are any."""
         with self._journal.transaction():
             projection = self._journal.projection(incident)
             if projection is None or self._journal.waiting(incident):
@@ -256,10 +253,10 @@ class Delivery:
             self._batched[incident] = self._clock()
         return True
 
-    # What is edited
+    # Edited texts
 
     def _refresh(self, incident: str, all_now: bool, again: bool) -> None:
-        """Bring root messages, the topic and the room's own mark up to date; `again` with what was refused before."""
+        """Update the root messages, the topic and the room's custom fields; `again` also retries refused updates."""
         projection = self._journal.projection(incident)
         if projection is None or self._journal.waiting(incident):
             return
@@ -291,7 +288,7 @@ class Delivery:
     def _show_runs(
         self, projection: Projection, here: Place, state: dict[str, Any], entries: Sequence[Entry], fresh: Sequence[Entry]
     ) -> None:  # fmt: skip
-        """The runs' root messages. After one that can't be edited the others aren't tried: none can."""
+        """Update the runs' root messages. If one can't be edited, the others aren't tried, because none can."""
         incident, words = here.incident, "what the first message of a run says can't be edited any more, so look at its last reply"
         unsent = {outgoing.message_id for _row, outgoing in self._journal.unsent(incident)}
         runs = dict.fromkeys(entry.run for entry in fresh if entry.run and here.message("root", entry.run) not in unsent)
@@ -301,7 +298,7 @@ class Delivery:
                 return
 
     def _changed(self, incident: str, key: str, text: str, trouble: str, words: str, call: Callable[..., None], *arguments: object) -> bool:
-        """Show the text under the key, if it isn't shown already. Whether it is."""
+        """Show the text for the key, unless it is already shown. Returns whether it is shown."""
         text = _gate.clean(text)
         if self._journal.shown(incident, key) == text:
             return True
@@ -313,5 +310,5 @@ class Delivery:
 
 
 def _can_wait(state: dict[str, Any], entries: Sequence[Entry]) -> bool:
-    """Whether it is for the backlog, and nobody acts on it or is called for it."""
+    """Whether the incident is only for the backlog: nobody acts on it or is called for it."""
     return state["severity"] == Severity.P3 and not state["concerns"] and not any(entry.run or entry.kind == "escalated" for entry in entries)

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Do what people ask for in the rooms of open incidents, each message once, whoever listens."""
+"""Carries out the commands in the rooms of open incidents, each message once, even with several ticks."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from . import publish, tick
 from .chat_messages import message_id
 
 ROOMS = 8
-"""How many rooms are read at most, the newest incidents first: a server lets 10 calls a minute of one kind through."""
+"""The largest number of rooms to read, the newest incidents first: a server allows 10 calls of one kind per minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the commands need: the clocks' policy, that of publishing, and the user names of those who may publish, beside those who lead an
-    incident or speak for it."""
+    """The data for the commands: the policy of the clocks, the policy of publishing, and the user names of people who may publish in addition to the
+    commander and the person who speaks for the incident."""
 
     policy: tick.Policy
     plan: publish.Plan
@@ -33,7 +33,7 @@ class Heard:
 
 
 def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: bool, problems: list[str]) -> list[tuple[str, Entry]]:
-    """What was asked for since the last time, by the incident's name. What keeps it from hearing people goes to `problems`. Raises ChatError."""
+    """The entries of the new commands, by the incident's name. Problems with reading go to `problems`. Raises ChatError."""
     found: list[tuple[str, Entry]] = []
     rooms = _rooms(journal, now)
     if len(rooms) > ROOMS:
@@ -49,7 +49,7 @@ def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: boo
             problems.append(f"{name}: what is asked for in its channel can't be read: {error}")
             continue
         for each in said:
-            command = None if each.automatic else chat_command.parse(each.text)  # a topic that says it isn't somebody who says it
+            command = None if each.automatic else chat_command.parse(each.text)  # a topic with the command is not a command of a person
             if command:
                 found += _obey(journal, incident, each, command, given, now, write=write)
         if said and write:
@@ -59,13 +59,13 @@ def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: boo
 
 
 def _rooms(journal: Journal, now: float) -> list[str]:
-    """The open incidents, and those that are over and have a draft that waits."""
+    """The open incidents, and the ended ones with a pending draft."""
     is_open = journal.open_incidents()
     return [*is_open, *(each for each in tick.watched(journal, now) if each not in is_open and publication.drafts(journal.entries(each)))]
 
 
 def _said(journal: Journal, chat: Chat, incident: str, rid: str) -> list[Said]:
-    """What is new. A message that was the last one, and is deleted since, is no place to go on from."""
+    """The new messages. If the last known message was deleted, reading does not start from it."""
     refused: ChatRejected | None = None
     for since in (journal.shown(incident, "heard"), message_id(incident, "opening", 1, "")):
         try:
@@ -73,7 +73,7 @@ def _said(journal: Journal, chat: Chat, incident: str, rid: str) -> list[Said]:
                 return chat.said(rid, since)
         except ChatRejected as error:
             refused = error
-    if refused and chat.has(message_id(incident, "opening", 1, "")):  # else nothing was said there yet
+    if refused and chat.has(message_id(incident, "opening", 1, "")):  # otherwise nothing was written there yet
         raise refused
     return []
 
@@ -117,7 +117,7 @@ def _entries(
 
 
 def _publishing(journal: Journal, incident: str, state: Mapping[str, Any], user: str, name: str, given: Heard, at: str) -> Entry:
-    """What publishes a draft, or says why it is not published."""
+    """The entry that publishes a draft, or says why it is not published."""
     may = [*(state["roles"].get(role, "") for role in ("communications", "commander")), *given.approvers]
     if user.lower() not in {each.lower() for each in may if each}:
         people = ", ".join(dict.fromkeys(each for each in may if each)) or "nobody yet: say who speaks for it with the playbook incident_assign"

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a person or a program says of an incident: that it is open, acknowledged … reviewed, or news of it."""
+"""Changes of an incident by a person or a program: its stage (open, acknowledged … reviewed), or an update."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORDS = {"root_cause": "Root cause", "fix": "Fix", "monitoring": "Monitoring", 
 
 
 class Refused(ValueError):
-    """It can't be done as it was asked for; the text says why, and what to do. `missing` are the texts that have to be given with it."""
+    """The request is refused. The text says why, and what to do. `missing` are the required texts that are not given."""
 
     def __init__(self, text: str, missing: Sequence[str] = ()) -> None:
         super().__init__(text)
@@ -28,7 +28,7 @@ class Refused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for. `status` is None where only something is said; empty texts ask for nothing."""
+    """The request. `status` is None for an update without a new stage; empty texts change nothing."""
 
     status: Status | None
     incident: str = ""
@@ -42,19 +42,19 @@ class Wanted:
     force: bool = False
     embargo: bool | None = None
     healthy: bool | None = None
-    """Whether its service is healthy, where that was looked at."""
+    """Whether the service is healthy; None if it was not checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be appended to an incident, or to the new one that is opened where `incident` is None."""
+    """The entries to append to an incident; if `incident` is None, a new incident is opened."""
 
     incident: str | None
     entries: tuple[Entry, ...]
     before: dict[str, Any]
     after: dict[str, Any]
     seen: int = 0
-    """How many entries it had before."""
+    """The number of entries before the change."""
 
     @property
     def changed(self) -> bool:
@@ -62,7 +62,7 @@ class Change:
 
 
 def locate(journal: Journal, wanted: Wanted) -> str | None:
-    """The incident that is meant; None where `wanted` opens a new one. Raises Refused where none is."""
+    """The incident of the request; None if `wanted` opens a new one. Raises Refused if there is none."""
     if wanted.incident:
         found = journal.find(wanted.incident)
         if found is None:
@@ -87,7 +87,7 @@ def _open_now(journal: Journal) -> str:
 
 
 def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: str, actor: str) -> Change:
-    """What `wanted` asks for that isn't so yet. Raises Refused."""
+    """The changes in `wanted` that the incident does not have yet. Raises Refused."""
     if incident is None:
         return _opening(wanted, at=at, actor=actor)
     state = derive(incident, entries)
@@ -101,7 +101,7 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
     if wanted.status is not None:
         planned += _stages(state, wanted, wanted.status, severity, at, actor)
     if wanted.message and not any(_says(entry, wanted.message) for entry in planned) and not _said_last(entries, wanted.message):
-        if planned and planned[-1].kind == "changed":  # whoever reads of the change reads why
+        if planned and planned[-1].kind == "changed":  # the readers of the change also get the reason
             planned[-1] = replace(planned[-1], text=f"{planned[-1].text}: {wanted.message}")
         else:
             planned.append(Entry("note", at, actor=actor, text=wanted.message))
@@ -110,7 +110,7 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
 
 
 def _opened_as_milder(state: dict[str, Any], wanted: Wanted) -> Wanted:
-    """Who opens what is open, and thinks it milder, adds a note: a second alert must not end the clocks and the calls of a P0."""
+    """Opening an open incident with a lower severity only adds a note: a second alert must not stop the clocks and calls of a P0."""
     if wanted.status is not Status.OPEN or not wanted.severity or str(wanted.severity) <= state["severity"]:
         return wanted
     said = ": ".join(filter(None, (f"Reported once more, as {wanted.severity} (it stays {state['severity']})", wanted.title, wanted.message)))
@@ -118,7 +118,7 @@ def _opened_as_milder(state: dict[str, Any], wanted: Wanted) -> Wanted:
 
 
 def apply(change: Change, journal: Journal, *, at: str, actor: str, chat: bool) -> str:
-    """Append what was planned; the incident's id. Inside the transaction that it was planned in."""
+    """Append the planned entries. Returns the incident's id. Must run in the transaction of the plan."""
     incident = change.incident
     if incident is None:
         after = change.after
@@ -174,7 +174,7 @@ def _details(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list
 
 
 def _stages(state: dict[str, Any], wanted: Wanted, stage: Status, severity: Severity, at: str, actor: str) -> list[Entry]:
-    """The entries of the stages up to `stage`, the last one with what is said of it. What is opened though it is mitigated has come back."""
+    """The entries of the stages up to `stage`, the last one with the message. Opening a mitigated incident means that the problem has come back."""
     resolution = {**state["resolution"], **wanted.resolution}
     current = Status(state["status"])
     came_back = (current, stage) == (Status.MITIGATED, Status.OPEN)
@@ -200,7 +200,7 @@ def _stages(state: dict[str, Any], wanted: Wanted, stage: Status, severity: Seve
             data["block"]["message"] = wanted.message
     text = f"{last.text}: {wanted.message}" if wanted.message else last.text
     found = [*inferred, replace(last, text=text, data=data)]
-    if is_back(current, stage):  # who is on call has thought that it is mitigated
+    if is_back(current, stage):  # the people on call believed that it is mitigated
         said = wanted.message or (wanted.title if came_back else "")
         text = f"Being investigated again, since it {'came back' if came_back else 'is not mitigated'}{f': {said}' if said else ''}"
         found.append(calling(f"again {len(state['entries'])}", text, at=at, pages=came_back, actor=actor, announced=came_back))
@@ -212,7 +212,7 @@ def _says(entry: Entry, message: str) -> bool:
 
 
 def _said_last(entries: Sequence[Entry], message: str) -> bool:
-    """Whether the message is the last that was said: saying it again by running the same task again adds nothing."""
+    """Whether the message equals the last one. Then running the same task again adds nothing."""
     spoken = [entry for entry in entries if entry.kind == "note" or (entry.kind in {"status", "changed"} and not entry.run and ": " in entry.text)]
     return bool(spoken) and _says(spoken[-1], message)
 

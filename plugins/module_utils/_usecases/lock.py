@@ -10,11 +10,9 @@ from .._ports import Journal, Lease
 
 
 def acquire(journal: Journal, wanted: Lease, *, now: float, alive: Callable[[int, str], bool]) -> Lease | None:
-    """Take the service for `wanted.holder`. The lease of another that holds it, None where it was taken.
-
-    A holder on this machine holds it as long as its process lives, `alive(pid, started)`; one on another machine,
-    that can't be asked, until its lease expires (Unix time).
-    """
+    """Take the lock of the service for `wanted.holder`. Returns the lease of another holder, or None if it was taken. A holder on this machine keeps
+    the lock while its process lives (`alive(pid, started)`). A holder on another machine can't be checked, and keeps it until the lease expires (Unix
+    time)."""
     with journal.transaction():
         there = holds(journal, wanted, now=now, alive=alive)
         if there is None:
@@ -23,19 +21,19 @@ def acquire(journal: Journal, wanted: Lease, *, now: float, alive: Callable[[int
 
 
 def holds(journal: Journal, wanted: Lease, *, now: float, alive: Callable[[int, str], bool]) -> Lease | None:
-    """The lease of another that holds the service now."""
+    """The lease of another run that holds the service now."""
     there = journal.lease(wanted.service)
     if there is None or there.holder == wanted.holder or forged(journal, wanted.service):
         return None
     if (there.machine, there.pid, there.started) == (wanted.machine, wanted.pid, wanted.started):
-        return None  # an earlier run of the same controller: it is over, though its end may not have been carried yet
+        return None  # an earlier run of the same controller: it is over, even if its end was not carried yet
     lives = alive(there.pid, there.started) if there.machine == wanted.machine else there.expires > now
     return there if lives else None
 
 
 def forged(journal: Journal, service: str) -> Lease | None:
-    """The lease of the service that is not believed: nobody of ours wrote it, and the record knows no such run that goes on. (A version before
-    this one seals no lease.)"""
+    """The lease of the service if it is forged: it has no valid seal, and the record has no such open run. (An older version does not seal
+    leases.)"""
     there = journal.lease(service)
     if there is None or there.sealed:
         return None

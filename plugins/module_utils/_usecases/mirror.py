@@ -1,9 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What of all that is published may be shown, and the page that shows it.
-
-How far a record is shown is kept beside it. What went out of an incident before an embargo stays as it is; nothing goes out after.
-"""
+"""Selects the publications that may be shown, and builds the page. The shown position of each record is stored. Publications before an embargo stay;
+none is added after it."""
 
 from __future__ import annotations
 
@@ -16,13 +14,13 @@ from .._core.status_page import ALONE, Component, Page, Record
 from .._ports import Journal
 
 PAGE = f"{ALONE}page"
-"""What is known of the page itself is kept under this name."""
+"""The name under which data about the page itself is stored."""
 STATIC = "static"
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A component as the configuration has it."""
+    """A component of the configuration."""
 
     name: str
     description: str = ""
@@ -31,7 +29,8 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a page has that no incident says. Without any `listed`, it lists the components that were ever named, and the `services`."""
+    """The parts of a page that come from no incident. If `listed` is empty, the page lists all components that were ever named, and the
+    `services`."""
 
     title: str
     url: str = ""
@@ -41,12 +40,12 @@ class Frame:
 
 
 def kept(what: str, outlet: str) -> str:
-    """The key under which something is kept of a page: each has its own. `seen` is how far a record is shown."""
+    """The storage key of a value for a page; each page has its own keys. `seen` is the shown position of a record."""
     return f"{what} {outlet}"
 
 
 def allowed(journal: Journal, outlet: str) -> list[Record]:
-    """The records without what may not go out, or not any more."""
+    """The records without the parts that may not be published."""
     seen = journal.shown_by(kept("seen", outlet))
     return [_cut(journal, record, int(seen.get(record.id) or 0)) for record in journal.published()]
 
@@ -57,7 +56,7 @@ def states(journal: Journal, outlet: str) -> dict[str, str]:
 
 
 def page(journal: Journal, frame: Frame, records: Sequence[Record], *, at: str, write: bool) -> Page:
-    """The page as it is to be. A component is listed since it was seen on a page for the first time."""
+    """The page to show. A component is listed since its first appearance on a page."""
     histories = status_page.histories(records)
     listed = frame.listed or tuple(map(Listed, sorted({*histories, *frame.services})))
     since = {each.name: journal.shown(PAGE, f"since {each.name}") for each in listed}
@@ -73,7 +72,7 @@ def page(journal: Journal, frame: Frame, records: Sequence[Record], *, at: str, 
 
 
 def is_rendered(journal: Journal, frame: Frame, where: str, at: str) -> bool:
-    """Whether a page that shows everything at once has nothing new to show. It shows for how long a trouble lasts, so it ages in an hour."""
+    """Whether an embedded page has nothing new to show. It shows the duration of problems, so it is outdated after an hour."""
     return journal.shown(PAGE, f"rendered {where}") == _version(journal, frame, at)
 
 
@@ -82,7 +81,7 @@ def _version(journal: Journal, frame: Frame, at: str) -> str:
 
 
 def rendered(journal: Journal, frame: Frame, records: Sequence[Record], where: str, at: str) -> None:
-    """Note that all of these are shown on a page that shows everything at once. What an embargo holds back may follow at any time."""
+    """Store that all of these are shown on an embedded page. Parts under an embargo may follow later."""
     seen = journal.shown_by(kept("seen", STATIC))
     shown = sum(len(record.entries) for record in records)
     with journal.transaction():
@@ -97,7 +96,7 @@ def rendered(journal: Journal, frame: Frame, records: Sequence[Record], where: s
 
 
 def _cut(journal: Journal, record: Record, seen: int) -> Record:
-    """The record as far as it may go out: that of an incident under embargo ends where it is shown already."""
+    """The publishable part of the record. For an incident under embargo, this is the part that is already shown."""
     if record.id.startswith(ALONE) or not record.entries or record.entries[-1][0] <= seen:
         return record
     if not publication.silent(derive(record.id, journal.entries(record.id))):

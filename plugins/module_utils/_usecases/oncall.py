@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ask who is on call: one source after the other, and at last what the last answer was."""
+"""Asks who is on call: one source after the other, and finally the last known answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .._ports import LevelSource, OncallError, OncallSource, PartialSource
 class Memory(Protocol):
     """Keeps the last good answer; losing it is no error."""
 
-    # recall: the answer and when it was given, None where there is none.
+    # recall: the answer and its time; None if there is none.
 
     def recall(self) -> tuple[list[dict[str, Any]], str] | None: ...
     def keep(self, answer: list[dict[str, Any]]) -> None: ...
@@ -24,10 +24,8 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who is on call; why sources before the one that spoke did not; and, where none did, when the answer was given that is repeated here.
-
-    `uncovered`: in words, the levels that nobody is on call in at that time.
-    """
+    """The people on call; the reasons why earlier sources did not answer; and the time of the answer if it is a stale one. `uncovered`: texts about
+    the levels without anybody on call at that time."""
 
     oncall: list[dict[str, Any]]
     problems: list[str] = field(default_factory=list)
@@ -38,7 +36,7 @@ class Answer:
 def ask(
     sources: Sequence[OncallSource], people: Mapping[str, Mapping[str, Any]], when: datetime, memory: Memory | None, *, level: int | None = None
 ) -> Answer:
-    """Who is on call at `when`, of one level or all. `memory` is for questions about now. Raises OncallError where nobody can say."""
+    """The people on call at `when`, of one level or all levels. `memory` is only for requests about now. Raises OncallError if no source answers."""
     problems = []
     for source in sources:
         try:

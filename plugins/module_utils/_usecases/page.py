@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Page those who are called, each attempt once and each on the timeline, from whichever machine looks."""
+"""Pages the called people. Each attempt is made once and recorded on the timeline, even with several ticks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .tick import watched
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The configuration's rules, its notifiers by their names, and who is meant: user names, or without any who is on call."""
+    """The rules of the configuration, the notifiers by name, and the people: user names, or the people on call if there are none."""
 
     rules: paging.Rules
     notifiers: Mapping[str, Notifier]
@@ -24,7 +24,8 @@ class Plan:
 
 
 def look(journal: Journal, plan: Plan, *, clock: Callable[[], float], write: bool) -> list[tuple[str, Entry]]:
-    """All that is due, by the incident's name. An attempt is claimed in a transaction before it is made: of two who look, one makes it."""
+    """Make all due attempts. Returns the entries by the incident's name. An attempt is claimed in a transaction first, so only one of several ticks
+    makes it."""
     found = []
     for incident in watched(journal, clock()):
         while True:
@@ -59,7 +60,7 @@ def _due(journal: Journal, incident: str, plan: Plan, clock: Callable[[], float]
 def _make(
     journal: Journal, incident: str, attempt: paging.Attempt, plan: Plan, clock: Callable[[], float], *, write: bool
 ) -> tuple[str, Entry]:
-    """The incident's name, and the entry that says what came of it."""
+    """Make an attempt. Returns the incident's name, and the entry with the result."""
     state = derive(incident, journal.entries(incident))
     people, unknown = list[Named](), ""
     if attempt.event == paging.TRIGGER:
@@ -85,7 +86,7 @@ def _make(
 
 
 def _call(notifier: Notifier, page: paging.Page) -> None:
-    """A notifier that is broken in a way that nobody thought of must not keep the next one from being tried. Raises PageError."""
+    """Call a notifier. Raises PageError for any exception, so that the next notifier is tried."""
     try:
         notifier.page(page)
     except PageError:

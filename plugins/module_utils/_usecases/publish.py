@@ -1,10 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tell those outside, from whichever machine looks: by the policy, at the cadence, and each thing once.
-
-What is published is an entry first, and goes out from there: to the status page, to a channel, by mail. So nothing that was published
-is forgotten, and everything that went out is on the timeline.
-"""
+"""Publishes texts for people outside, by the policy and the cadence, each once, even with several ticks. A publication is an entry first, and is then
+sent to the status page, to a channel, and by mail. So no publication is lost, and the timeline has everything that was sent."""
 
 from __future__ import annotations
 
@@ -23,21 +20,21 @@ from . import lifecycle
 from .tick import watched
 
 IMPACT_OF = {"P0": "critical", "P1": "major", "P2": "minor", "P3": "none"}
-"""How bad a severity is for those outside."""
+"""The impact of a severity for people outside."""
 _ROUNDS = 8
-"""What is due for one incident at one moment: its components, and a draft for each audience."""
+"""The due work for one incident: its components, and a draft for each audience."""
 
 
 class Refused(ValueError):
-    """It can't be done as it was asked for; the text says why, and what to do."""
+    """The request is refused. The text says why, and what to do."""
 
 
 class TemplateError(Exception):
-    """The words can't be written: which template, and why."""
+    """A template can't be rendered. The text names the template and the reason."""
 
 
 class Undelivered(Exception):
-    """A mail was not taken on. `partly`: only for some; the others have it."""
+    """A mail was not accepted. `partly`: only for some recipients; the others have it."""
 
     def __init__(self, text: str, *, partly: bool = False) -> None:
         super().__init__(text)
@@ -46,11 +43,9 @@ class Undelivered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The configuration's policy, and what carries it out.
-
-    `components`: those of a service. `write`: subject and text for an audience on an occasion; raises TemplateError. `channel`: what
-    customers are told is said there, too. `recipients`: how many addresses an audience has; `send` writes to them, raising Undelivered.
-    """
+    """The policy of the configuration, and its functions. `components`: the components of a service. `write`: subject and text for an audience and
+    occasion; raises TemplateError. `channel`: texts for customers are also posted there. `recipients`: the number of addresses of an audience; `send`
+    mails them and raises Undelivered."""
 
     rules: Rules
     components: Callable[[str], Sequence[str]]
@@ -73,7 +68,7 @@ class Asked:
 
 
 def look(journal: Journal, plan: Plan, *, clock: Callable[[], float], write: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
-    """All that the policy and the cadence ask for now, and the mails that are due: entries by the incident's name, and problems."""
+    """Do everything that the policy and the cadence require now, and send due mails. Returns the entries by the incident's name, and problems."""
     found: list[tuple[str, Entry]] = []
     problems: list[str] = []
     for incident in _concerned(journal, clock()):
@@ -89,13 +84,13 @@ def look(journal: Journal, plan: Plan, *, clock: Callable[[], float], write: boo
 
 
 def _concerned(journal: Journal, now: float) -> list[str]:
-    """The incidents that anybody looks at, and those of any age that still keep a component from being operational."""
+    """The watched incidents, and incidents of any age that still keep a component from being operational."""
     ill = (record.id for record in journal.published() if any(state != OPERATIONAL for state in status_page.claims(record).values()))
     return list(dict.fromkeys([*watched(journal, now), *(incident for incident in ill if not incident.startswith(ALONE))]))
 
 
 def draft(journal: Journal, incident: str, plan: Plan, asked: Asked, *, at: str) -> Draft:
-    """The text as it would be published, not recorded. Raises TemplateError; Refused where nothing may go out."""
+    """The text without recording it. Raises TemplateError; Refused if nothing may be published."""
     entries = journal.entries(incident)
     state = derive(incident, entries)
     _refuse(state, asked)
@@ -113,7 +108,7 @@ def draft(journal: Journal, incident: str, plan: Plan, asked: Asked, *, at: str)
 
 
 def said_already(journal: Journal, incident: str, plan: Plan, wanted: Draft, *, now: float) -> bool:
-    """Whether the audience was told just this, and the next update isn't due: a task that is run again says nothing twice."""
+    """Whether the audience already has this text, and the next update isn't due. Then running the same task again publishes nothing."""
     entries = journal.entries(incident)
     last = next(iter(reversed(publication.told(entries, wanted.audience))), None)
     if last is None or (last.data.get("message"), last.data.get("stage")) != (wanted.message, wanted.stage):
@@ -123,8 +118,8 @@ def said_already(journal: Journal, incident: str, plan: Plan, wanted: Draft, *, 
 
 
 def locate(journal: Journal, wanted: lifecycle.Wanted, audience: str) -> str:
-    """The incident that is meant: by its name, or by its service the open one, or the one that was over last and of which the audience waits to
-    hear that it is. Raises lifecycle.Refused."""
+    """The incident of the request: by its name; or by its service, the open incident, or the last ended one whose end the audience does not know yet.
+    Raises lifecycle.Refused."""
     found = lifecycle.locate(journal, wanted) or ""
     if wanted.incident or not found:
         return found
@@ -138,7 +133,7 @@ def locate(journal: Journal, wanted: lifecycle.Wanted, audience: str) -> str:
 
 
 def fitting(journal: Journal, incident: str, audience: str) -> str:
-    """The occasion, where nobody says which."""
+    """The default occasion."""
     entries = journal.entries(incident)
     if Status(derive(incident, entries)["status"]).is_over:
         return "resolved"
@@ -146,7 +141,7 @@ def fitting(journal: Journal, incident: str, audience: str) -> str:
 
 
 def publish(journal: Journal, incident: str, plan: Plan, chosen: Draft, *, at: str, actor: str) -> Entry:
-    """The entry that publishes a draft. Raises Refused where nothing may go out. Inside a transaction; the caller appends it."""
+    """The entry that publishes a draft. Raises Refused if nothing may be published. Must run in a transaction; the caller appends it."""
     state = derive(incident, journal.entries(incident))
     forbid(state)
     if Status(state["status"]).is_over and chosen.occasion != "resolved":
@@ -167,7 +162,7 @@ def _reaches(journal: Journal, incident: str, plan: Plan, audience: str) -> bool
 
 
 def waiting(journal: Journal, incident: str, name: str) -> Draft:
-    """The draft of that name. Raises Refused where it doesn't wait (any more)."""
+    """The pending draft of that name. Raises Refused if it is not pending."""
     entries = journal.entries(incident)
     there = publication.drafts(entries)
     found = next((each for each in there if each.id == name.strip().lower()), None)
@@ -180,7 +175,7 @@ def waiting(journal: Journal, incident: str, name: str) -> Draft:
 
 
 def mail(journal: Journal, incident: str, plan: Plan, *, clock: Callable[[], float]) -> list[tuple[str, Entry]]:
-    """Send what is published and not sent. Each is claimed in a transaction first: of two who look, one sends."""
+    """Send the published, unsent mails. Each is claimed in a transaction first, so only one of several ticks sends it."""
     found: list[tuple[str, Entry]] = []
     while plan.send and _mail(journal, incident, clock()):
         with journal.transaction():
@@ -204,14 +199,14 @@ def _by_mail(position: int) -> dict[str, Any]:
 
 
 def _mail(journal: Journal, incident: str, now: float) -> publication.Mail | None:
-    """What is to be sent next; None under an embargo that came meanwhile."""
+    """The next mail to send; None if an embargo was set meanwhile."""
     entries = journal.reckoned(incident)
     due = next(publication.mails(entries, now), None)
     return None if due is None or publication.silent(derive(incident, entries)) else due
 
 
 def forbid(state: Mapping[str, Any]) -> None:
-    """Raises Refused where nothing of the incident may go out."""
+    """Raises Refused if nothing about the incident may be published."""
     why = publication.silent(state)
     if why:
         command = f"ansible-playbook incident.response.incident_update -e 'incident={state['name']} embargo=false'"
@@ -245,7 +240,7 @@ def _advance(journal: Journal, incident: str, plan: Plan, clock: Callable[[], fl
 
 
 def _due(journal: Journal, incident: str, plan: Plan, now: float) -> list[Entry]:
-    """What is next; empty where there is nothing more."""
+    """The time of the next update; empty if there is none."""
     entries = journal.entries(incident)
     state = derive(incident, entries)
     if not state["opened_at"]:
@@ -269,10 +264,10 @@ def _due(journal: Journal, incident: str, plan: Plan, now: float) -> list[Entry]
 
 
 def _post(state: Mapping[str, Any], entries: Sequence[Entry], plan: Plan, asked: Asked) -> dict[str, Any]:
-    """What the status page is to say: the stage, how bad it is, what is affected."""
+    """The data for the status page: the stage, the impact, the affected components."""
     status = Status(state["status"])
     before = _shown(entries)
-    back = bool(relapses(entries)) and before == "monitoring"  # what is monitored is thought to be mitigated
+    back = bool(relapses(entries)) and before == "monitoring"  # `monitoring` on the page means that it is thought to be mitigated
     fitting = before if before not in {"", *OVER} and not back else "investigating"
     fitting = "resolved" if status.is_over else "monitoring" if status is Status.MITIGATED else fitting
     post: dict[str, Any] = {"status": asked.status or fitting, "impact": IMPACT_OF[state["severity"]]}
@@ -283,7 +278,7 @@ def _post(state: Mapping[str, Any], entries: Sequence[Entry], plan: Plan, asked:
 
 
 def _shown(entries: Sequence[Entry]) -> str:
-    """The state of its post on the status page; empty where it has none."""
+    """The state of its post on the status page; empty without a post."""
     made = publication.post_of(entries)
     return made.status if made else ""
 
@@ -291,7 +286,7 @@ def _shown(entries: Sequence[Entry]) -> str:
 def _facts(
     state: Mapping[str, Any], entries: Sequence[Entry], plan: Plan, asked: Asked, post: Mapping[str, Any], at: str
 ) -> dict[str, Any]:
-    """What a template may name."""
+    """The variables of a template."""
     every = plan.rules.every.get(state["severity"]) if asked.occasion != "resolved" else None
     said = publication.told(entries, asked.audience)
     keys = ("name", "title", "service", "severity", "status", "opened_at", "mitigated_at", "resolved_at", "resolution", "url", "roles")

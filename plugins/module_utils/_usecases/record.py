@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Spool lines become entries of an incident: opens one, or updates the one that is open."""
+"""Turns spool lines into entries of an incident: opens an incident, or updates the open one."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ from .._core.verdict import Verdict
 from .._ports import Journal
 
 VANISHED = 1_000_000_000
-"""The place in a run of the entry that says its controller vanished: after every line of its own."""
+"""The position of the entry about a vanished controller: after all lines of the run."""
 
 
 def ingest(journal: Journal, lines: Sequence[dict[str, Any]], *, opens: bool = True) -> str | None:
-    """Put a run's lines, in order, into the journal, each once however often it is offered.
-
-    Returns the incident's id; None for a run in check mode, or one that `opens` none, on a service that has no open incident: it
-    changes nothing, so it opens nothing. A run that knew of a chat has its incident shown, and numbered, there.
-    """
+    """Put a run's lines into the journal, in order and each once, even if called repeatedly. Returns the incident's id. Returns None for a run in
+    check mode, or one that does not open incidents (`opens`), if its service has no open incident. If the run had chat configured, the incident is
+    shown and numbered in chat."""
     if not lines:
         return None
     with journal.transaction():
@@ -41,7 +39,7 @@ def ingest(journal: Journal, lines: Sequence[dict[str, Any]], *, opens: bool = T
                 continue
             if entry.data.get("chat"):
                 journal.want_chat(incident)
-            if not journal.append(incident, [entry]):  # it is offered again
+            if not journal.append(incident, [entry]):  # the line is offered again
                 continue
             if entry.kind == "run_started" and entry.data.get("person") and not entry.data.get("check"):
                 _advance(journal, incident, Status.ACKNOWLEDGED, entry)
@@ -80,7 +78,7 @@ def open_incident(
     journal: Journal, *, title: str, service: str, severity: Severity, at: str, actor: str, chat: bool, note: str = "", link: str = "",
     drill: bool = False,
 ) -> str:  # fmt: skip
-    """Open a new incident and return its id. Where chat is the arbiter of numbers, its number comes later."""
+    """Open a new incident and return its id. With chat, its number comes later."""
     incident = secrets.token_hex(8)
     data = {"title": title, "service": service, "severity": str(severity), "drill": drill, "link": link}
     entries = [Entry("opened", at, actor=actor, text=f"Opened: {title}{note}", data=data)]
@@ -95,7 +93,7 @@ def open_incident(
 
 
 def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
-    """What failed on a mitigated incident takes it back to investigating; that, and what made it worse, calls who is on call."""
+    """Take a mitigated incident back to investigating after a failed action. This, and an action that made it worse, calls the people on call."""
     entries = journal.entries(incident)
     if not action.failed(entries, end.run):
         return
@@ -115,13 +113,13 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     if eased:
         text = f"{began} failed and was taken back. The incident is still open; {now}"
     text += f"{again}{f'; {versions}' if versions else ''}"
-    alone = not (start and start.data.get("person"))  # nobody sits in front of it
+    alone = not (start and start.data.get("person"))  # no person started it
     step = transition(current, Status.INVESTIGATING, at=end.at, actor=end.actor, run=end.run) if back else []
     journal.append(incident, [*step, calling(f"{FAILED}{end.run}", text, at=end.at, pages=worse or alone, eased=eased)])
 
 
 def _hosts_now(entries: Sequence[Entry], run: str) -> dict[bool, str]:
-    """How the hosts are now that the run made worse, in words, by whether they are healthy: what was put back may be well again."""
+    """The current health of the hosts that the run made worse: a rolled back host may be healthy again."""
     well = {each.host: each.data.get("healthy") for each in entries if each.run == run and each.data.get("verdict") == Verdict.MADE_WORSE}
     found = {state: [host for host in sorted(well) if well[host] is state] for state in (False, True)}
     words = {False: "DOWN", True: "healthy again"}

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which incidents are asked for."""
+"""Selects incidents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LIST = "Look with: ansible-playbook incident.response.incident_list"
 _WAITING = {
     "incident_close": ({Status.RESOLVED}, "open, or resolved and not closed"), "incident_review": ({Status.CLOSED}, "closed and not reviewed"),
 }  # fmt: skip
-"""By the playbook: the stages in which an incident that is over still waits for this step, and how these incidents are called."""
+"""For each playbook: the stages in which an ended incident still waits for this step, and their name in texts."""
 
 
 class NotFound(LookupError):
@@ -31,7 +31,7 @@ class NotFound(LookupError):
 
 
 class Several(NotFound):
-    """More than one incident may be meant."""
+    """Several incidents match."""
 
 
 def instant(text: str, *, now: float) -> float:
@@ -47,7 +47,7 @@ def instant(text: str, *, now: float) -> float:
 
 
 def select(journal: Journal, *, incident: str = "", service: str = "", status: str = "", since: float | None = None) -> list[dict[str, Any]]:
-    """The incidents, newest first, that all given filters let through. Raises NotFound for an `incident` that isn't there."""
+    """The incidents that match all given filters, newest first. Raises NotFound for an unknown `incident`."""
     if incident:
         found = journal.find(incident)
         if found is None:
@@ -70,8 +70,8 @@ def _opened(info: dict[str, Any]) -> float:
 
 
 def meant(journal: Journal, step: str = "") -> str | None:
-    """The one incident that is meant where nobody names any: the one that is open, or that waits for the `step`, a playbook. None where there is
-    none. Raises Several, which lists them."""
+    """The default incident: the only one that is open, or that waits for the `step` (a playbook). None if there is none. Raises Several with a
+    list."""
     stages, called = _WAITING.get(step, (set[Status](), "open"))
     found = [] if step == "incident_review" else journal.open_incidents()
     found += [each for each in journal.ids() if journal.info(each)["status"] in stages] if stages else []
@@ -83,7 +83,7 @@ def meant(journal: Journal, step: str = "") -> str | None:
 
 
 def located(journal: Journal, incident: str, service: str) -> str:
-    """The incident that is to be shown: by its name, else the open one of the service, or its newest, else the only open one. Raises NotFound."""
+    """The incident to show: by its name, otherwise the open or newest incident of the service, otherwise the only open incident. Raises NotFound."""
     if incident:
         found = journal.find(incident)
         if found is None:
@@ -103,10 +103,10 @@ def located(journal: Journal, incident: str, service: str) -> str:
 
 
 def shown(journal: Journal, incident: str, *, clocks: Waiting | None = None, now: float, **more: Any) -> showing.Shown:
-    """The incident with all that is shown of it. Its entries stand at the time of this machine's clock."""
+    """The incident with all shown data. The times of its entries are corrected to this machine's clock."""
     return compact(journal, journal.info(incident), clocks=clocks, now=now, **more)
 
 
 def compact(journal: Journal, info: Mapping[str, Any], *, clocks: Waiting | None = None, now: float, **more: Any) -> showing.Shown:
-    """The same, of an incident whose `info` is there already."""
+    """The same, for an incident whose `info` is already known."""
     return showing.Shown(info, journal.reckoned(info["id"]), clocks(info["severity"]) if clocks else Clocks(), now, **more)

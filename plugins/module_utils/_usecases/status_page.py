@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a person or a program says on the status page, of an incident, of maintenance, or of components alone."""
+"""Publications by a person or a program on the status page: an incident, maintenance, or only components."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .publish import IMPACT_OF, Refused
 COMPONENTS_ALONE = f"{ALONE}:components"
 """The record of components that are set without an incident."""
 LONGEST_TITLE, LONGEST_TEXT = 200, 10_000
-"""In characters."""
+"""The limit in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for; empty texts ask for nothing. `incident` is a name or id; for maintenance, any name that stays the same."""
+    """The request; empty texts change nothing. `incident` is a name or id; for maintenance, any constant name."""
 
     state: str = ""
     incident: str = ""
@@ -42,7 +42,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be appended to a record: one entry, or none. `name` is what people call it."""
+    """The entry to append to a record, or none. `name` is the readable name."""
 
     record: str
     name: str
@@ -54,10 +54,8 @@ class Change:
 def plan(
     journal: Journal, wanted: Wanted, listed: Collection[str], *, at: str, actor: str, held: Mapping[str, str] | None = None
 ) -> Change:
-    """Raises Refused for what makes no sense, before anything is recorded.
-
-    `listed` are the page's components, empty where any may be named; `held` those of incidents of which nothing may go out, with their names.
-    """
+    """Raises Refused for an invalid request, before anything is recorded. `listed` are the page's components; empty if any component is allowed.
+    `held` are the components of incidents that may not be published, with the incidents' names."""
     _known(wanted.components, listed)
     for key, longest in (("title", LONGEST_TITLE), ("text", LONGEST_TEXT)):
         if len(getattr(wanted, key)) > longest:
@@ -91,7 +89,7 @@ def _known(components: Mapping[str, str], listed: Collection[str]) -> None:
 
 
 def known(journal: Journal) -> set[str]:
-    """What has been a component so far, or is a service in trouble: what a name can be, where the configuration has no list."""
+    """The known names of components if the configuration has no list: earlier components, and services with a problem."""
     services = {str(derive(each, journal.entries(each))["service"]) for each in journal.open_incidents()}
     return {*status_page.histories(journal.published()), *services} - {""}
 
@@ -129,7 +127,7 @@ def _record(journal: Journal, wanted: Wanted) -> tuple[str, str]:
 def _said(
     journal: Journal, record: str, wanted: Wanted, before: Post | None, claimed: Mapping[str, str], at: str
 ) -> dict[str, Any]:
-    """The fields that change, empty where all is shown already."""
+    """The changed fields; empty if everything is already shown."""
     components = {name: state for name, state in wanted.components.items() if claimed.get(name, OPERATIONAL) != state or name not in claimed}
     if not wanted.state:
         for given in ("text", "title", "impact", "starts", "ends"):
@@ -143,7 +141,7 @@ def _said(
     times = _times(wanted, before, at)
     if wanted.state in OVER:
         components = {name: OPERATIONAL for name, state in claimed.items() if state != OPERATIONAL and name not in wanted.components} | components
-    if wanted.state == "scheduled":  # what it does to components, it does when it begins
+    if wanted.state == "scheduled":  # the maintenance changes components when it begins
         planned, components = dict(wanted.components), {name: OPERATIONAL for name in wanted.components if name not in claimed}
     else:
         planned = {}
@@ -201,7 +199,7 @@ def _text(wanted: Wanted, said: Mapping[str, Any]) -> str:
 
 
 def _view(name: str, post: Post | None, components: Mapping[str, str]) -> dict[str, Any]:
-    """What the task returns of it."""
+    """The result of the task."""
     update = post.updates[-1] if post else None
     return {
         "incident": name, "title": post.title if post else "", "state": post.status if post else "", "impact": post.impact if post else "",

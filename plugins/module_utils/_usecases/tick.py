@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Look at all incidents for what is late, and remind or escalate: once each, from whichever machine."""
+"""Checks all incidents for late clocks, and reminds or escalates: each once, even with several machines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._ports import Journal
 
 
 class Refused(ValueError):
-    """It can't be done as it was asked for; the text says why, and what to do."""
+    """The request is refused. The text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,8 @@ class Policy:
 
 
 def look(journal: Journal, policy: Policy, *, now: float, write: bool) -> list[tuple[str, Entry]]:
-    """What is told now, by the incident's name. A second look at the same moment, by anybody, tells nothing.
-
-    What seems late is looked at again inside a transaction, since another may be telling it at this moment.
-    """
+    """The new reminders and escalations, by the incident's name. A second tick at the same moment finds nothing. A late incident is checked again
+    inside a transaction, because another machine may be sending the reminder."""
     found = []
     for incident in watched(journal, now):
         if write:
@@ -49,14 +47,13 @@ def look(journal: Journal, policy: Policy, *, now: float, write: bool) -> list[t
 
 
 def watched(journal: Journal, now: float) -> list[str]:
-    """The incidents that may still be late with something, or have to be told to somebody: the open ones, and of the last 30 days those
-    that are over and have not been reviewed."""
+    """The watched incidents: the open ones, and the ended, unreviewed ones of the last 30 days."""
     return [*journal.open_incidents(), *journal.unreviewed(utc(now - _LOOK_BACK))]
 
 
 def escalate(journal: Journal, incident: str, policy: Policy, *, reason: str, target: int | None, at: str, actor: str) -> Entry:
-    """The entry that calls the next level that names somebody, or the `target`, again where that was called already. Where nobody is named, the
-    entry says that. Raises Refused. Inside a transaction."""
+    """The entry that calls the next level with people, or the `target` (also if it was already called). If no people are configured, the entry says
+    so. Raises Refused. Must run in a transaction."""
     entries = journal.entries(incident)
     state, now = derive(incident, entries), overdue.called(entries)
     if Status(state["status"]).is_over:

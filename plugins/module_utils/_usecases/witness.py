@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What chat has seen of a record: the last reply of each run has its count of entries and its head."""
+"""Compares a record with chat: the last reply of each run has the number of entries and the head."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SEEN = re.compile(r"^record: (\d{1,9}) entries, head `([0-9a-f]{12})`\Z", re.MU
 
 
 def doubt(journal: Journal, incident: str, replies: Iterable[str]) -> tuple[int, str] | None:
-    """The first entry that isn't the one that chat has seen, by the bot's `replies`, and why; None where all are."""
+    """The first entry that differs from the bot's `replies` in chat, and why; None if none differs."""
     seen = sorted((int(found[1]), found[2]) for found in map(_SEEN.search, replies) if found)
     for count, head in seen:
         there = journal.seal_of(incident, count)

@@ -129,6 +129,12 @@ def test_a_role_that_is_not_there_is_named_before_anything_is_looked_at(own: Sit
     assert features(own) == ["search chat\n"] * 2
 
 
+def test_the_engine_alone_says_what_it_needs(own: Site) -> None:
+    code, output = own.run("-e", "service=api host=prod-api-01", playbook="incident.response.emergency_action")
+    assert code != 0
+    assert "emergency_action needs action_role: actions.md in docs shows it. Nothing was touched." in output
+
+
 def test_several_hosts_at_once_are_refused(own: Site) -> None:
     play = {"hosts": "all", "gather_facts": False, "vars": {"service": "api", "features": "search"}, "roles": ["feature_switch"]}
     (own.folder / "own.yml").write_text(json.dumps([play]))

@@ -369,7 +369,12 @@ def test_a_courier_that_works_is_asked_to_look_again_and_no_other_is_started(
 def test_where_none_works_one_is_started_that_holds_the_lock_before_it_is_up(tmp_path: Path, environment: dict[str, str]) -> None:
     """Python takes longer to start than the next task to ask."""
     kept = list[int]()
-    assert _courier_lock.wake(tmp_path, environment, lambda lock: kept.append(os.dup(lock)) or "started") == "started"
+
+    def start(lock: int) -> str:
+        kept.append(os.dup(lock))
+        return "started"
+
+    assert _courier_lock.wake(tmp_path, environment, start) == "started"
     assert _courier_lock.wake(tmp_path, environment, kept.append) is None
     with CourierLock(tmp_path) as another, CourierLock(tmp_path, inherited=kept[0]) as new:
         assert not another.take()

@@ -11,7 +11,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.approval i
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
-from ansible_collections.incident.response.plugins.module_utils._usecases import approve
+from ansible_collections.incident.response.plugins.module_utils._usecases import approval
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _config, _options, _person
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
@@ -42,9 +42,9 @@ class ActionModule(ControllerAction):
             return self.recorded({"approved_by": ""}, {"break_glass": reason, "about": about}, variables, text=f"EMERGENCY OVERRIDE: {reason}")
         try:
             answers = self._ask(params, variables)
-        except approve.Denied as no:
+        except approval.Denied as no:
             raise Refused(f"{no.answer.user} says no ({no.answer.how}) to the {about}. Nothing was touched.") from None
-        except (approve.NoAnswer, connect.Misconfigured, ChatError, OSError, JournalError, ValueError) as error:
+        except (approval.NoAnswer, connect.Misconfigured, ChatError, OSError, JournalError, ValueError) as error:
             raise Refused(f"The {about} needs the approval of somebody else: {error}. Nothing was touched. {_BREAK}") from None
         text = f"approved by {', '.join(f'{each.user} ({each.how})' for each in answers)}"
         by = ", ".join(each.user for each in answers)
@@ -58,11 +58,11 @@ class ActionModule(ControllerAction):
         policy, came, folder = config["safety"]["approval"], self.origin(variables), self.folder()
         connection = _options.connection(self.options)
         if not connection:
-            raise approve.NoAnswer("no chat is configured here, so nobody can be asked")
+            raise approval.NoAnswer("no chat is configured here, so nobody can be asked")
         logins, who = policy["logins"], _person.login(came)
         if came.person and not _person.is_mapped(who, logins):
-            raise approve.NoAnswer(f"it isn't known who {who} is in chat, so nobody can be told to be somebody else: safety.approval.logins says it")
-        request = approve.Request(
+            raise approval.NoAnswer(f"it isn't known who {who} is in chat, so nobody can be told to be somebody else: safety.approval.logins says it")
+        request = approval.Request(
             run=self.this_run(folder, variables).name, about=params["about"], plan=params["plan"], text=params["text"], who=came.actor,
             askers=_person.may_be(came, logins), approvers=policy["approvers"], team=config["oncall"]["team"], needs=policy["approvals"],
             within=min(map(_config.seconds, (policy["within"], config["safety"]["plan_expires"]))), logins=logins,
@@ -71,6 +71,6 @@ class ActionModule(ControllerAction):
         chat = RocketChat.of(connection)
         try:
             with self.journal(folder) as journal:
-                return approve.obtain(request, journal, chat, clock=time.monotonic, sleep=time.sleep, tell=self._tell)
+                return approval.obtain(request, journal, chat, clock=time.monotonic, sleep=time.sleep, tell=self._tell)
         finally:
             chat.close()

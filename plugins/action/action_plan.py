@@ -23,7 +23,8 @@ from ansible_collections.incident.response.plugins.module_utils._core.severity i
 from ansible_collections.incident.response.plugins.module_utils._core.turns import Turns
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, ChatRejected, JournalError, Message
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
-from ansible_collections.incident.response.plugins.module_utils._usecases import approve, chat_messages
+from ansible_collections.incident.response.plugins.module_utils._usecases import approval as approval_cases
+from ansible_collections.incident.response.plugins.module_utils._usecases import chat_messages
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _balance, _catalogue, _config, _options, _person, _pins
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
@@ -156,7 +157,7 @@ class ActionModule(ControllerAction):
                     why = f"Whether plan {found} is still good can't be told: {self.clock}"
                     then = "Set the clock right, such as with: timedatectl set-ntp true, or leave approved_plan out"
                 if not why:
-                    why = approve.spend(journal, given.strip(), run, check=check)
+                    why = approval_cases.spend(journal, given.strip(), run, check=check)
                     text = ""  # it is known: it was carried out
         except (OSError, JournalError, ValueError) as error:
             self._display.warning(f"incident.response: whether the approved plan was carried out before can't be told: {error}")

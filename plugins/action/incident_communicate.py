@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils import _gate
-from ansible_collections.incident.response.plugins.module_utils._core import publication
+from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
+from ansible_collections.incident.response.plugins.module_utils._core.communication import Draft
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.module_utils._core.publication import Draft
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import INCIDENT_STATES
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
-from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, publish
+from ansible_collections.incident.response.plugins.module_utils._usecases import communication, lifecycle
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
 from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
 from ansible_collections.incident.response.plugins.plugin_utils._publishing import Publishing
@@ -26,8 +26,8 @@ class ActionModule(TellingAction):
 
     SPEC: ClassVar = {
         "state": {"type": "str", "choices": ["drafted", "published"], "default": "drafted"},
-        "audience": {"type": "str", "choices": list(publication.AUDIENCES), "default": publication.CUSTOMERS},
-        "occasion": {"type": "str", "choices": list(publication.OCCASIONS)},
+        "audience": {"type": "str", "choices": list(communication_rules.AUDIENCES), "default": communication_rules.CUSTOMERS},
+        "occasion": {"type": "str", "choices": list(communication_rules.OCCASIONS)},
         "page_state": {"type": "str", "choices": list(INCIDENT_STATES)},
         "text": {"type": "str", "default": ""},
         **{name: {"type": "str"} for name in ("incident", "service", "draft")},
@@ -38,7 +38,7 @@ class ActionModule(TellingAction):
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         if self.drill(variables):
             raise Refused("nothing of a drill goes out. Nothing was recorded.")
-        if params["page_state"] and params["audience"] != publication.CUSTOMERS:
+        if params["page_state"] and params["audience"] != communication_rules.CUSTOMERS:
             raise Refused(f"page_state is for customers: the status page doesn't show what {params['audience']} are told. Nothing was recorded.")
         config = _catalogue.configuration(self.options["config"])
         self.refuse_loose_words(variables)
@@ -48,7 +48,7 @@ class ActionModule(TellingAction):
             folder = self.folder()
             publishing = _publishing.publishing(config, folder)
             with self.journal(folder) as journal:
-                incident = publish.locate(journal, wanted, params["audience"])
+                incident = communication.locate(journal, wanted, params["audience"])
                 seen = len(journal.entries(incident))
                 params["text"] = _gate.clean(params["text"], guess=True)
                 name = journal.info(incident)["name"]
@@ -57,7 +57,7 @@ class ActionModule(TellingAction):
                 calls, told = params["state"] == "published", None
                 if not self.check:
                     told = self.tell(folder, journal, incident, calls=calls, require=params["require_delivery"], people=(), seen=seen)
-        except publish.TemplateError as error:
+        except communication.TemplateError as error:
             raise Refused(f"{str(error).rstrip('.')}. Nothing was recorded.") from None
         except (OSError, JournalError, ValueError) as error:
             raise Refused(str(error)) from None
@@ -89,27 +89,27 @@ class ActionModule(TellingAction):
         self, journal: SqliteJournal, incident: str, publishing: Publishing, params: dict[str, Any], actor: str
     ) -> tuple[Draft, bool]:
         """The draft, and whether anything was recorded."""
-        at, plan = utc(time.time()), publishing.plan
+        at, policy = utc(time.time()), publishing.policy
         with journal.transaction():
             if params["draft"]:
                 if params["state"] != "published":
                     raise Refused("draft=… names a draft to publish: say state=published, too")
-                chosen, new = publish.waiting(journal, incident, params["draft"]), []
+                chosen, new = communication.waiting(journal, incident, params["draft"]), []
             else:
-                asked = publish.Asked(
-                    params["audience"], params["occasion"] or publish.fitting(journal, incident, params["audience"]), params["text"].strip(),
+                asked = communication.Asked(
+                    params["audience"], params["occasion"] or communication.fitting(journal, incident, params["audience"]), params["text"].strip(),
                     params["page_state"] or "",
                 )  # fmt: skip
-                chosen = publish.draft(journal, incident, plan, asked, at=at)
-                there = next((each for each in publication.drafts(journal.entries(incident)) if each.audience == chosen.audience), None)
-                if params["state"] == "published" and publish.said_already(journal, incident, plan, chosen, now=time.time()):
+                chosen = communication.draft(journal, incident, policy, asked, at=at)
+                there = next((each for each in communication_rules.drafts(journal.entries(incident)) if each.audience == chosen.audience), None)
+                if params["state"] == "published" and communication.said_already(journal, incident, policy, chosen, now=time.time()):
                     return chosen, False
                 known = (chosen.message, chosen.stage, chosen.occasion)
                 same = there is not None and (there.message, there.stage, there.occasion) == known
                 chosen = there if there and same else chosen
-                new = [] if same else [publication.drafting(chosen, at=at, actor=actor, auto=params["state"] == "published")]
+                new = [] if same else [communication_rules.drafting(chosen, at=at, actor=actor, auto=params["state"] == "published")]
             if params["state"] == "published":
-                new.append(publish.publish(journal, incident, plan, chosen, at=at, actor=actor))
+                new.append(communication.publish(journal, incident, policy, chosen, at=at, actor=actor))
                 chosen = replace(chosen, text=new[-1].data["text"])  # which promises the next one from now on
             if new and not self.check:
                 journal.append(incident, new)
@@ -118,7 +118,7 @@ class ActionModule(TellingAction):
     @staticmethod
     def _deliver(journal: SqliteJournal, incident: str, publishing: Publishing) -> tuple[list[str], list[str]]:
         """Send now. Returns the texts of what was sent, and of what failed."""
-        mailed = publish.mail(journal, incident, publishing.plan, clock=time.time)
+        mailed = communication.mail(journal, incident, publishing.policy, clock=time.time)
         shown, problems = publishing.show(journal, True)
         told = [entry for _name, entry in [*mailed, *shown]]
         failed = [entry.text for _name, entry in mailed if entry.state == "failed"]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._state import state_path
-from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, tick
+from ansible_collections.incident.response.plugins.module_utils._usecases import escalation, lifecycle
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _phone, _policy
 from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
 from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
@@ -38,7 +38,7 @@ class ActionModule(TellingAction):
                 with journal.transaction():
                     incident = lifecycle.locate(journal, wanted) or ""
                     seen = len(journal.entries(incident))
-                    entry = tick.escalate(
+                    entry = escalation.escalate(
                         journal, incident, policy, reason=params["reason"].strip(), target=params["level"], at=utc(time.time()),
                         actor=self.origin(variables).actor,
                     )  # fmt: skip

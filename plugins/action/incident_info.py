@@ -14,7 +14,7 @@ from ansible_collections.incident.response.plugins.module_utils._ports import Ch
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import witness
-from ansible_collections.incident.response.plugins.module_utils._usecases.show import compact
+from ansible_collections.incident.response.plugins.module_utils._usecases.query import compact
 from ansible_collections.incident.response.plugins.modules import incident_info as module
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _options, _policy
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused

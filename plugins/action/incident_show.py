@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from ansible_collections.incident.response.plugins.module_utils._core import showing
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
-from ansible_collections.incident.response.plugins.module_utils._usecases.show import located, shown
+from ansible_collections.incident.response.plugins.module_utils._usecases.query import located, shown
 from ansible_collections.incident.response.plugins.modules import incident_show as module
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _phone, _policy
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused

@@ -14,7 +14,7 @@ from ansible_collections.incident.response.plugins.module_utils._journal.sqlite 
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
-from ansible_collections.incident.response.plugins.module_utils._usecases import hear, page, publish, telling, tick
+from ansible_collections.incident.response.plugins.module_utils._usecases import chat_commands, communication, escalation, paging, telling
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options, _paging, _policy, _publishing
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 
@@ -61,14 +61,14 @@ class ActionModule(ControllerAction):
             folder = self.folder()
             with self.journal(folder) as journal:
                 publishing = _publishing.publishing(config, folder)
-                found = self._heard(journal, config, policy, publishing.plan)
-                found += [] if self._wrong else tick.look(journal, policy, now=time.time(), write=not self.check)
+                found = self._heard(journal, config, policy, publishing.policy)
+                found += [] if self._wrong else escalation.look(journal, policy, now=time.time(), write=not self.check)
                 paged = self._paged(journal, config, folder)
                 published = self._published(journal, publishing)
                 for name, entry in [*found, *paged, *published]:
                     show = self._display.warning if entry.state == "failed" else partial(self._display.display, stderr=True)
                     show(f"incident.response: {name}: {entry.text}")
-                behind = [each for each in tick.watched(journal, time.time()) if journal.pending(each) or journal.troubles(each)]
+                behind = [each for each in escalation.watched(journal, time.time()) if journal.pending(each) or journal.troubles(each)]
                 if (found or paged or published or behind) and not self.check:
                     self._held = self.send(folder, journal, [*behind, *(name for name, dummy in [*found, *paged, *published])])
         except (OSError, JournalError, ValueError) as error:
@@ -79,7 +79,7 @@ class ActionModule(ControllerAction):
         """The undelivered entries and refused operations of the watched incidents. Each one is also a warning."""
         found = list[dict[str, Any]]()
         with self.journal(self.folder()) as journal:
-            for incident in tick.watched(journal, time.time()):
+            for incident in escalation.watched(journal, time.time()):
                 told = telling.told(journal, incident, chat=True, held=self._held)
                 if told["why"]:
                     found.append({"incident": told["incident"], "pending": told["pending"], "why": told["why"]})
@@ -87,7 +87,7 @@ class ActionModule(ControllerAction):
                     self._display.warning(f"incident.response: {told['incident']}: {missing}: {told['why']}")
         return found
 
-    def _heard(self, journal: SqliteJournal, config: dict[str, Any], policy: tick.Policy, plan: publish.Plan) -> Found:
+    def _heard(self, journal: SqliteJournal, config: dict[str, Any], policy: escalation.Policy, outside: communication.Policy) -> Found:
         """The commands in chat. If chat can't be asked, only warn, because the clocks work without chat. Compares the clock of chat's server."""
         try:
             connection = _options.connection(self.options)
@@ -95,9 +95,9 @@ class ActionModule(ControllerAction):
                 return []
             chat = RocketChat.of(connection, timeout=5)
             try:
-                given = hear.Heard(policy, plan, config["safety"]["approval"]["approvers"])
+                given = chat_commands.Heard(policy, outside, config["safety"]["approval"]["approvers"])
                 problems = list[str]()
-                found = hear.listen(journal, chat, given, now=time.time(), write=not self.check, problems=problems)
+                found = chat_commands.listen(journal, chat, given, now=time.time(), write=not self.check, problems=problems)
                 for problem in problems:
                     self._display.warning(f"incident.response: {problem}")
                 return found
@@ -109,12 +109,12 @@ class ActionModule(ControllerAction):
             return []
 
     def _paged(self, journal: SqliteJournal, config: dict[str, Any], folder: Path) -> Found:
-        plan = _paging.plan(config, folder, self.options)
-        return page.look(journal, plan, clock=time.time, write=not self.check) if plan else []
+        policy = _paging.policy(config, folder, self.options)
+        return paging.look(journal, policy, clock=time.time, write=not self.check) if policy else []
 
     def _published(self, journal: SqliteJournal, publishing: _publishing.Publishing) -> Found:
         """The publications and drafts. If something can't be written or sent, only warn; it is retried."""
-        found, problems = ([], []) if self._wrong else publish.look(journal, publishing.plan, clock=time.time, write=not self.check)
+        found, problems = ([], []) if self._wrong else communication.look(journal, publishing.policy, clock=time.time, write=not self.check)
         if not self.check:
             shown, more = publishing.show(journal, False)
             found, problems = [*found, *shown], [*problems, *more]

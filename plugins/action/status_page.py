@@ -13,7 +13,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
-from ansible_collections.incident.response.plugins.module_utils._usecases import mirror, status_page
+from ansible_collections.incident.response.plugins.module_utils._usecases import status_page, status_page_view
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
 from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
 from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
@@ -45,7 +45,7 @@ class ActionModule(TellingAction):
                 at = utc(time.time())
                 with journal.transaction():
                     listed = publishing.listed or status_page.known(journal)
-                    held = status_page.held(journal, publishing.plan.components)
+                    held = status_page.held(journal, publishing.policy.components)
                     actor, wanted = self.origin(variables).actor, self._wanted(params, variables)
                     change = status_page.plan(journal, wanted, listed, at=at, actor=actor, held=held)
                     found = journal.find(change.name)
@@ -75,7 +75,7 @@ class ActionModule(TellingAction):
 
     def _others(self, journal: SqliteJournal, outlet: str, components: Mapping[str, str]) -> None:
         """Warn if another incident keeps a component in a worse state."""
-        now = mirror.states(journal, outlet)
+        now = status_page_view.states(journal, outlet)
         for name, state in components.items():
             if now.get(name, state) != state:
                 text = f"{name} stays {now[name]}: an incident asks for it. Name that incident, or its service, to change it"

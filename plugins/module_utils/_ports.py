@@ -16,7 +16,7 @@ from ._core.chat_lock import Written
 from ._core.incident import Entry
 from ._core.moment import Moment
 from ._core.oncall import Duty
-from ._core.paging import Page
+from ._core.paging import Alert
 from ._core.status_page import Post, Record, Shown, Update
 
 
@@ -161,7 +161,7 @@ class Notifier(Protocol):
 
     # page: returns when the other system has accepted the page. Raises PageError.
 
-    def page(self, page: Page) -> None: ...
+    def page(self, alert: Alert) -> None: ...
 
 
 class StatusPageError(Exception):

@@ -121,7 +121,7 @@ from ..module_utils._core.status import Status
 from ..module_utils._journal.location import open_journal
 from ..module_utils._ports import Journal, JournalError
 from ..module_utils._state import state_dir
-from ..module_utils._usecases.show import NotFound, compact, instant, select
+from ..module_utils._usecases.query import NotFound, compact, instant, select
 
 SPEC: dict[str, dict[str, Any]] = {
     "incident": {"type": "str"},

@@ -103,7 +103,7 @@ from ..module_utils import _gate
 from ..module_utils._core import showing
 from ..module_utils._journal.location import open_journal
 from ..module_utils._state import state_dir
-from ..module_utils._usecases.show import NotFound, located, shown
+from ..module_utils._usecases.query import NotFound, located, shown
 
 SPEC: dict[str, dict[str, Any]] = {
     "incident": {"type": "str"},

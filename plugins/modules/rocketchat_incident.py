@@ -157,8 +157,8 @@ from ..module_utils._ports import ChatError, Journal, JournalError
 from ..module_utils._rocketchat import connect
 from ..module_utils._state import state_dir
 from ..module_utils._usecases import lifecycle, telling
+from ..module_utils._usecases.chat_delivery import Delivery
 from ..module_utils._usecases.chat_messages import Settings
-from ..module_utils._usecases.deliver import Delivery
 
 SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": [*map(str, Status), "updated"], "default": "updated"},

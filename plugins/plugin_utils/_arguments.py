@@ -152,11 +152,11 @@ def _choose(playbook: str, known: Variables, typed: Given, found: dict[str, Any]
     about, options = known.get("incident"), _options.settings()
     if playbook == "undo" or about is None or about.kind != "incident" or found.get("incident") or found.get("service") or options["incident"]:
         return
-    from ansible_collections.incident.response.plugins.module_utils._usecases import show  # only steps need it
+    from ansible_collections.incident.response.plugins.module_utils._usecases import query  # only steps need it
 
     try:
         name = _journal.meant(playbook, options)
-    except show.Several as several:
+    except query.Several as several:
         raise AnsibleError(f"{playbook}: {_NOTHING} {several}") from None
     except (OSError, JournalError, ValueError):
         return

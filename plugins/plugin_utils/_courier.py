@@ -365,7 +365,7 @@ class Postman(threading.Thread):
                 self._noted.add(note)
 
     def run(self) -> None:
-        from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Patience
+        from ansible_collections.incident.response.plugins.module_utils._usecases.chat_delivery import Patience
         from ansible_collections.incident.response.plugins.plugin_utils._deliver import Deliverer
 
         patience = Patience()
@@ -440,24 +440,24 @@ def pager(folder: Path) -> Aside | None:
 
 
 def _page(folder: Path) -> None:
-    from ansible_collections.incident.response.plugins.module_utils._usecases import page
+    from ansible_collections.incident.response.plugins.module_utils._usecases import paging
     from ansible_collections.incident.response.plugins.plugin_utils import _config, _paging
 
     options = {f"rocketchat_{name}": os.environ.get(variable, "") for name, variable in connect.VARIABLES.items()}
-    plan = _paging.plan(_config.load(_config.find()), folder, options)
+    policy = _paging.policy(_config.load(_config.find()), folder, options)
     with open_journal(folder) as journal:
-        for name, entry in page.look(journal, plan, clock=time.time, write=True) if plan else []:
+        for name, entry in paging.look(journal, policy, clock=time.time, write=True) if policy else []:
             log(f"{name}: {entry.text}")
 
 
 def _publish(folder: Path) -> None:
     """Publish by the policy, and update the status page."""
-    from ansible_collections.incident.response.plugins.module_utils._usecases import publish
+    from ansible_collections.incident.response.plugins.module_utils._usecases import communication
     from ansible_collections.incident.response.plugins.plugin_utils import _config, _publishing
 
     publishing = _publishing.publishing(_config.load(_config.find()), folder)
     with open_journal(folder) as journal:
-        told, problems = publish.look(journal, publishing.plan, clock=time.time, write=True)
+        told, problems = communication.look(journal, publishing.policy, clock=time.time, write=True)
         shown, more = publishing.show(journal, False)
     for name, entry in [*told, *shown]:
         log(f"{name}: {entry.text}")

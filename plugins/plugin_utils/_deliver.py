@@ -12,8 +12,8 @@ from ansible_collections.incident.response.plugins.module_utils._core.moment imp
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
+from ansible_collections.incident.response.plugins.module_utils._usecases.chat_delivery import Delivery, Patience
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Settings
-from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Delivery, Patience
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 
 

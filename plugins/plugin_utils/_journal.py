@@ -34,10 +34,10 @@ def service_of(incident: str, options: Mapping[str, Any]) -> str:
 def meant(step: str, options: Mapping[str, Any]) -> str:
     """The name of the incident for a step without a named incident; empty if there is none. Raises OSError, JournalError, ValueError, and
     show.Several."""
-    from ansible_collections.incident.response.plugins.module_utils._usecases import show  # only steps need it
+    from ansible_collections.incident.response.plugins.module_utils._usecases import query  # only steps need it
 
     with opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
-        found = show.meant(journal, step)
+        found = query.meant(journal, step)
         return str(journal.info(found)["name"]) if found else ""
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core.oncall import Named, known
-from ansible_collections.incident.response.plugins.module_utils._core.paging import Page, Rules
+from ansible_collections.incident.response.plugins.module_utils._core.paging import Alert, Rules
 from ansible_collections.incident.response.plugins.module_utils._http import HttpError
 from ansible_collections.incident.response.plugins.module_utils._mail import Mailer
 from ansible_collections.incident.response.plugins.module_utils._paging.mail import Mail
@@ -25,7 +25,7 @@ from ansible_collections.incident.response.plugins.module_utils._paging.pagerdut
 from ansible_collections.incident.response.plugins.module_utils._paging.webhook import Webhook
 from ansible_collections.incident.response.plugins.module_utils._ports import Notifier, PageError
 from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
-from ansible_collections.incident.response.plugins.module_utils._usecases.page import Plan
+from ansible_collections.incident.response.plugins.module_utils._usecases.paging import Policy
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _oncall
 
 _FOLLOWING = {"pagerduty"}
@@ -37,7 +37,7 @@ class Unusable:
 
     why: str
 
-    def page(self, page: Page) -> None:
+    def page(self, alert: Alert) -> None:
         raise PageError(self.why)
 
 
@@ -47,9 +47,9 @@ class Command:
     def __init__(self, command: Sequence[str], timeout: float = 30) -> None:
         self._command, self._timeout = list(command), timeout
 
-    def page(self, page: Page) -> None:
+    def page(self, alert: Alert) -> None:
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
-            given.write(json.dumps(_gate.clean_data(page.document())).encode())
+            given.write(json.dumps(_gate.clean_data(alert.document())).encode())
             given.seek(0)
             try:
                 process = subprocess.Popen(self._command, stdin=given, stdout=said, stderr=said, start_new_session=True)  # noqa: S603
@@ -67,8 +67,8 @@ class Command:
                 raise PageError(f"{self._command[0]} ended with {code}{f': {last}' if last else ''}")
 
 
-def plan(config: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) -> Plan | None:
-    """Build the paging plan from a validated configuration; None without a notifier. `options` are the collection's settings."""
+def policy(config: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) -> Policy | None:
+    """Build the paging policy from a validated configuration; None without a notifier. `options` are the collection's settings."""
     section, duty = config["paging"], config["oncall"]
     if not section["notifiers"]:
         return None
@@ -84,7 +84,7 @@ def plan(config: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) ->
         answer = oncall.ask(_oncall.sources(duty, options), duty["people"], datetime.now(UTC), _oncall.memory(duty, folder), level=1)
         return [Named(each["name"], each["email"], each["username"], each["phone"]) for each in answer.oncall]
 
-    return Plan(rules, {name: _notifier(each) for name, each in named.items()}, whom)
+    return Policy(rules, {name: _notifier(each) for name, each in named.items()}, whom)
 
 
 def _named(notifiers: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.incident.response.plugins.module_utils._core.overdue import Clocks, Level
-from ansible_collections.incident.response.plugins.module_utils._usecases.tick import Policy
+from ansible_collections.incident.response.plugins.module_utils._core.escalation import Clocks, Level
+from ansible_collections.incident.response.plugins.module_utils._usecases.escalation import Policy
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import jinja2
 from ansible_collections.incident.response.plugins.module_utils import _gate, _owned
-from ansible_collections.incident.response.plugins.module_utils._core import publication
+from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, seconds, utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import Account, Post, Shown, Update
@@ -27,7 +27,7 @@ from ansible_collections.incident.response.plugins.module_utils._mail import Mai
 from ansible_collections.incident.response.plugins.module_utils._ports import Journal, StatusPage, StatusPageError
 from ansible_collections.incident.response.plugins.module_utils._statuspage import static
 from ansible_collections.incident.response.plugins.module_utils._statuspage.static_bars import lasting
-from ansible_collections.incident.response.plugins.module_utils._usecases import bring, mirror, publish
+from ansible_collections.incident.response.plugins.module_utils._usecases import communication, status_page_sync, status_page_view
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
@@ -46,7 +46,7 @@ class Publishing:
     """The policy, and the function that updates the status page. `show` returns the results by record name, and the problems. Its second argument
     retries permanently refused updates."""
 
-    plan: publish.Plan
+    policy: communication.Policy
     listed: tuple[str, ...]
     """The allowed components; empty if any component is allowed."""
     where: str
@@ -60,9 +60,9 @@ def publishing(config: Mapping[str, Any], folder: Path) -> Publishing:
     listed = _listed(section["components"])
     services = {name: str(entry.get("component", name)) for name, entry in config["services"].items()}
     shows = section["provider"] != NONE
-    plan = publish.Plan(
+    policy = communication.Policy(
         rules=_rules(config),
-        components=partial(_components, services, {each.name for each in listed}, section["provider"] == mirror.STATIC),
+        components=partial(_components, services, {each.name for each in listed}, section["provider"] == status_page_view.STATIC),
         write=_templates(config).write,
         channel=config["channels"]["customer_success"],
         recipients={audience: len(found) for audience, found in words["recipients"].items() if words.get("mail")},
@@ -70,32 +70,32 @@ def publishing(config: Mapping[str, Any], folder: Path) -> Publishing:
         shows=shows,
     )
     names = tuple(each.name for each in listed)
-    if section["provider"] == mirror.STATIC:
+    if section["provider"] == status_page_view.STATIC:
         pages = Path(section["folder"]).expanduser() if "folder" in section else folder / "page"
         used = sorted(set(services.values())) if services and not listed else ()
-        frame = mirror.Frame(section["title"], section["url"], section["support_url"], listed, tuple(used))
-        return Publishing(plan, names or tuple(used), str(pages / "index.html"), partial(_render, frame, pages, folder))
+        frame = status_page_view.Frame(section["title"], section["url"], section["support_url"], listed, tuple(used))
+        return Publishing(policy, names or tuple(used), str(pages / "index.html"), partial(_render, frame, pages, folder))
     if not shows:
-        return Publishing(plan, names, "", lambda journal, again: ([], []))
-    return Publishing(plan, names, section["provider"], partial(_bring, section))
+        return Publishing(policy, names, "", lambda journal, again: ([], []))
+    return Publishing(policy, names, section["provider"], partial(_bring, section))
 
 
-def _rules(config: Mapping[str, Any]) -> publication.Rules:
+def _rules(config: Mapping[str, Any]) -> communication_rules.Rules:
     words, clocks = config["communication"], config["severities"]
 
     def length(key: str) -> dict[str, float | None]:
         return {name: _config.seconds(each[key]) if each[key] else None for name, each in clocks.items()}
 
-    return publication.Rules(
+    return communication_rules.Rules(
         states={name: state for name, state in config["status_page"]["severities"].items() if state},
         drafts=frozenset(words["severities"]), auto=frozenset(words["auto_publish"]),
         after=_config.seconds(words["after"]), every=length("update_every"), resolve=length("resolve_within"),
     )  # fmt: skip
 
 
-def _listed(components: Sequence[Any]) -> tuple[mirror.Listed, ...]:
+def _listed(components: Sequence[Any]) -> tuple[status_page_view.Listed, ...]:
     given = [{"name": each} if isinstance(each, str) else each for each in components]
-    return tuple(mirror.Listed(each["name"], each.get("description", ""), each.get("group", "")) for each in given)
+    return tuple(status_page_view.Listed(each["name"], each.get("description", ""), each.get("group", "")) for each in given)
 
 
 def _components(services: Mapping[str, str], listed: set[str], embedded: bool, service: str) -> list[str]:
@@ -105,20 +105,20 @@ def _components(services: Mapping[str, str], listed: set[str], embedded: bool, s
     return [name] if name and (name in listed or (embedded and not listed)) else []
 
 
-def _render(frame: mirror.Frame, pages: Path, folder: Path, journal: Journal, again: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
+def _render(frame: status_page_view.Frame, pages: Path, folder: Path, journal: Journal, again: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
     """Write the embedded page. If two processes write it, the later writer has read the later state."""
     where = f"{socket.gethostname()}:{pages}"  # machines that share a journal each have their own page
-    if not again and (pages / "index.html").exists() and mirror.is_rendered(journal, frame, where, utc(time.time())):
+    if not again and (pages / "index.html").exists() and status_page_view.is_rendered(journal, frame, where, utc(time.time())):
         return [], []
     try:
         with _owned.to_lock(folder / "page.lock") as lock:
             _take(lock)
             pages.parent.mkdir(parents=True, exist_ok=True)
             now = time.time()
-            records = mirror.allowed(journal, mirror.STATIC)
-            page = _gate.clean_data(mirror.page(journal, frame, records, at=utc(now), write=True))
+            records = status_page_view.allowed(journal, status_page_view.STATIC)
+            page = _gate.clean_data(status_page_view.page(journal, frame, records, at=utc(now), write=True))
             static.write(static.render(page, now, TEMPLATES / "status_page"), pages)
-            mirror.rendered(journal, frame, records, where, utc(now))
+            status_page_view.rendered(journal, frame, records, where, utc(now))
     except OSError as error:
         return [], [f"the status page in {pages} can't be written: {error.strerror or error}"]
     except (jinja2.TemplateError, StatusPageError) as error:
@@ -144,10 +144,10 @@ def _bring(section: Mapping[str, Any], journal: Journal, again: bool) -> tuple[l
     name, until = str(section["provider"]), time.monotonic() + _PATIENCE
     try:
         there = Guarded(provider(section))
-        found, problems = bring.bring(journal, there, name, clock=time.time, again=again)
-        while any(isinstance(each, bring.Busy) for each in problems) and time.monotonic() < until:
+        found, problems = status_page_sync.bring(journal, there, name, clock=time.time, again=again)
+        while any(isinstance(each, status_page_sync.Busy) for each in problems) and time.monotonic() < until:
             time.sleep(0.5)
-            more, problems = bring.bring(journal, there, name, clock=time.time, again=again)
+            more, problems = status_page_sync.bring(journal, there, name, clock=time.time, again=again)
             found += more
     except StatusPageError as error:
         return [], [f"the status page ({name}): {error}"]
@@ -221,7 +221,7 @@ def _loaded(name: str) -> ModuleType | None:
 
 def _templates(config: Mapping[str, Any]) -> Templates:
     section = config["status_page"]
-    return Templates(config["communication"].get("templates", ""), section["url"] if section["provider"] == mirror.STATIC else "")
+    return Templates(config["communication"].get("templates", ""), section["url"] if section["provider"] == status_page_view.STATIC else "")
 
 
 class Templates:
@@ -239,11 +239,11 @@ class Templates:
         """The subject (the first line of the template) and the text. Raises publish.TemplateError."""
         name = f"{audience}/{occasion}.j2"
         if self._own and not self._own.is_dir():
-            raise publish.TemplateError(f"communication.templates: there is no folder {self._own}")
+            raise communication.TemplateError(f"communication.templates: there is no folder {self._own}")
         text = self._made(self._text, name, {**facts, "page_url": self._page_url})
         first, _line, rest = text.strip().partition("\n")
         if not first.startswith("Subject:") or not rest.strip():
-            raise publish.TemplateError(f"the template {name} must begin with a line 'Subject: …', and say something after it")
+            raise communication.TemplateError(f"the template {name} must begin with a line 'Subject: …', and say something after it")
         return " ".join(first.removeprefix("Subject:").split()), rest.strip()
 
     def html(self, subject: str, text: str) -> str:
@@ -256,34 +256,34 @@ class Templates:
         try:
             return environment.get_template(name).render(facts)
         except jinja2.TemplateNotFound as error:
-            raise publish.TemplateError(f"there is no template {error.name}") from None
+            raise communication.TemplateError(f"there is no template {error.name}") from None
         except jinja2.TemplateSyntaxError as error:
-            raise publish.TemplateError(f"the template {error.name}, line {error.lineno}: {error.message}") from None
+            raise communication.TemplateError(f"the template {error.name}, line {error.lineno}: {error.message}") from None
         except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
-            raise publish.TemplateError(f"the template {name}: {error}") from None
+            raise communication.TemplateError(f"the template {name}: {error}") from None
 
 
-def _send(config: Mapping[str, Any], mail: publication.Mail) -> str:
+def _send(config: Mapping[str, Any], mail: communication_rules.Mail) -> str:
     """Send the mail. Returns the text for the timeline. Raises publish.Undelivered."""
     words = config["communication"]
     given, to = words["mail"], words["recipients"][mail.audience]
     password = os.environ.get(given.get("password_env", ""), "").strip()
     if "user" in given and not password:
-        raise publish.Undelivered(f"the environment has no {given['password_env']}")
+        raise communication.Undelivered(f"the environment has no {given['password_env']}")
     mailer = Mailer(given["host"], given["from"], given.get("port", 0), given.get("security", "starttls"), given.get("user", ""), password)
     templates = _templates(config)
     try:
         mailer.send(to, mail.subject, f"{mail.text}\n", templates.html(mail.subject, mail.text), hidden=True)
-    except publish.TemplateError as error:
-        raise publish.Undelivered(str(error)) from None
+    except communication.TemplateError as error:
+        raise communication.Undelivered(str(error)) from None
     except MailError as error:
-        raise publish.Undelivered(str(error), partly=error.partly) from None
+        raise communication.Undelivered(str(error), partly=error.partly) from None
     return f"Wrote to {mail.audience}: {', '.join(to) if len(to) <= 5 else f'{len(to)} addresses'}"
 
 
 @jinja2.pass_context
 def _clock(context: jinja2.runtime.Context, at: str) -> str:
-    return publication.clock(at, str(context["at"]))
+    return communication_rules.clock(at, str(context["at"]))
 
 
 def _since(until: str, at: str) -> str:

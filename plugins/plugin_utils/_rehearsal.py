@@ -16,14 +16,15 @@ from typing import Any
 from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError
-from ansible_collections.incident.response.plugins.module_utils._core import argument, publication
+from ansible_collections.incident.response.plugins.module_utils._core import argument
+from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
 from ansible_collections.incident.response.plugins.module_utils._core.incident import RESOLUTION, ROLES, derive, utc
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
-from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle, publish, show, status_page, tick
+from ansible_collections.incident.response.plugins.module_utils._usecases import communication, escalation, lifecycle, query, status_page
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _phone, _policy, _publishing
 
 _STATES = {
@@ -57,16 +58,16 @@ def refuse(playbook: str, given: Mapping[str, Any], options: Mapping[str, Any]) 
         config = _config.load(_config.find(str(options["config"])))
         with _journal.opened(options, state_dir(options["state_dir"]), timeout=2) as journal:
             rehearse(journal, _step(playbook, given, options, config))
-    except show.NotFound as problem:
+    except query.NotFound as problem:
         raise AnsibleError(str(problem)) from None
-    except (lifecycle.Refused, publish.Refused, tick.Refused) as refused:
+    except (lifecycle.Refused, communication.Refused, escalation.Refused) as refused:
         said, line, command = str(refused).partition("\n")
         said = _OWN_END.sub("", said).rstrip(" .:")
         look = " Look with: ansible-playbook incident.response.incident_list" if "Open now: " in said else ""
         call = f" Call {_phone.above(options, state_path(options['state_dir']))}." if playbook == "incident_escalate" else ""
         fill = _to_fill_in(playbook, given, getattr(refused, "missing", ()))
         raise AnsibleError(f"{playbook}: {said}. Nothing was recorded.{call}{look}{fill}{line}{command}") from None
-    except (_config.ConfigError, publish.TemplateError, OSError, JournalError, ValueError):
+    except (_config.ConfigError, communication.TemplateError, OSError, JournalError, ValueError):
         return
 
 
@@ -110,7 +111,7 @@ def _move(journal: SqliteJournal, step: Step) -> None:
 def _escalate(journal: SqliteJournal, step: Step) -> None:
     incident = lifecycle.locate(journal, _about(step)) or ""
     level = step.given.get("level")
-    tick.escalate(
+    escalation.escalate(
         journal, incident, _policy.policy(step.config), reason=str(step.given["reason"]), target=int(level) if level else None, at=utc(time.time()),
         actor="",
     )  # fmt: skip
@@ -118,10 +119,10 @@ def _escalate(journal: SqliteJournal, step: Step) -> None:
 
 def _communicate(journal: SqliteJournal, step: Step) -> None:
     draft = str(step.given.get("approve") or "").strip()
-    incident = publish.locate(journal, _about(step), str(step.given.get("audience") or publication.CUSTOMERS))
-    publish.forbid(derive(incident, journal.entries(incident)))
+    incident = communication.locate(journal, _about(step), str(step.given.get("audience") or communication_rules.CUSTOMERS))
+    communication.forbid(derive(incident, journal.entries(incident)))
     if draft:
-        publish.waiting(journal, incident, draft)
+        communication.waiting(journal, incident, draft)
 
 
 def _show(journal: SqliteJournal, step: Step) -> None:
@@ -140,7 +141,7 @@ def _show(journal: SqliteJournal, step: Step) -> None:
 
 
 def _read(journal: SqliteJournal, step: Step) -> None:
-    show.located(journal, "" if step.service and not step.given.get("incident") else step.incident, step.service)
+    query.located(journal, "" if step.service and not step.given.get("incident") else step.incident, step.service)
 
 
 def _about(step: Step) -> lifecycle.Wanted:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ansible_collections.incident.response.plugins.module_utils._core.argument import Variable
+from ansible_collections.incident.response.plugins.module_utils._core.communication import AUDIENCES, OCCASIONS
 from ansible_collections.incident.response.plugins.module_utils._core.incident import CONCERNS
-from ansible_collections.incident.response.plugins.module_utils._core.publication import AUDIENCES, OCCASIONS
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES
 

@@ -19,7 +19,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
-from ansible_collections.incident.response.plugins.module_utils._usecases import tick
+from ansible_collections.incident.response.plugins.module_utils._usecases import escalation
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _policy
 
@@ -57,7 +57,7 @@ def main() -> None:
         for name in ("first, which tells", "second, which has nothing to tell"):
             begun = time.monotonic()
             with SqliteJournal(path, b"k" * 32) as journal:
-                told = tick.look(journal, policy, now=now, write=True)
+                told = escalation.look(journal, policy, now=now, write=True)
             took = time.monotonic() - begun
             print(f"| {name} | {took:.3f} | {len(told)} |{' MISSED' if took > TARGET else ''}")
 

@@ -15,8 +15,8 @@ from ansible_collections.incident.response.plugins.module_utils._core.severity i
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import Post, Shown, Update
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import StatusPageError
-from ansible_collections.incident.response.plugins.module_utils._usecases import bring, mirror, status_page
-from ansible_collections.incident.response.plugins.module_utils._usecases.publish import Refused
+from ansible_collections.incident.response.plugins.module_utils._usecases import status_page, status_page_sync, status_page_view
+from ansible_collections.incident.response.plugins.module_utils._usecases.communication import Refused
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
 from ansible_collections.incident.response.plugins.module_utils._usecases.status_page import Wanted
 
@@ -95,7 +95,7 @@ def says(journal: SqliteJournal, state: str = "", text: str = "", **more: Any) -
 
 
 def brings(journal: SqliteJournal, there: There, later: float = 0) -> list[str]:
-    return [str(each) for each in bring.bring(journal, there, "page", clock=lambda: NOW + later)[1]]
+    return [str(each) for each in status_page_sync.bring(journal, there, "page", clock=lambda: NOW + later)[1]]
 
 
 def sent(journal: SqliteJournal, incident: str) -> list[str]:
@@ -193,7 +193,7 @@ def test_what_is_refused_for_good_is_tried_again_later_or_when_it_is_asked_for(j
     assert brings(journal, there) == ["401: no"]
     assert brings(journal, there, 899) == []
     assert brings(journal, there, 900) == ["401: no"]
-    assert [str(each) for each in bring.bring(journal, there, "page", clock=lambda: NOW + 901, again=True)[1]] == ["401: no"]
+    assert [str(each) for each in status_page_sync.bring(journal, there, "page", clock=lambda: NOW + 901, again=True)[1]] == ["401: no"]
     assert sent(journal, incident) == ["failed"]
     assert brings(journal, there, 2000) == []
     assert sent(journal, incident) == ["failed", "ok"]
@@ -222,7 +222,7 @@ def test_a_writer_that_comes_too_late_takes_nothing_back(journal: SqliteJournal)
         def create(self, post: Post, update: Update) -> str:
             says(journal, "identified", "two", service="api")
             problems.extend(brings(journal, there, 1))
-            problems.extend(str(each) for each in bring.bring(journal, there, "page", clock=lambda: NOW + 1, again=True)[1])
+            problems.extend(str(each) for each in status_page_sync.bring(journal, there, "page", clock=lambda: NOW + 1, again=True)[1])
             return super().create(post, update)
 
     slow = Slow()
@@ -276,7 +276,7 @@ def test_each_page_gets_everything_whatever_another_has_shown(journal: SqliteJou
     """As after acting with INCIDENT_CONFIG=/dev/null, which shows it on the embedded page."""
     there, incident = There(), opened(journal)
     says(journal, "investigating", "We look", service="api")
-    mirror.rendered(journal, mirror.Frame("Status"), mirror.allowed(journal, mirror.STATIC), "/page", AT)
+    status_page_view.rendered(journal, status_page_view.Frame("Status"), status_page_view.allowed(journal, status_page_view.STATIC), "/page", AT)
     brings(journal, there)
     assert list(there.posts) == [incident]
 
@@ -293,7 +293,7 @@ def test_a_clock_that_was_set_blocks_nothing_and_turns_nothing_round(journal: Sq
     for seconds, state in ((3600, "major_outage"), (60, "operational")):
         with journal.transaction():
             journal.append(incident, [Entry("published", utc(NOW + seconds), data={"post": {"components": {"api": state}}})])
-    assert mirror.states(journal, mirror.STATIC) == {"api": "operational"}
+    assert status_page_view.states(journal, status_page_view.STATIC) == {"api": "operational"}
 
 
 def test_a_component_that_the_page_refuses_keeps_no_words_back(journal: SqliteJournal) -> None:
@@ -313,8 +313,8 @@ def test_what_was_refused_for_a_component_is_said_once_unless_it_is_asked_for_ag
     there.before = [StatusPageError("there is no component api", lasting=True) for dummy in range(2)]
     assert brings(journal, there) == ["there is no component api"]
     assert brings(journal, there) == []
-    assert [str(each) for each in bring.bring(journal, there, "page", clock=lambda: NOW, again=True)[1]] == ["there is no component api"]
-    assert bring.bring(journal, there, "page", clock=lambda: NOW, again=True)[1] == []
+    assert [str(each) for each in status_page_sync.bring(journal, there, "page", clock=lambda: NOW, again=True)[1]] == ["there is no component api"]
+    assert status_page_sync.bring(journal, there, "page", clock=lambda: NOW, again=True)[1] == []
     assert there.states == {"api": "degraded_performance"}
 
 
@@ -344,17 +344,17 @@ def test_a_component_of_two_incidents_stays_as_bad_as_the_worse_one(journal: Sql
 
 def test_what_was_published_before_an_embargo_and_not_brought_yet_stays_here(journal: SqliteJournal) -> None:
     there, incident = There(), opened(journal)
-    frame = mirror.Frame("Status")
+    frame = status_page_view.Frame("Status")
     says(journal, "investigating", "We look", service="api")
     brings(journal, there)
-    mirror.rendered(journal, frame, mirror.allowed(journal, mirror.STATIC), "/page", AT)
+    status_page_view.rendered(journal, frame, status_page_view.allowed(journal, status_page_view.STATIC), "/page", AT)
     says(journal, "identified", "They were in", service="api", components={"api": "major_outage"})
     with journal.transaction():
         journal.append(incident, [Entry("changed", AT, data={"concerns": ["security"]})])
     brings(journal, there)
     assert there.posts == {incident: [("investigating", "We look")]}
     assert there.states == {}
-    page = mirror.page(journal, frame, mirror.allowed(journal, mirror.STATIC), at=AT, write=True)
+    page = status_page_view.page(journal, frame, status_page_view.allowed(journal, status_page_view.STATIC), at=AT, write=True)
     assert [update.body for update in page.posts[0].updates] == ["We look"]
     with pytest.raises(Refused, match="embargo"):
         says(journal, "monitoring", "We watch", service="api")
@@ -412,11 +412,11 @@ def test_saying_the_same_again_changes_nothing_and_more_is_an_update(journal: Sq
 
 
 def test_a_page_is_rendered_again_when_anything_is_published_and_when_an_embargo_ends(journal: SqliteJournal) -> None:
-    incident, frame = opened(journal), mirror.Frame("Status")
+    incident, frame = opened(journal), status_page_view.Frame("Status")
 
     def rendered() -> bool:
-        was = mirror.is_rendered(journal, frame, "/page", AT)
-        mirror.rendered(journal, frame, mirror.allowed(journal, mirror.STATIC), "/page", AT)
+        was = status_page_view.is_rendered(journal, frame, "/page", AT)
+        status_page_view.rendered(journal, frame, status_page_view.allowed(journal, status_page_view.STATIC), "/page", AT)
         return was
 
     assert [rendered(), rendered()] == [False, True]
@@ -429,5 +429,5 @@ def test_a_page_is_rendered_again_when_anything_is_published_and_when_an_embargo
     with journal.transaction():
         journal.append(incident, [Entry("changed", AT, data={"embargo": False})])
     assert [rendered(), rendered()] == [False, True]
-    assert not mirror.is_rendered(journal, mirror.Frame("Other"), "/page", AT)
-    assert not mirror.is_rendered(journal, frame, "/page", utc(NOW + 3600))
+    assert not status_page_view.is_rendered(journal, status_page_view.Frame("Other"), "/page", AT)
+    assert not status_page_view.is_rendered(journal, frame, "/page", utc(NOW + 3600))

@@ -15,7 +15,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.severity i
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.moment import now as present
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
-from ansible_collections.incident.response.plugins.module_utils._usecases import tick
+from ansible_collections.incident.response.plugins.module_utils._usecases import escalation
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _policy
 
@@ -47,7 +47,7 @@ def opens(path: Path, machine: Machine, ago: float = 0.0) -> None:
 
 def ticks(path: Path, machine: Machine) -> list[str]:
     with record(path, machine) as journal:
-        return [entry.text for dummy, entry in tick.look(journal, POLICY, now=machine().wall, write=True)]
+        return [entry.text for dummy, entry in escalation.look(journal, POLICY, now=machine().wall, write=True)]
 
 
 ACK = "Nobody has acknowledged for 5 min"

@@ -16,8 +16,8 @@ from ansible_collections.incident.response.plugins.module_utils._core.severity i
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatDown, ChatForbidden, ChatRejected, Message, Room
 from ansible_collections.incident.response.plugins.module_utils._usecases import telling
+from ansible_collections.incident.response.plugins.module_utils._usecases.chat_delivery import Delivery, Patience
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Settings
-from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Delivery, Patience
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
 
 AT = "2025-11-10T10:05:00.000Z"

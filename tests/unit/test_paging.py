@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, calling, derive, transition, utc
 from ansible_collections.incident.response.plugins.module_utils._core.oncall import Named
-from ansible_collections.incident.response.plugins.module_utils._core.paging import Page, Rules
+from ansible_collections.incident.response.plugins.module_utils._core.paging import Alert, Rules
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
@@ -25,11 +25,11 @@ from ansible_collections.incident.response.plugins.module_utils._paging.mail imp
 from ansible_collections.incident.response.plugins.module_utils._paging.pagerduty import PagerDuty
 from ansible_collections.incident.response.plugins.module_utils._paging.webhook import Webhook
 from ansible_collections.incident.response.plugins.module_utils._ports import Notifier, OncallError, PageError
-from ansible_collections.incident.response.plugins.module_utils._usecases import page
+from ansible_collections.incident.response.plugins.module_utils._usecases import paging
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 from ansible_collections.incident.response.plugins.plugin_utils._paging import Command
-from ansible_collections.incident.response.plugins.plugin_utils._paging import plan as plan_of
+from ansible_collections.incident.response.plugins.plugin_utils._paging import policy as policy_of
 from servers.mail import MailServer
 from servers.provider import Contract, Provider
 
@@ -42,11 +42,11 @@ class Phone:
     """Notes whom it calls; `broken` says why it doesn't."""
 
     def __init__(self, broken: str = "") -> None:
-        self.pages: list[Page] = []
+        self.pages: list[Alert] = []
         self.broken = broken
 
-    def page(self, page: Page) -> None:
-        self.pages.append(page)
+    def page(self, alert: Alert) -> None:
+        self.pages.append(alert)
         if self.broken:
             raise PageError(self.broken)
 
@@ -63,14 +63,14 @@ def opened(journal: SqliteJournal, severity: str = "P1", **more: Any) -> str:
         return open_incident(journal, title="Slow", service="api", severity=level, at=utc(OPENED), actor="alert", chat=False, **more)
 
 
-def plan(*, following: Sequence[str] = (), after: float = 0, **notifiers: Notifier) -> page.Plan:
+def plan(*, following: Sequence[str] = (), after: float = 0, **notifiers: Notifier) -> paging.Policy:
     people = {"lead": GRACE}
     rules = Rules(tuple(notifiers), frozenset({"P0", "P1"}), frozenset(following), after, 300)
-    return page.Plan(rules, notifiers, lambda names: [people[name] for name in names] if names else [ADA])
+    return paging.Policy(rules, notifiers, lambda names: [people[name] for name in names] if names else [ADA])
 
 
-def look(journal: SqliteJournal, given: page.Plan, seconds: float) -> list[str]:
-    return [entry.text for dummy, entry in page.look(journal, given, clock=lambda: OPENED + seconds, write=True)]
+def look(journal: SqliteJournal, given: paging.Policy, seconds: float) -> list[str]:
+    return [entry.text for dummy, entry in paging.look(journal, given, clock=lambda: OPENED + seconds, write=True)]
 
 
 def adds(journal: SqliteJournal, incident: str, seconds: float, kind: str = "note", **data: Any) -> None:
@@ -203,14 +203,14 @@ def test_nobody_on_call_still_reaches_what_calls_whom_it_knows(journal: SqliteJo
     phone = Phone()
     rules = Rules(("phone",), {"P1"})
     opened(journal)
-    assert look(journal, page.Plan(rules, {"phone": phone}, whom), 0) == ["Paged by phone (who is on call isn't known: a gap until Monday)"]
+    assert look(journal, paging.Policy(rules, {"phone": phone}, whom), 0) == ["Paged by phone (who is on call isn't known: a gap until Monday)"]
     assert phone.pages[0].people == ()
 
 
 def test_a_preview_pages_nobody_and_writes_nothing(journal: SqliteJournal) -> None:
     phone, incident = Phone(), opened(journal)
     before = journal.entries(incident)
-    ((name, entry),) = page.look(journal, plan(phone=phone), clock=lambda: OPENED, write=False)
+    ((name, entry),) = paging.look(journal, plan(phone=phone), clock=lambda: OPENED, write=False)
     assert (name, entry.text) == (derive(incident, before)["name"], "Paged Ada by phone")
     assert phone.pages == []
     assert journal.entries(incident) == before
@@ -221,7 +221,7 @@ def test_an_attempt_whose_maker_was_killed_is_made_again_after_two_minutes(journ
         pass
 
     class Fatal(Phone):
-        def page(self, page: Page) -> None:
+        def page(self, alert: Alert) -> None:
             raise Killed
 
     incident = opened(journal)
@@ -254,7 +254,7 @@ def test_of_two_who_look_at_the_same_moment_one_pages(tmp_path: Path) -> None:
 
 # How
 
-PAGE = Page(
+PAGE = Alert(
     "i-1", "trigger", "incident-2026-10-24-001", "It is\nslow", "api", "P1", "open", "https://chat.example/x", "2026-10-24T23:59:30.000Z", "stuck",
     (ADA, GRACE),
 )  # fmt: skip
@@ -397,7 +397,7 @@ def test_a_notifier_that_makes_no_sense_is_named_with_its_line(tmp_path: Path, n
 def test_one_whose_secret_is_missing_says_so_in_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: SqliteJournal) -> None:
     monkeypatch.delenv("PAGERDUTY_ROUTING_KEY", raising=False)
     notifiers = "[{type: pagerduty}, {type: webhook, url_env: HOOK}, {type: command, command: ['true']}, {type: command, command: ['true']}]"
-    given = plan_of(configured(tmp_path, notifiers), tmp_path, {})
+    given = policy_of(configured(tmp_path, notifiers), tmp_path, {})
     assert given is not None
     assert given.rules.notifiers == ("pagerduty", "webhook", "command", "command 2")
     assert given.whom(["ada"]) == [Named("Ada", "", "ada", "1")]
@@ -421,7 +421,7 @@ def test_a_notifier_that_is_broken_keeps_no_other_from_being_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: SqliteJournal, broken: str
 ) -> None:
     monkeypatch.setenv("HOOK", f"http://[::1/{SECRET}")
-    given = plan_of(configured(tmp_path, f"[{broken}, {{type: command, name: next, command: ['true']}}]"), tmp_path, {})
+    given = policy_of(configured(tmp_path, f"[{broken}, {{type: command, name: next, command: ['true']}}]"), tmp_path, {})
     assert given is not None
     opened(journal)
     first, second = look(journal, given, 0)
@@ -432,7 +432,7 @@ def test_a_notifier_that_is_broken_keeps_no_other_from_being_tried(
 
 def test_a_notifier_of_a_kind_that_nobody_thought_of_is_broken_too(journal: SqliteJournal) -> None:
     class Odd(Phone):
-        def page(self, page: Page) -> None:
+        def page(self, alert: Alert) -> None:
             raise RuntimeError(SECRET)
 
     opened(journal)
@@ -447,7 +447,7 @@ def test_who_is_on_call_is_known_though_another_level_has_a_gap(tmp_path: Path) 
         f"oncall: {{people: {{ada: {{name: Ada}}}}, schedule: {{layers: [{layer.replace('NAME', 'primary')}, {second}]}}}}\n".replace("MORE", "")
         + "paging: {notifiers: [{type: command, command: ['true']}]}\n"
     )
-    given = plan_of(_config.load(path), tmp_path, {})
+    given = policy_of(_config.load(path), tmp_path, {})
     assert given is not None
     assert [each.name for each in given.whom([])] == ["Ada"]
 
@@ -475,4 +475,4 @@ def test_a_long_title_is_cut_for_a_telephone() -> None:
 
 
 def test_without_notifiers_nothing_is_planned(tmp_path: Path) -> None:
-    assert plan_of(_config.load(None), tmp_path, {}) is None
+    assert policy_of(_config.load(None), tmp_path, {}) is None

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core import publication, status_page
+from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
+from ansible_collections.incident.response.plugins.module_utils._core import status_page
+from ansible_collections.incident.response.plugins.module_utils._core.communication import Mail, Rules
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, derive, transition, utc
-from ansible_collections.incident.response.plugins.module_utils._core.publication import Mail, Rules
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatDown, Message, Room
-from ansible_collections.incident.response.plugins.module_utils._usecases import hear, publish
+from ansible_collections.incident.response.plugins.module_utils._usecases import chat_commands, communication
+from ansible_collections.incident.response.plugins.module_utils._usecases.chat_delivery import Delivery
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Settings
-from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Delivery
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
 from ansible_collections.incident.response.plugins.plugin_utils._publishing import Templates
 
@@ -36,7 +37,7 @@ class Post:
 
     def __init__(self) -> None:
         self.sent: list[Mail] = []
-        self.broken: publish.Undelivered | None = None
+        self.broken: communication.Undelivered | None = None
 
     def send(self, mail: Mail) -> str:
         if self.broken:
@@ -69,13 +70,13 @@ def goes(journal: SqliteJournal, incident: str, after: str, seconds: float, **da
         journal.append(incident, [replace(each, data={**each.data, **data}) for each in entries])
 
 
-def plan(rules: Rules = RULES, post: Post | None = None, **more: Any) -> publish.Plan:
+def plan(rules: Rules = RULES, post: Post | None = None, **more: Any) -> communication.Policy:
     given: dict[str, Any] = {"recipients": {"customers": 2}, "send": post.send} if post else {}
-    return publish.Plan(rules, lambda service: [service], Templates("", "").write, "customer-success", **{**given, **more})
+    return communication.Policy(rules, lambda service: [service], Templates("", "").write, "customer-success", **{**given, **more})
 
 
-def look(journal: SqliteJournal, given: publish.Plan, seconds: float) -> list[str]:
-    return [entry.text for dummy, entry in publish.look(journal, given, clock=lambda: OPENED + seconds, write=True)[0]]
+def look(journal: SqliteJournal, given: communication.Policy, seconds: float) -> list[str]:
+    return [entry.text for dummy, entry in communication.look(journal, given, clock=lambda: OPENED + seconds, write=True)[0]]
 
 
 def api(journal: SqliteJournal) -> list[str]:
@@ -112,7 +113,8 @@ def test_what_a_person_sets_stays_until_the_severity_changes_or_the_incident_is_
     incident, given = opened(journal), plan()
     look(journal, given, 0)
     with journal.transaction():
-        journal.append(incident, [publication.setting({"api": "partial_outage", "web": "major_outage"}, at=utc(OPENED), policy=False, actor="ada")])
+        both = {"api": "partial_outage", "web": "major_outage"}
+        journal.append(incident, [communication_rules.setting(both, at=utc(OPENED), policy=False, actor="ada")])
     assert look(journal, given, 60) == []
     goes(journal, incident, "resolved", 120)
     assert look(journal, given, 120) == ["Status page: api is operational, web is operational"]
@@ -144,8 +146,8 @@ def test_nothing_goes_out_of_a_drill_or_under_embargo(journal: SqliteJournal) ->
     breach = opened(journal, "P0")
     adds(journal, breach, 0, "changed", concerns=["security"])
     assert look(journal, given, 0) == look(journal, given, 1e5) == []
-    with pytest.raises(publish.Refused, match="under embargo"):
-        publish.draft(journal, breach, given, publish.Asked("customers", "first_notice"), at=utc(OPENED))
+    with pytest.raises(communication.Refused, match="under embargo"):
+        communication.draft(journal, breach, given, communication.Asked("customers", "first_notice"), at=utc(OPENED))
     assert journal.published() == []
     adds(journal, breach, 1e5, "changed", embargo=False)
     assert look(journal, given, 1e5)[0] == "Status page: api is major outage"
@@ -155,7 +157,7 @@ def test_a_breach_that_is_suspected_later_stops_what_was_not_sent_yet(journal: S
     post = Post()
     given = plan(replace(RULES, auto={"P1"}, after=0), post)
     incident = opened(journal)
-    post.broken = publish.Undelivered("the server is down")
+    post.broken = communication.Undelivered("the server is down")
     look(journal, given, 0)
     adds(journal, incident, 1, "changed", concerns=["security"])
     post.broken = None
@@ -174,33 +176,34 @@ def test_drafts_come_at_the_cadence_with_what_was_said_since_the_last_update(jou
     (first,) = look(journal, given, 300)
     assert first.startswith("Draft for customers (first notice), to be published as ")
     assert look(journal, given, 100000) == []  # the draft waits: nothing was promised to anybody yet
-    (made,) = publication.drafts(journal.entries(incident))
+    (made,) = communication_rules.drafts(journal.entries(incident))
     assert "Root cause: pool exhausted" in made.text
     assert "db-7" not in made.text  # the title is for those inside
     with journal.transaction():
-        journal.append(incident, [publish.publish(journal, incident, given, made, at=utc(OPENED + 400), actor="ada")])
-    assert publication.drafts(journal.entries(incident)) == []
+        journal.append(incident, [communication.publish(journal, incident, given, made, at=utc(OPENED + 400), actor="ada")])
+    assert communication_rules.drafts(journal.entries(incident)) == []
     adds(journal, incident, 500, text="Scaled the pool")
     assert look(journal, given, 400 + 479) == []
     look(journal, given, 400 + 480)
-    (second,) = publication.drafts(journal.entries(incident))
+    (second,) = communication_rules.drafts(journal.entries(incident))
     assert (second.occasion, "Scaled the pool" in second.text, "Root cause" in second.text) == ("update", True, False)
     assert look(journal, given, 400 + 480 + 479) == look(journal, given, 1e4) == []  # there is nothing new to say
     adds(journal, incident, 1e4, text="It is better")
     look(journal, given, 1e4)
-    (third,) = publication.drafts(journal.entries(incident))
+    (third,) = communication_rules.drafts(journal.entries(incident))
     assert (third.id != second.id, "It is better" in third.text) == (True, True)
-    late = publish.publish(journal, incident, given, third, at=utc(OPENED + 2e4), actor="ada")
-    promised = publication.clock(utc(OPENED + 2e4 + 600), utc(OPENED + 2e4))
+    late = communication.publish(journal, incident, given, third, at=utc(OPENED + 2e4), actor="ada")
+    promised = communication_rules.clock(utc(OPENED + 2e4 + 600), utc(OPENED + 2e4))
     assert f"We will say more by {promised}." in late.data["text"]  # counted from when it is published
     assert late.data["post"]["body"] == late.data["text"]
 
 
 def test_what_a_person_drafted_is_left_alone_but_holds_up_nothing_that_goes_out_by_itself(journal: SqliteJournal) -> None:
     incident = opened(journal)
-    mine = replace(publish.draft(journal, incident, plan(), publish.Asked("customers", "first_notice", "Mine"), at=utc(OPENED)), id="mine")
+    asked = communication.Asked("customers", "first_notice", "Mine")
+    mine = replace(communication.draft(journal, incident, plan(), asked, at=utc(OPENED)), id="mine")
     with journal.transaction():
-        journal.append(incident, [publication.drafting(mine, at=utc(OPENED), actor="ada", auto=False)])
+        journal.append(incident, [communication_rules.drafting(mine, at=utc(OPENED), actor="ada", auto=False)])
     assert not any("Draft" in each for each in look(journal, plan(), 1e4))
     assert any("Published for customers" in each for each in look(journal, plan(replace(RULES, auto={"P1"})), 1e4))
 
@@ -209,9 +212,9 @@ def test_others_who_were_told_are_told_more_at_the_cadence(journal: SqliteJourna
     incident, post = opened(journal), Post()
     given = plan(post=post, recipients={"executives": 1})
     assert not any("executives" in each for each in look(journal, given, 1e4))
-    made = publish.draft(journal, incident, given, publish.Asked("executives", "first_notice"), at=utc(OPENED))
+    made = communication.draft(journal, incident, given, communication.Asked("executives", "first_notice"), at=utc(OPENED))
     with journal.transaction():
-        journal.append(incident, [publish.publish(journal, incident, given, made, at=utc(OPENED + 1e4), actor="ada")])
+        journal.append(incident, [communication.publish(journal, incident, given, made, at=utc(OPENED + 1e4), actor="ada")])
     assert any("Draft for executives (update)" in each or "Draft for executives (delay)" in each for each in look(journal, given, 1e4 + 480))
 
 
@@ -249,10 +252,10 @@ def test_an_old_incident_that_is_resolved_is_cleared(journal: SqliteJournal) -> 
     assert look(journal, given, 40 * 86400) == ["Status page: api is operational"]
 
 
-def publishes(journal: SqliteJournal, incident: str, given: publish.Plan, occasion: str, seconds: float) -> None:
-    made = publish.draft(journal, incident, given, publish.Asked("customers", occasion), at=utc(OPENED + seconds))
+def publishes(journal: SqliteJournal, incident: str, given: communication.Policy, occasion: str, seconds: float) -> None:
+    made = communication.draft(journal, incident, given, communication.Asked("customers", occasion), at=utc(OPENED + seconds))
     with journal.transaction():
-        journal.append(incident, [publish.publish(journal, incident, given, made, at=utc(OPENED + seconds), actor="ada")])
+        journal.append(incident, [communication.publish(journal, incident, given, made, at=utc(OPENED + seconds), actor="ada")])
 
 
 def test_mitigation_and_resolution_are_drafted_at_once_for_those_who_know_of_it(journal: SqliteJournal) -> None:
@@ -261,12 +264,12 @@ def test_mitigation_and_resolution_are_drafted_at_once_for_those_who_know_of_it(
     look(journal, given, 1)
     goes(journal, incident, "mitigated", 60)
     assert any("(update)" in each for each in look(journal, given, 60))
-    (draft,) = publication.drafts(journal.entries(incident))
+    (draft,) = communication_rules.drafts(journal.entries(incident))
     assert draft.post["status"] == "monitoring"
     goes(journal, incident, "resolved", 120)
     assert any("(resolved)" in each for each in look(journal, given, 120))
     assert look(journal, given, 1e6) == []
-    (draft,) = publication.drafts(journal.entries(incident))
+    (draft,) = communication_rules.drafts(journal.entries(incident))
     assert draft.post["status"] == "resolved"
     assert "lasted 2 min" in draft.text
 
@@ -281,7 +284,7 @@ def test_what_is_not_mitigated_after_all_is_drafted_at_once_and_no_longer_called
     goes(journal, incident, "investigating", 70)
     assert any("(update)" in each for each in look(journal, given, 70))
     assert look(journal, given, 71) == []
-    (draft,) = publication.drafts(journal.entries(incident))
+    (draft,) = communication_rules.drafts(journal.entries(incident))
     assert draft.post["status"] == "investigating"
 
 
@@ -315,15 +318,15 @@ def test_what_goes_out_by_itself_has_nothing_that_people_wrote(journal: SqliteJo
 def test_a_draft_is_published_once_and_a_wrong_name_says_which_there_are(journal: SqliteJournal) -> None:
     incident, given = opened(journal), plan()
     look(journal, given, 300)
-    (made,) = publication.drafts(journal.entries(incident))
-    assert publish.waiting(journal, incident, f" {made.id.upper()} ") == made
-    with pytest.raises(publish.Refused, match=made.id):
-        publish.waiting(journal, incident, "nothing")
+    (made,) = communication_rules.drafts(journal.entries(incident))
+    assert communication.waiting(journal, incident, f" {made.id.upper()} ") == made
+    with pytest.raises(communication.Refused, match=made.id):
+        communication.waiting(journal, incident, "nothing")
 
 
 def test_that_it_is_resolved_is_told_only_when_it_is(journal: SqliteJournal) -> None:
-    with pytest.raises(publish.Refused, match="resolve it before"):
-        publish.draft(journal, opened(journal), plan(), publish.Asked("customers", "resolved"), at=utc(OPENED))
+    with pytest.raises(communication.Refused, match="resolve it before"):
+        communication.draft(journal, opened(journal), plan(), communication.Asked("customers", "resolved"), at=utc(OPENED))
 
 
 # Mail
@@ -333,7 +336,7 @@ def test_a_mail_is_sent_once_and_tried_again_only_where_all_of_it_failed(journal
     post = Post()
     given, incident = plan(post=post), opened(journal)
     publishes(journal, incident, given, "first_notice", 0)
-    post.broken = publish.Undelivered("the server is down")
+    post.broken = communication.Undelivered("the server is down")
     assert "not taken on: the server is down" in look(journal, given, 0)[-1]
     assert not any("mail" in each for each in look(journal, given, 59))
     post.broken = None
@@ -346,7 +349,7 @@ def test_who_was_refused_is_said_and_the_others_get_no_second_mail(journal: Sqli
     post = Post()
     given, incident = plan(post=post), opened(journal)
     publishes(journal, incident, given, "first_notice", 0)
-    post.broken = publish.Undelivered("no mailbox gone@example.com; the others have it", partly=True)
+    post.broken = communication.Undelivered("no mailbox gone@example.com; the others have it", partly=True)
     assert "no mailbox gone@example.com" in look(journal, given, 0)[-1]
     post.broken = None
     look(journal, given, 1e4)
@@ -380,11 +383,11 @@ def test_a_draft_of_what_is_over_is_heard_in_chat_as_long_as_it_waits(journal: S
     incident, given = opened(journal), plan()
     publishes(journal, incident, given, "first_notice", 1)
     goes(journal, incident, "resolved", 60)
-    assert hear._rooms(journal, OPENED + 60) == []
+    assert chat_commands._rooms(journal, OPENED + 60) == []
     look(journal, given, 60)
-    assert hear._rooms(journal, OPENED + 60) == [incident]
+    assert chat_commands._rooms(journal, OPENED + 60) == [incident]
     publishes(journal, incident, given, "resolved", 120)
-    assert hear._rooms(journal, OPENED + 120) == []
+    assert chat_commands._rooms(journal, OPENED + 120) == []
 
 
 def test_customers_in_chat_hear_nothing_once_there_is_an_embargo(journal: SqliteJournal) -> None:

@@ -16,8 +16,8 @@ from ansible_collections.incident.response.plugins.module_utils._core.severity i
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._ports import Lease, Message, Outgoing, Projection, Room
 from ansible_collections.incident.response.plugins.module_utils._usecases import lock
+from ansible_collections.incident.response.plugins.module_utils._usecases.chat_delivery import Delivery
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Settings
-from ansible_collections.incident.response.plugins.module_utils._usecases.deliver import Delivery
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import ingest, open_incident
 
 AT = "2025-11-10T10:05:00.000Z"

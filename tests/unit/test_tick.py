@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core import overdue
+from ansible_collections.incident.response.plugins.module_utils._core import escalation as escalation_rules
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, derive, transition, utc
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
-from ansible_collections.incident.response.plugins.module_utils._usecases import tick
+from ansible_collections.incident.response.plugins.module_utils._usecases import escalation
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _policy
 
@@ -51,7 +51,7 @@ def says(journal: SqliteJournal, incident: str, seconds: float) -> None:
 
 
 def look(journal: SqliteJournal, seconds: float) -> list[Entry]:
-    return [entry for dummy, entry in tick.look(journal, POLICY, now=OPENED + seconds, write=True)]
+    return [entry for dummy, entry in escalation.look(journal, POLICY, now=OPENED + seconds, write=True)]
 
 
 # One clock
@@ -87,7 +87,7 @@ def test_a_deadline_is_kept_to_the_millisecond(
         goes(journal, incident, before, stage, 0)
         before = stage
     look(journal, deadline - 0.001)
-    assert key not in overdue.told(journal.entries(incident))
+    assert key not in escalation_rules.told(journal.entries(incident))
     (entry,) = look(journal, deadline)
     assert key in entry.data["reminders"]
     assert entry.kind == kind
@@ -206,7 +206,7 @@ def of(entries: list[Entry], text: str) -> int:
 def test_whoever_did_not_look_for_two_hours_says_it_once(journal: SqliteJournal) -> None:
     opened(journal)
     (entry,) = look(journal, 2 * HOUR)
-    assert (entry.kind, entry.data["level"]) == ("escalated", overdue.LEADERSHIP)
+    assert (entry.kind, entry.data["level"]) == ("escalated", escalation_rules.LEADERSHIP)
     assert entry.text == (
         "Escalated to CTO + Security Lead: nobody has acknowledged for 10 min; not being investigated: work is to begin within 15 min; "
         "not mitigated for 1 h; not resolved for 2 h; no update for 20 min: say what is known, even if it is nothing new"
@@ -223,7 +223,7 @@ def test_a_clock_that_jumps_back_says_nothing_twice(journal: SqliteJournal) -> N
 
 def test_looking_alone_writes_nothing(journal: SqliteJournal) -> None:
     incident = opened(journal)
-    assert [name for name, dummy in tick.look(journal, POLICY, now=OPENED + HOUR, write=False)] == [journal.info(incident)["name"]]
+    assert [name for name, dummy in escalation.look(journal, POLICY, now=OPENED + HOUR, write=False)] == [journal.info(incident)["name"]]
     assert [entry.kind for entry in journal.entries(incident)] == ["opened", "named"]
 
 
@@ -234,22 +234,22 @@ def test_each_call_by_hand_is_for_the_next_level_until_all_are_called(journal: S
     incident = opened(journal)
     called = []
     for _number in range(3):
-        entry = tick.escalate(journal, incident, POLICY, reason="stuck", target=None, at=utc(OPENED), actor="ada")
+        entry = escalation.escalate(journal, incident, POLICY, reason="stuck", target=None, at=utc(OPENED), actor="ada")
         assert entry
         called.append(entry.data["name"])
         with journal.transaction():
             journal.append(incident, [entry])
     assert called == ["DevOps Lead", "CTO + Security Lead", "CEO"]
-    with pytest.raises(tick.Refused, match="everybody is called already"):
-        tick.escalate(journal, incident, POLICY, reason="stuck", target=None, at=utc(OPENED), actor="ada")
-    again = tick.escalate(journal, incident, POLICY, reason="still stuck", target=2, at=utc(OPENED), actor="ada")
+    with pytest.raises(escalation.Refused, match="everybody is called already"):
+        escalation.escalate(journal, incident, POLICY, reason="stuck", target=None, at=utc(OPENED), actor="ada")
+    again = escalation.escalate(journal, incident, POLICY, reason="still stuck", target=2, at=utc(OPENED), actor="ada")
     assert (again.text, again.data["notify"]) == ("Escalated again to DevOps Lead: still stuck", list(POLICY.levels[1].notify))
-    with pytest.raises(tick.Refused, match="level=1 is who is on call, and was called when .* was opened"):
+    with pytest.raises(escalation.Refused, match="level=1 is who is on call, and was called when .* was opened"):
         nobody = replace(POLICY, levels=(replace(DEFAULT.levels[0], notify=()), *POLICY.levels[1:]))
-        tick.escalate(journal, incident, nobody, reason="stuck", target=1, at=utc(OPENED), actor="ada")
+        escalation.escalate(journal, incident, nobody, reason="stuck", target=1, at=utc(OPENED), actor="ada")
     for level in (0, 5, -1):
-        with pytest.raises(tick.Refused, match=f"level={level} is no level"):
-            tick.escalate(journal, incident, POLICY, reason="stuck", target=level, at=utc(OPENED), actor="ada")
+        with pytest.raises(escalation.Refused, match=f"level={level} is no level"):
+            escalation.escalate(journal, incident, POLICY, reason="stuck", target=level, at=utc(OPENED), actor="ada")
 
 
 def test_a_level_for_which_nobody_is_named_calls_nobody_and_is_left_out(journal: SqliteJournal) -> None:
@@ -257,7 +257,7 @@ def test_a_level_for_which_nobody_is_named_calls_nobody_and_is_left_out(journal:
     incident = opened(journal)
     policy = replace(POLICY, levels=(*DEFAULT.levels[:3], POLICY.levels[3]))
     for levels, expected in ((DEFAULT.levels, (2, [])), (DEFAULT.levels, (2, [])), (policy.levels, (4, ["somebody"]))):
-        entry = tick.escalate(journal, incident, replace(policy, levels=levels), reason="stuck", target=None, at=utc(OPENED), actor="ada")
+        entry = escalation.escalate(journal, incident, replace(policy, levels=levels), reason="stuck", target=None, at=utc(OPENED), actor="ada")
         assert entry
         assert (entry.data["level"], entry.data["notify"]) == expected
         assert ("DevOps Lead is needed, and NOBODY IS NAMED" in entry.text) is (not expected[1])
@@ -269,4 +269,4 @@ def test_a_level_for_which_nobody_is_named_calls_nobody_and_is_left_out(journal:
     ("seconds", "words"), [(45, "45 s"), (60, "1 min"), (90, "90 s"), (600, "10 min"), (7200, "2 h"), (86400, "24 h"), (172800, "2 days")]
 )
 def test_lengths_are_said_as_people_do(seconds: float, words: str) -> None:
-    assert overdue.length(seconds) == words
+    assert escalation_rules.length(seconds) == words

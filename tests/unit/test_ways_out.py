@@ -51,9 +51,9 @@ WITHOUT_TEXT = {
         "_create: write": "files of the page, of what _publishing._render has cleaned", "_as_link: symlink_to": "a folder's name",
     },
     "module_utils/_paging/mail.py": {"Mail.page: send": "Mailer.send"},
-    "module_utils/_usecases/publish.py": {"mail: send": "Mailer.send", "draft: write": "makes a text, which is cleaned there"},
+    "module_utils/_usecases/communication.py": {"mail: send": "Mailer.send", "draft: write": "makes a text, which is cleaned there"},
     "plugin_utils/_publishing.py": {"_send: send": "Mailer.send", "_unbroken: call": "an adapter's method"},
-    "module_utils/_usecases/deliver.py": {"Delivery._optional: call": "a method of the chat's client"},
+    "module_utils/_usecases/chat_delivery.py": {"Delivery._optional: call": "a method of the chat's client"},
     "module_utils/_journal/sqlite.py": {
         f"SqliteJournal.{what}": _STATES for what in (
             "_index: execute", "_index: executemany", "project: execute", "sight: executemany", "take: execute", "want_chat: execute",

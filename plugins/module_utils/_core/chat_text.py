@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from . import summary, task_line
 from .clip import clip, isolated
+from .communication import Draft, words
+from .escalation import unnamed
 from .incident import FAILED, Entry, seconds
-from .overdue import unnamed
-from .publication import Draft, words
 
 LIMIT = 4800
 """UTF-16 units in one message. A server refuses more than 5000 by default (Message_MaxAllowedSize)."""

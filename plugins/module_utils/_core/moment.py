@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .overdue import length
+from .escalation import length
 
 TOLERANCE = 60.0
 """The tolerance of a clock in seconds."""

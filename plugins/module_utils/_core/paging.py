@@ -48,7 +48,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Alert:
     """The data for a notifier. `key` is the same for all events of one call."""
 
     key: str

@@ -12,8 +12,8 @@ from typing import Any
 from . import task_line
 from .action import actions
 from .columns import plain
+from .escalation import Clocks, due, length
 from .incident import ROLES, Entry, seconds, utc
-from .overdue import Clocks, due, length
 from .status import Status
 from .undo import undoable
 

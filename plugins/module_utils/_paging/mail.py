@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._core.paging import Page
+from .._core.paging import Alert
 from .._mail import Mailer, MailError
 from .._ports import PageError
 
@@ -17,13 +17,13 @@ class Mail:
     def __init__(self, mailer: Mailer, to: Sequence[str] = ()) -> None:
         self._mailer, self._to = mailer, to
 
-    def page(self, page: Page) -> None:
-        to = [*self._to] or [each.email for each in page.people if each.email]
+    def page(self, alert: Alert) -> None:
+        to = [*self._to] or [each.email for each in alert.people if each.email]
         if not to:
-            without = ", ".join(each.name for each in page.people)
+            without = ", ".join(each.name for each in alert.people)
             raise PageError(f"oncall.people has no address for {without}" if without else "there is nobody to write to")
-        lines = [page.summary(), "", f"Status: {page.status}", f"Opened: {page.opened_at}", page.url]
+        lines = [alert.summary(), "", f"Status: {alert.status}", f"Opened: {alert.opened_at}", alert.url]
         try:
-            self._mailer.send(to, f"[{page.severity}] {page.title} - {page.name}", "\n".join(lines).strip() + "\n")
+            self._mailer.send(to, f"[{alert.severity}] {alert.title} - {alert.name}", "\n".join(lines).strip() + "\n")
         except MailError as error:
             raise PageError(str(error)) from None

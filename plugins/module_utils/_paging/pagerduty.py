@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.paging import TRIGGER, Page
+from .._core.paging import TRIGGER, Alert
 from .._http import Api, HttpError
 from .._ports import PageError
 
@@ -21,17 +21,17 @@ class PagerDuty:
     def __init__(self, key: str, url: str = "") -> None:
         self._key, self._api = key, Api(url or URL, {}, secrets=(key,), timeout=10)
 
-    def page(self, page: Page) -> None:
-        body: dict[str, Any] = {"routing_key": self._key, "event_action": page.event, "dedup_key": page.key}
-        if page.event == TRIGGER:
-            details = {"incident": page.name, "status": page.status, "called": ", ".join(each.name for each in page.people)}
+    def page(self, alert: Alert) -> None:
+        body: dict[str, Any] = {"routing_key": self._key, "event_action": alert.event, "dedup_key": alert.key}
+        if alert.event == TRIGGER:
+            details = {"incident": alert.name, "status": alert.status, "called": ", ".join(each.name for each in alert.people)}
             body["payload"] = {
-                "summary": page.summary()[:_LONGEST], "source": page.service or page.name, "severity": _SEVERITIES[page.severity],
-                "timestamp": page.opened_at, "custom_details": details,
+                "summary": alert.summary()[:_LONGEST], "source": alert.service or alert.name, "severity": _SEVERITIES[alert.severity],
+                "timestamp": alert.opened_at, "custom_details": details,
             }  # fmt: skip
             body["client"] = "incident.response"
-            if page.url:
-                body["links"] = [{"href": page.url, "text": page.name}]
+            if alert.url:
+                body["links"] = [{"href": alert.url, "text": alert.name}]
         try:
             self._api.text("POST", "/v2/enqueue", body=body)
         except HttpError as error:

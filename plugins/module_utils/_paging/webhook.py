@@ -4,21 +4,21 @@
 
 from __future__ import annotations
 
-from .._core.paging import Page
+from .._core.paging import Alert
 from .._http import Api, HttpError
 from .._ports import PageError
 
 
 class Webhook:
-    """Posts `Page.document` to `url`, which may be a secret itself, with `token` as the bearer token if there is one."""
+    """Posts `Alert.document` to `url`, which may be a secret itself, with `token` as the bearer token if there is one."""
 
     def __init__(self, url: str, token: str = "") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._api = Api(url, headers, secrets=(token,) if token else (), timeout=10, secret_url=True)
         self._end = "/" if url.endswith("/") else ""
 
-    def page(self, page: Page) -> None:
+    def page(self, alert: Alert) -> None:
         try:
-            self._api.text("POST", self._end, body=page.document())
+            self._api.text("POST", self._end, body=alert.document())
         except HttpError as error:
             raise PageError(str(error)) from None

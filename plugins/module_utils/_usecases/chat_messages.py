@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._core import chat_text, publication, summary
+from .._core import chat_text, communication, summary
 from .._core.incident import ROLES, Entry, derive
 from .._core.status import Status
 from .._ports import Journal, Outgoing, Projection
@@ -169,7 +169,7 @@ class Planner:
     def _draft(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         """Send a draft to the person who speaks for the incident, otherwise to the commander or the called people. A draft that is published at once
         asks nobody."""
-        made = publication.draft_of(entry)
+        made = communication.draft_of(entry)
         if made is None or any(each.data.get("draft") == made.id for each in self._entries[position : position + 1]):
             return
         roles = self._state["roles"]
@@ -182,7 +182,7 @@ class Planner:
         if not entry.data.get("policy"):
             words = f"\n{chat_text.told(entry)}" if entry.data.get("text") else ""
             yield self._message("said", position, text=f"{chat_text.said(entry, self._state)}{words}")
-        if entry.data.get("channel") and entry.data.get("text") and not publication.silent(self._state):
+        if entry.data.get("channel") and entry.data.get("text") and not communication.silent(self._state):
             yield self._message("told", position, text=chat_text.told(entry), channel=str(entry.data["channel"]), outside=True)
 
     def _glass(self, position: int, entry: Entry) -> Iterator[Outgoing]:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from .._core import publication, status_page
+from .._core import communication as communication_rules
+from .._core import status_page
 from .._core.incident import Entry, derive, utc
 from .._core.status import Status
 from .._core.status_page import ALONE, IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES, OPERATIONAL, OVER, Post
 from .._ports import Journal
-from . import lifecycle, publish
-from .publish import IMPACT_OF, Refused
+from . import communication, lifecycle
+from .communication import IMPACT_OF, Refused
 
 COMPONENTS_ALONE = f"{ALONE}:components"
 """The record of components that are set without an incident."""
@@ -71,9 +72,10 @@ def plan(
     said = _said(journal, record, wanted, before, claimed, at)
     after = status_page.Record(record, name, (), (*entries, (0, Entry("published", at, data={"post": said}))))
     changed = bool(said)
-    entry = Entry("published", at, actor=actor, text=_text(wanted, said), data={"post": said, "audience": publication.CUSTOMERS}) if changed else None
+    data = {"post": said, "audience": communication_rules.CUSTOMERS}
+    entry = Entry("published", at, actor=actor, text=_text(wanted, said), data=data) if changed else None
     if entry and not wanted.state:
-        entry = publication.setting(said["components"], at=at, policy=False, actor=actor)
+        entry = communication_rules.setting(said["components"], at=at, policy=False, actor=actor)
     shown = status_page.post(after) if changed else before
     return Change(record, name, entry, _view(name, before, claimed), _view(name, shown, {**claimed, **said.get("components", {})}))
 
@@ -116,9 +118,9 @@ def _record(journal: Journal, wanted: Wanted) -> tuple[str, str]:
             raise Refused(f"{wanted.incident} is maintenance: its state is one of {', '.join(MAINTENANCE_STATES)}")
         return f"{ALONE}{wanted.incident}", wanted.incident
     asked = lifecycle.Wanted(None, incident=wanted.incident, service=wanted.service)
-    found = publish.locate(journal, asked, publication.CUSTOMERS)
+    found = communication.locate(journal, asked, communication_rules.CUSTOMERS)
     state = derive(found, journal.entries(found))
-    publish.forbid(state)
+    communication.forbid(state)
     if Status(state["status"]).is_over and wanted.state not in {"", *OVER}:
         raise Refused(f"{state['name']} is {state['status']}: open another one if it came back: incident.response.incident_open")
     return found, state["name"]
@@ -194,8 +196,8 @@ def _title(components: Mapping[str, str], wanted: Wanted) -> str:
 def _text(wanted: Wanted, said: Mapping[str, Any]) -> str:
     if not wanted.state:
         return ""
-    parts = ", ".join(f"{name} is {publication.words(state)}" for name, state in said.get("components", {}).items())
-    return f"Status page: {publication.words(wanted.state)}: {wanted.text}{f' ({parts})' if parts else ''}"
+    parts = ", ".join(f"{name} is {communication_rules.words(state)}" for name, state in said.get("components", {}).items())
+    return f"Status page: {communication_rules.words(wanted.state)}: {wanted.text}{f' ({parts})' if parts else ''}"
 
 
 def _view(name: str, post: Post | None, components: Mapping[str, str]) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import _gate
-from .._core import chat_command, publication
+from .._core import chat_command
+from .._core import communication as communication_rules
 from .._core.approval import Said
 from .._core.chat_command import Command
 from .._core.incident import Entry, derive, transition, utc
 from .._core.status import Status
 from .._ports import Chat, ChatForbidden, ChatRejected, Journal
-from . import publish, tick
+from . import communication, escalation
 from .chat_messages import message_id
 
 ROOMS = 8
@@ -27,8 +28,8 @@ class Heard:
     """The data for the commands: the policy of the clocks, the policy of publishing, and the user names of people who may publish in addition to the
     commander and the person who speaks for the incident."""
 
-    policy: tick.Policy
-    plan: publish.Plan
+    policy: escalation.Policy
+    outside: communication.Policy
     approvers: Sequence[str] = ()
 
 
@@ -61,7 +62,8 @@ def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: boo
 def _rooms(journal: Journal, now: float) -> list[str]:
     """The open incidents, and the ended ones with a pending draft."""
     is_open = journal.open_incidents()
-    return [*is_open, *(each for each in tick.watched(journal, now) if each not in is_open and publication.drafts(journal.entries(each)))]
+    ended = (each for each in escalation.watched(journal, now) if each not in is_open)
+    return [*is_open, *(each for each in ended if communication_rules.drafts(journal.entries(each)))]
 
 
 def _said(journal: Journal, chat: Chat, incident: str, rid: str) -> list[Said]:
@@ -110,8 +112,8 @@ def _entries(
         return []
     reason = words or "asked for in chat"
     try:
-        called = tick.escalate(journal, incident, given.policy, reason=reason, target=None, at=at, actor=said.user)
-    except tick.Refused:
+        called = escalation.escalate(journal, incident, given.policy, reason=reason, target=None, at=at, actor=said.user)
+    except escalation.Refused:
         return [Entry("note", at, actor=said.user, text=f"Asked to escalate ({reason}): everybody is called already")]
     return [called] if called else []
 
@@ -123,6 +125,6 @@ def _publishing(journal: Journal, incident: str, state: Mapping[str, Any], user:
         people = ", ".join(dict.fromkeys(each for each in may if each)) or "nobody yet: say who speaks for it with the playbook incident_assign"
         return Entry("note", at, actor=user, text=f"Asked to publish {name}, and may not. Who may: {people}")
     try:
-        return publish.publish(journal, incident, given.plan, publish.waiting(journal, incident, name.strip("`")), at=at, actor=user)
-    except publish.Refused as error:
+        return communication.publish(journal, incident, given.outside, communication.waiting(journal, incident, name.strip("`")), at=at, actor=user)
+    except communication.Refused as error:
         return Entry("note", at, actor=user, text=f"Asked to publish {name}: {error}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .._core import overdue
+from .._core import escalation
 from .._core.incident import Entry, derive, utc
 from .._core.status import Status
 from .._ports import Journal
@@ -21,8 +21,8 @@ class Refused(ValueError):
 class Policy:
     """The configuration's clocks and levels."""
 
-    clocks: overdue.Waiting
-    levels: tuple[overdue.Level, ...]
+    clocks: escalation.Waiting
+    levels: tuple[escalation.Level, ...]
 
 
 def look(journal: Journal, policy: Policy, *, now: float, write: bool) -> list[tuple[str, Entry]]:
@@ -55,7 +55,7 @@ def escalate(journal: Journal, incident: str, policy: Policy, *, reason: str, ta
     """The entry that calls the next level with people, or the `target` (also if it was already called). If no people are configured, the entry says
     so. Raises Refused. Must run in a transaction."""
     entries = journal.entries(incident)
-    state, now = derive(incident, entries), overdue.called(entries)
+    state, now = derive(incident, entries), escalation.called(entries)
     if Status(state["status"]).is_over:
         raise Refused(f"{state['name']} is {state['status']}: nobody is called for it. Open a new one if it came back.")
     wanted = target or next((number for number, each in enumerate(policy.levels, start=1) if number > now and each.notify), now + 1)
@@ -66,14 +66,14 @@ def escalate(journal: Journal, incident: str, policy: Policy, *, reason: str, ta
     if wanted == 1 and not policy.levels[0].notify:
         after = "call them yourself, or leave level out, which calls the next"
         raise Refused(f"level=1 is who is on call, and was called when {state['name']} was opened: {after}")
-    return overdue.escalation(policy.levels, wanted, reason, at=at, actor=actor, again=wanted <= now)
+    return escalation.escalation(policy.levels, wanted, reason, at=at, actor=actor, again=wanted <= now)
 
 
 def _next(journal: Journal, policy: Policy, incident: str, now: float) -> Entry | None:
     entries = journal.reckoned(incident)
     state = derive(incident, entries)
-    reminders: Sequence[overdue.Reminder] = overdue.due(state, entries, policy.clocks(state["severity"]), now)
-    return overdue.reminding(reminders, entries, policy.levels, at=utc(now))
+    reminders: Sequence[escalation.Reminder] = escalation.due(state, entries, policy.clocks(state["severity"]), now)
+    return escalation.reminding(reminders, entries, policy.levels, at=utc(now))
 
 
 _LOOK_BACK = 30 * 86400.0

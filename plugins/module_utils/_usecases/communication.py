@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import _gate
-from .._core import publication, status_page
+from .._core import communication, status_page
+from .._core.communication import CUSTOMERS, Draft, Rules
 from .._core.incident import Entry, derive, relapses, seconds, utc
-from .._core.publication import CUSTOMERS, Draft, Rules
 from .._core.status import Status
 from .._core.status_page import ALONE, OPERATIONAL, OVER
 from .._ports import Journal
 from . import lifecycle
-from .tick import watched
+from .escalation import watched
 
 IMPACT_OF = {"P0": "critical", "P1": "major", "P2": "minor", "P3": "none"}
 """The impact of a severity for people outside."""
@@ -42,7 +42,7 @@ class Undelivered(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Policy:
     """The policy of the configuration, and its functions. `components`: the components of a service. `write`: subject and text for an audience and
     occasion; raises TemplateError. `channel`: texts for customers are also posted there. `recipients`: the number of addresses of an audience; `send`
     mails them and raises Undelivered."""
@@ -52,7 +52,7 @@ class Plan:
     write: Callable[[str, str, Mapping[str, Any]], tuple[str, str]]
     channel: str = ""
     recipients: Mapping[str, int] | None = None
-    send: Callable[[publication.Mail], str] | None = None
+    send: Callable[[communication.Mail], str] | None = None
     shows: bool = True
     """Whether there is a status page at all."""
 
@@ -67,15 +67,15 @@ class Asked:
     status: str = ""
 
 
-def look(journal: Journal, plan: Plan, *, clock: Callable[[], float], write: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
+def look(journal: Journal, policy: Policy, *, clock: Callable[[], float], write: bool) -> tuple[list[tuple[str, Entry]], list[str]]:
     """Do everything that the policy and the cadence require now, and send due mails. Returns the entries by the incident's name, and problems."""
     found: list[tuple[str, Entry]] = []
     problems: list[str] = []
     for incident in _concerned(journal, clock()):
         try:
-            found += _advance(journal, incident, plan, clock, write=write)
+            found += _advance(journal, incident, policy, clock, write=write)
             if write:
-                found += mail(journal, incident, plan, clock=clock)
+                found += mail(journal, incident, policy, clock=clock)
         except TemplateError as error:
             problems.append(f"{derive(incident, journal.entries(incident))['name']}: no draft could be written: {error}")
         except (ValueError, TypeError, KeyError) as error:  # one damaged record must not silence all others
@@ -89,32 +89,32 @@ def _concerned(journal: Journal, now: float) -> list[str]:
     return list(dict.fromkeys([*watched(journal, now), *(incident for incident in ill if not incident.startswith(ALONE))]))
 
 
-def draft(journal: Journal, incident: str, plan: Plan, asked: Asked, *, at: str) -> Draft:
+def draft(journal: Journal, incident: str, policy: Policy, asked: Asked, *, at: str) -> Draft:
     """The text without recording it. Raises TemplateError; Refused if nothing may be published."""
     entries = journal.entries(incident)
     state = derive(incident, entries)
     _refuse(state, asked)
-    post = _post(state, entries, plan, asked) if asked.audience == CUSTOMERS and plan.shows else {}
-    facts = _facts(state, entries, plan, asked, post, at)
-    subject, text = (_gate.clean(each, guess=True) for each in plan.write(asked.audience, asked.occasion, facts))
+    post = _post(state, entries, policy, asked) if asked.audience == CUSTOMERS and policy.shows else {}
+    facts = _facts(state, entries, policy, asked, post, at)
+    subject, text = (_gate.clean(each, guess=True) for each in policy.write(asked.audience, asked.occasion, facts))
     if post:
-        title = _gate.clean(plan.write(CUSTOMERS, "first_notice", facts)[0], guess=True)
+        title = _gate.clean(policy.write(CUSTOMERS, "first_notice", facts)[0], guess=True)
         first = {} if _shown(entries) else {"title": title, "starts": state["opened_at"]}
         post = {**post, "body": text, **first}
-    name = publication.draft_id(incident, len(entries) + 1)
+    name = communication.draft_id(incident, len(entries) + 1)
     return Draft(
         name, asked.audience, asked.occasion, subject, text, post, next_due=facts["next_update"], message=asked.message, stage=state["status"]
     )
 
 
-def said_already(journal: Journal, incident: str, plan: Plan, wanted: Draft, *, now: float) -> bool:
+def said_already(journal: Journal, incident: str, policy: Policy, wanted: Draft, *, now: float) -> bool:
     """Whether the audience already has this text, and the next update isn't due. Then running the same task again publishes nothing."""
     entries = journal.entries(incident)
-    last = next(iter(reversed(publication.told(entries, wanted.audience))), None)
+    last = next(iter(reversed(communication.told(entries, wanted.audience))), None)
     if last is None or (last.data.get("message"), last.data.get("stage")) != (wanted.message, wanted.stage):
         return False
-    every = plan.rules.every.get(derive(incident, entries)["severity"])
-    return wanted.occasion == "resolved" or not every or now < seconds(last.at) + publication.LEAD * every
+    every = policy.rules.every.get(derive(incident, entries)["severity"])
+    return wanted.occasion == "resolved" or not every or now < seconds(last.at) + communication.LEAD * every
 
 
 def locate(journal: Journal, wanted: lifecycle.Wanted, audience: str) -> str:
@@ -124,7 +124,7 @@ def locate(journal: Journal, wanted: lifecycle.Wanted, audience: str) -> str:
     if wanted.incident or not found:
         return found
     entries = journal.entries(found)
-    said = publication.told(entries, audience)
+    said = communication.told(entries, audience)
     waits = bool(said) and said[-1].data.get("occasion") != "resolved"
     if Status(derive(found, entries)["status"]).is_over and not waits:
         name = derive(found, entries)["name"]
@@ -137,54 +137,54 @@ def fitting(journal: Journal, incident: str, audience: str) -> str:
     entries = journal.entries(incident)
     if Status(derive(incident, entries)["status"]).is_over:
         return "resolved"
-    return "update" if publication.told(entries, audience) else "first_notice"
+    return "update" if communication.told(entries, audience) else "first_notice"
 
 
-def publish(journal: Journal, incident: str, plan: Plan, chosen: Draft, *, at: str, actor: str) -> Entry:
+def publish(journal: Journal, incident: str, policy: Policy, chosen: Draft, *, at: str, actor: str) -> Entry:
     """The entry that publishes a draft. Raises Refused if nothing may be published. Must run in a transaction; the caller appends it."""
     state = derive(incident, journal.entries(incident))
     forbid(state)
     if Status(state["status"]).is_over and chosen.occasion != "resolved":
         raise Refused(f"{state['name']} is {state['status']} by now, and the draft says otherwise: draft another one (occasion=resolved)")
-    if not _reaches(journal, incident, plan, chosen.audience):
+    if not _reaches(journal, incident, policy, chosen.audience):
         who = f"communication.recipients.{chosen.audience} (with communication.mail)"
         raise Refused(f"nobody would read it: there is neither chat nor anybody in {who}. Nothing was recorded.")
-    every = plan.rules.every.get(state["severity"]) if chosen.occasion != "resolved" else None
+    every = policy.rules.every.get(state["severity"]) if chosen.occasion != "resolved" else None
     room = journal.projection(incident) is not None
-    channel = plan.channel if chosen.audience == CUSTOMERS and room else ""
-    mails, due = (plan.recipients or {}).get(chosen.audience, 0), publication.next_due(at, every)
-    return publication.publishing(chosen, at=at, actor=actor, room=room, channel=channel, mails=mails, next_due=due)
+    channel = policy.channel if chosen.audience == CUSTOMERS and room else ""
+    mails, due = (policy.recipients or {}).get(chosen.audience, 0), communication.next_due(at, every)
+    return communication.publishing(chosen, at=at, actor=actor, room=room, channel=channel, mails=mails, next_due=due)
 
 
-def _reaches(journal: Journal, incident: str, plan: Plan, audience: str) -> bool:
-    shown = audience == CUSTOMERS and plan.shows
-    return bool(shown or (plan.recipients or {}).get(audience) or journal.projection(incident))
+def _reaches(journal: Journal, incident: str, policy: Policy, audience: str) -> bool:
+    shown = audience == CUSTOMERS and policy.shows
+    return bool(shown or (policy.recipients or {}).get(audience) or journal.projection(incident))
 
 
 def waiting(journal: Journal, incident: str, name: str) -> Draft:
     """The pending draft of that name. Raises Refused if it is not pending."""
     entries = journal.entries(incident)
-    there = publication.drafts(entries)
+    there = communication.drafts(entries)
     found = next((each for each in there if each.id == name.strip().lower()), None)
     if found:
         return found
-    known = ", ".join(f"{each.id} ({each.audience}, {publication.words(each.occasion)})" for each in there) or "none waits"
-    made = {each.id for each in map(publication.draft_of, entries) if each}
+    known = ", ".join(f"{each.id} ({each.audience}, {communication.words(each.occasion)})" for each in there) or "none waits"
+    made = {each.id for each in map(communication.draft_of, entries) if each}
     why = "it was published, or a newer one stands for it" if name.strip().lower() in made else "none was ever called so"
     raise Refused(f"there is no draft {name} that waits: {why}. Drafts: {known}")
 
 
-def mail(journal: Journal, incident: str, plan: Plan, *, clock: Callable[[], float]) -> list[tuple[str, Entry]]:
+def mail(journal: Journal, incident: str, policy: Policy, *, clock: Callable[[], float]) -> list[tuple[str, Entry]]:
     """Send the published, unsent mails. Each is claimed in a transaction first, so only one of several ticks sends it."""
     found: list[tuple[str, Entry]] = []
-    while plan.send and _mail(journal, incident, clock()):
+    while policy.send and _mail(journal, incident, clock()):
         with journal.transaction():
             due = _mail(journal, incident, clock())
             if due is None:
                 break
             journal.append(incident, [Entry("sending", utc(clock()), text=f"Writing to {due.audience}", data=_by_mail(due.position))])
         try:
-            entry = Entry("sent", utc(clock()), text=plan.send(due), state="ok", data=_by_mail(due.position))
+            entry = Entry("sent", utc(clock()), text=policy.send(due), state="ok", data=_by_mail(due.position))
         except Undelivered as error:
             data = _by_mail(due.position) | {"partly": error.partly}
             entry = Entry("sent", utc(clock()), text=f"The mail to {due.audience} was not taken on: {error}", state="failed", data=data)
@@ -195,19 +195,19 @@ def mail(journal: Journal, incident: str, plan: Plan, *, clock: Callable[[], flo
 
 
 def _by_mail(position: int) -> dict[str, Any]:
-    return {"of": position, "by": publication.MAIL}
+    return {"of": position, "by": communication.MAIL}
 
 
-def _mail(journal: Journal, incident: str, now: float) -> publication.Mail | None:
+def _mail(journal: Journal, incident: str, now: float) -> communication.Mail | None:
     """The next mail to send; None if an embargo was set meanwhile."""
     entries = journal.reckoned(incident)
-    due = next(publication.mails(entries, now), None)
-    return None if due is None or publication.silent(derive(incident, entries)) else due
+    due = next(communication.mails(entries, now), None)
+    return None if due is None or communication.silent(derive(incident, entries)) else due
 
 
 def forbid(state: Mapping[str, Any]) -> None:
     """Raises Refused if nothing about the incident may be published."""
-    why = publication.silent(state)
+    why = communication.silent(state)
     if why:
         command = f"ansible-playbook incident.response.incident_update -e 'incident={state['name']} embargo=false'"
         lift = f". The command below lifts that, for whoever may:\n{command}"
@@ -223,15 +223,15 @@ def _refuse(state: Mapping[str, Any], asked: Asked) -> None:
         raise Refused(f"{state['name']} is {state['status']}: what can be said of it now is that it is (occasion=resolved)")
 
 
-def _advance(journal: Journal, incident: str, plan: Plan, clock: Callable[[], float], *, write: bool) -> list[tuple[str, Entry]]:
+def _advance(journal: Journal, incident: str, policy: Policy, clock: Callable[[], float], *, write: bool) -> list[tuple[str, Entry]]:
     found: list[Entry] = []
     for _round in range(_ROUNDS):
-        new = _due(journal, incident, plan, clock())
+        new = _due(journal, incident, policy, clock())
         if not new:
             break
         if write:
             with journal.transaction():
-                new = _due(journal, incident, plan, clock())
+                new = _due(journal, incident, policy, clock())
                 journal.append(incident, new)
         found += new
         if not write:
@@ -239,31 +239,31 @@ def _advance(journal: Journal, incident: str, plan: Plan, clock: Callable[[], fl
     return [(derive(incident, journal.entries(incident))["name"], each) for each in found]
 
 
-def _due(journal: Journal, incident: str, plan: Plan, now: float) -> list[Entry]:
+def _due(journal: Journal, incident: str, policy: Policy, now: float) -> list[Entry]:
     """The time of the next update; empty if there is none."""
     entries = journal.entries(incident)
     state = derive(incident, entries)
     if not state["opened_at"]:
         return []
-    changes = publication.following(state, entries, plan.components(state["service"]) if plan.shows else (), plan.rules)
+    changes = communication.following(state, entries, policy.components(state["service"]) if policy.shows else (), policy.rules)
     if changes:
-        return [publication.setting(changes, at=utc(now), policy=True)]
+        return [communication.setting(changes, at=utc(now), policy=True)]
     counted = journal.reckoned(incident)
-    wanted = publication.drafted(derive(incident, counted), counted, plan.rules, now)
+    wanted = communication.drafted(derive(incident, counted), counted, policy.rules, now)
     if wanted is None:
         return []
     audience, occasion = wanted
-    if not _reaches(journal, incident, plan, audience):
+    if not _reaches(journal, incident, policy, audience):
         return []
-    auto = audience == CUSTOMERS and state["severity"] in plan.rules.auto
-    said = publication.told(entries, audience)
-    known = publication.notes(entries, said[-1].at if said else "") if audience == CUSTOMERS and not auto else []
-    made = draft(journal, incident, plan, Asked(audience, occasion, "\n".join(known)), at=utc(now))
-    drafting = publication.drafting(made, at=utc(now), actor="", auto=auto)
-    return [drafting, publish(journal, incident, plan, made, at=utc(now), actor="")] if auto else [drafting]
+    auto = audience == CUSTOMERS and state["severity"] in policy.rules.auto
+    said = communication.told(entries, audience)
+    known = communication.notes(entries, said[-1].at if said else "") if audience == CUSTOMERS and not auto else []
+    made = draft(journal, incident, policy, Asked(audience, occasion, "\n".join(known)), at=utc(now))
+    drafting = communication.drafting(made, at=utc(now), actor="", auto=auto)
+    return [drafting, publish(journal, incident, policy, made, at=utc(now), actor="")] if auto else [drafting]
 
 
-def _post(state: Mapping[str, Any], entries: Sequence[Entry], plan: Plan, asked: Asked) -> dict[str, Any]:
+def _post(state: Mapping[str, Any], entries: Sequence[Entry], policy: Policy, asked: Asked) -> dict[str, Any]:
     """The data for the status page: the stage, the impact, the affected components."""
     status = Status(state["status"])
     before = _shown(entries)
@@ -272,27 +272,27 @@ def _post(state: Mapping[str, Any], entries: Sequence[Entry], plan: Plan, asked:
     fitting = "resolved" if status.is_over else "monitoring" if status is Status.MITIGATED else fitting
     post: dict[str, Any] = {"status": asked.status or fitting, "impact": IMPACT_OF[state["severity"]]}
     if not before:
-        claimed = status_page.claims(publication.record_of(entries))
-        post["components"] = {name: claimed.get(name, OPERATIONAL) for name in plan.components(state["service"])}
+        claimed = status_page.claims(communication.record_of(entries))
+        post["components"] = {name: claimed.get(name, OPERATIONAL) for name in policy.components(state["service"])}
     return post
 
 
 def _shown(entries: Sequence[Entry]) -> str:
     """The state of its post on the status page; empty without a post."""
-    made = publication.post_of(entries)
+    made = communication.post_of(entries)
     return made.status if made else ""
 
 
 def _facts(
-    state: Mapping[str, Any], entries: Sequence[Entry], plan: Plan, asked: Asked, post: Mapping[str, Any], at: str
+    state: Mapping[str, Any], entries: Sequence[Entry], policy: Policy, asked: Asked, post: Mapping[str, Any], at: str
 ) -> dict[str, Any]:
     """The variables of a template."""
-    every = plan.rules.every.get(state["severity"]) if asked.occasion != "resolved" else None
-    said = publication.told(entries, asked.audience)
+    every = policy.rules.every.get(state["severity"]) if asked.occasion != "resolved" else None
+    said = communication.told(entries, asked.audience)
     keys = ("name", "title", "service", "severity", "status", "opened_at", "mitigated_at", "resolved_at", "resolution", "url", "roles")
     return {
         **{key: state[key] for key in keys},
-        "components": list(plan.components(state["service"])),
-        "message": asked.message, "notes": publication.notes(entries, said[-1].at if said else ""),
-        "public_status": post.get("status", ""), "at": at, "next_update": publication.next_due(at, every),
+        "components": list(policy.components(state["service"])),
+        "message": asked.message, "notes": communication.notes(entries, said[-1].at if said else ""),
+        "public_status": post.get("status", ""), "at": at, "next_update": communication.next_due(at, every),
     }  # fmt: skip

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .._core import listing, showing
+from .._core.escalation import Clocks, Waiting
 from .._core.incident import derive
-from .._core.overdue import Clocks, Waiting
 from .._core.status import Status
 from .._ports import Journal
 

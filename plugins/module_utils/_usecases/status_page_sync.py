@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from .._core import publication, status_page
+from .._core import communication, status_page
 from .._core.incident import Entry, derive, utc
 from .._core.status_page import ALONE, OPERATIONAL, Post, Record, Update
 from .._ports import Journal, StatusPage, StatusPageError
-from . import mirror
-from .mirror import PAGE
+from . import status_page_view
+from .status_page_view import PAGE
 
 _LOST = 120.0
 """Seconds after which a claimed update without a recorded result is looked up, and published again."""
@@ -47,10 +47,10 @@ class _Run:
         self.problems: list[StatusPageError] = []
 
     def known(self, record: str, key: str) -> str:
-        return self._journal.shown(record, mirror.kept(key, self._outlet))
+        return self._journal.shown(record, status_page_view.kept(key, self._outlet))
 
     def _keep(self, record: str, key: str, text: str) -> None:
-        self._journal.show(record, mirror.kept(key, self._outlet), text)
+        self._journal.show(record, status_page_view.kept(key, self._outlet), text)
 
     def begin(self) -> None:
         """A new page does not get old, ended records."""
@@ -64,8 +64,8 @@ class _Run:
             self._keep(PAGE, "begun", utc(self._clock()))
 
     def records(self) -> None:
-        seen = self._journal.shown_by(mirror.kept("seen", self._outlet))
-        for record in mirror.allowed(self._journal, self._outlet):
+        seen = self._journal.shown_by(status_page_view.kept("seen", self._outlet))
+        for record in status_page_view.allowed(self._journal, self._outlet):
             for position, post, update in _missing(record, int(seen.get(record.id) or 0)):
                 try:
                     if not self._one(record, position, post, update):
@@ -89,7 +89,7 @@ class _Run:
         doubtful = self._claim(record, position)
         if doubtful is None:
             return False
-        states = mirror.states(self._journal, self._outlet)
+        states = status_page_view.states(self._journal, self._outlet)
         update = replace(update, components={name: states.get(name, state) for name, state in update.components.items()})
         try:
             ref, posted, left_out = self._put(post, update, self.known(record.id, "ref"), doubtful=doubtful)
@@ -99,7 +99,7 @@ class _Run:
                 self.problems.append(error)
                 return True
             raise
-        text = f"The status page shows it: {publication.words(update.status)}"
+        text = f"The status page shows it: {communication.words(update.status)}"
         text += f", but not the states of the components: {left_out}" if left_out else ""
         entry = Entry("sent", utc(self._clock()), text=text, state="failed" if left_out else "ok", data={"of": position, "by": "page"})
         self._done(record, position, ref, update.components if posted and not left_out else {}, entry)
@@ -115,7 +115,7 @@ class _Run:
         with self._journal.transaction():
             if int(self.known(record.id, "seen") or 0) >= position:
                 return None
-            if not record.id.startswith(ALONE) and publication.silent(derive(record.id, self._journal.entries(record.id))):
+            if not record.id.startswith(ALONE) and communication.silent(derive(record.id, self._journal.entries(record.id))):
                 return None
             before = self.known(record.id, "claim").split()
             same = len(before) == 2 and before[0] == str(position)
@@ -187,11 +187,11 @@ class _Run:
 
     def _components(self) -> None:
         """Set the components whose state has changed since the last time. States that somebody else sets there are kept."""
-        for name, state in mirror.states(self._journal, self._outlet).items():
+        for name, state in status_page_view.states(self._journal, self._outlet).items():
             for _round in range(_ROUNDS):
                 if (self.known(PAGE, f"state {name}") or OPERATIONAL) == state or not self._set(name, state):
                     break
-                state = mirror.states(self._journal, self._outlet).get(name, OPERATIONAL)  # it may have changed while it was being set
+                state = status_page_view.states(self._journal, self._outlet).get(name, OPERATIONAL)  # it may have changed while it was being set
 
     def _set(self, name: str, state: str) -> bool:
         if self.known(PAGE, f"refused {name}") == state and not self._again:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from .._core import approval, chat_text, summary
+from .._core.escalation import length
 from .._core.incident import derive
-from .._core.overdue import length
 from .._ports import Chat, ChatError, Journal, Message
 from .chat_messages import Place, message_id, place
 

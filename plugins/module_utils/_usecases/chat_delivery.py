@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import _gate
-from .._core import chat_text, publication
+from .._core import chat_text, communication
 from .._core.incident import Entry, derive, seconds
 from .._core.severity import Severity
 from .._ports import Chat, ChatError, ChatForbidden, ChatRejected, Journal, JournalError, Message, Outgoing, Projection
@@ -163,7 +163,7 @@ class Delivery:
     def _send(self, incident: str) -> None:
         projection = self._journal.projection(incident) or Projection()
         for row, outgoing in self._journal.waiting(incident):
-            if outgoing.outside and publication.silent(derive(incident, self._journal.entries(incident))):
+            if outgoing.outside and communication.silent(derive(incident, self._journal.entries(incident))):
                 with self._journal.transaction():
                     self._journal.drop(row, "nothing of it may go out any more")
                 continue

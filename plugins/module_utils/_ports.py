@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-from ._core import chain
+from ._core import chain, status_page
 from ._core.approval import Person, Said
 from ._core.chat_lock import Written
 from ._core.incident import Entry
 from ._core.moment import Moment
 from ._core.oncall import Duty
 from ._core.paging import Alert
-from ._core.status_page import Post, Record, Shown, Update
+from ._core.status_page import Post, Shown, Update
 
 
 class ChatError(Exception):
@@ -234,47 +234,148 @@ class Lease:
     """Whether this version has sealed it, and nobody has changed it."""
 
 
-class Journal(Protocol):
-    """The record. A transaction is atomic, and nobody else writes during it."""
+class Record(Protocol):
+    """The entries of all incidents, and what they say. A transaction is atomic, and nobody else writes during it. Each method raises JournalError."""
 
-    def transaction(self) -> AbstractContextManager[None]: ...
-    def mend(self, *, messages: bool = False) -> dict[str, list[str]]: ...
-    def append(self, incident: str, entries: Sequence[Entry]) -> int: ...
-    def entries(self, incident: str, after: int = 0) -> list[Entry]: ...
-    def reckoned(self, incident: str) -> list[Entry]: ...
-    def sight(self, incident: str) -> None: ...
-    def last_arrival(self) -> Moment | None: ...
-    def find(self, name: str) -> str | None: ...
-    def open_for(self, service: str, *, drill: bool = False) -> str | None: ...
-    def newest_of(self, service: str, *, drill: bool = False) -> str | None: ...
-    def of_service(self, service: str, *, drill: bool = False) -> list[str]: ...
-    def open_incidents(self) -> list[str]: ...
-    def unreviewed(self, since: str) -> list[str]: ...
-    def ids(self) -> list[str]: ...
-    def published(self) -> list[Record]: ...
-    def publications(self) -> int: ...
-    def next_number(self, day: str, *, drill: bool = False) -> int: ...
-    def incident_of(self, run: str) -> str | None: ...
-    def head(self, incident: str) -> chain.Head | None: ...
-    def seal_of(self, incident: str, position: int) -> str | None: ...
-    def info(self, incident: str) -> dict[str, Any]: ...
-    def want_chat(self, incident: str) -> None: ...
-    def projection(self, incident: str) -> Projection | None: ...
-    def project(self, incident: str, projection: Projection) -> None: ...
-    def undelivered(self, *, refused: bool = True) -> list[str]: ...
-    def pending(self, incident: str) -> int: ...
-    def plan(self, incident: str, outgoing: Sequence[Outgoing]) -> None: ...
-    def waiting(self, incident: str) -> list[tuple[int, Outgoing]]: ...
-    def unsent(self, incident: str) -> list[tuple[int, Outgoing]]: ...
-    def sent(self, incident: str) -> list[tuple[int, Outgoing]]: ...
-    def done(self, row: int) -> None: ...
-    def refuse(self, row: int, problem: str) -> None: ...
-    def drop(self, row: int, reason: str) -> None: ...
-    def requeue(self, incident: str) -> None: ...
-    def troubles(self, incident: str) -> list[str]: ...
-    def shown(self, incident: str, key: str) -> str: ...
-    def shown_by(self, key: str) -> dict[str, str]: ...
-    def show(self, incident: str, key: str, text: str) -> None: ...
-    def lease(self, service: str) -> Lease | None: ...
-    def take(self, lease: Lease) -> None: ...
-    def release(self, holder: str) -> None: ...
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing, and no other writer meanwhile: two controllers can't open one incident twice."""
+
+    def mend(self, *, messages: bool = False) -> dict[str, list[str]]:
+        """Correct rows beside the entries that somebody else changed; with `messages`, also the messages for chat. Returns the corrections in
+        words, by incident; they are also on the timeline. Checks nothing if nobody else has written since the last check."""
+
+    def append(self, incident: str, entries: Sequence[Entry]) -> int:
+        """Append the new entries (identified by run and position in it). Returns their number. Must run in a transaction."""
+
+    def entries(self, incident: str, after: int = 0) -> list[Entry]:
+        """The entries at the positions after `after`, in order."""
+
+    def reckoned(self, incident: str) -> list[Entry]:
+        """The entries with their times corrected to this machine's current clock, for the clocks of the handbook. Entries of an older version have
+        no arrival, and their times are trusted."""
+
+    def sight(self, incident: str) -> None:
+        """Let entries with a time in the future, from another machine or from a version without arrivals, count from now on. Otherwise they would
+        stay too young while that clock is ahead."""
+
+    def last_arrival(self) -> Moment | None:
+        """The arrival of the last entry."""
+
+    def find(self, name: str) -> str | None:
+        """The id of the incident with this id, or with this current or earlier name."""
+
+    def open_for(self, service: str, *, drill: bool = False) -> str | None:
+        """The id of the service's newest incident, or drill, that is not over."""
+
+    def newest_of(self, service: str, *, drill: bool = False) -> str | None:
+        """The id of the service's newest incident, or drill, over or not."""
+
+    def of_service(self, service: str, *, drill: bool = False) -> list[str]:
+        """The ids of the service's incidents, or drills, newest first."""
+
+    def open_incidents(self) -> list[str]:
+        """The incidents that are not over, newest first."""
+
+    def unreviewed(self, since: str) -> list[str]:
+        """The incidents opened after `since` that are over and not reviewed, newest first."""
+
+    def ids(self) -> list[str]:
+        """All incidents, newest first."""
+
+    def published(self) -> list[status_page.Record]:
+        """The publications by incident, ordered by their first publication."""
+
+    def publications(self) -> int:
+        """The number of publications; it only grows."""
+
+    def next_number(self, day: str, *, drill: bool = False) -> int:
+        """The next number of the UTC day, for an incident or a drill. Only used if no chat is configured."""
+
+    def incident_of(self, run: str) -> str | None:
+        """The incident that has entries of the run; None if there is none."""
+
+    def head(self, incident: str) -> chain.Head | None:
+        """The number of entries and the seal of the last one; None for an unknown incident."""
+
+    def seal_of(self, incident: str, position: int) -> str | None:
+        """The seal of the entry at that position; None if there is none."""
+
+    def info(self, incident: str) -> dict[str, Any]:
+        """The data of `incident_info` for one incident. Unreadable entries are marked as such."""
+
+
+class Outbox(Protocol):
+    """The messages for chat, each stored before it is sent, and the position of each incident in chat. Each method raises JournalError."""
+
+    def want_chat(self, incident: str) -> None:
+        """Show the incident in chat from now on, from its first entry."""
+
+    def projection(self, incident: str) -> Projection | None:
+        """The position of the incident in chat; None if it isn't shown there."""
+
+    def project(self, incident: str, projection: Projection) -> None:
+        """Store the position of the incident in chat."""
+
+    def undelivered(self, *, refused: bool = True) -> list[str]:
+        """The incidents with undelivered entries, oldest first; by default also those with refused messages."""
+
+    def pending(self, incident: str) -> int:
+        """The number of entries that are not in chat, including refused ones; 0 if the incident isn't shown in chat."""
+
+    def plan(self, incident: str, outgoing: Sequence[Outgoing]) -> None:
+        """Store messages to send, in order."""
+
+    def waiting(self, incident: str) -> list[tuple[int, Outgoing]]:
+        """The messages to send, in order, with their rows."""
+
+    def unsent(self, incident: str) -> list[tuple[int, Outgoing]]:
+        """The messages to send, and the refused ones."""
+
+    def sent(self, incident: str) -> list[tuple[int, Outgoing]]:
+        """The sent messages."""
+
+    def done(self, row: int) -> None:
+        """Mark the message as stored in chat."""
+
+    def refuse(self, row: int, problem: str) -> None:
+        """Mark the message as refused; it stays, with the reason. (The state is called failed since the first version, which gave such messages
+        up.)"""
+
+    def drop(self, row: int, reason: str) -> None:
+        """Mark the message as not to be sent."""
+
+    def requeue(self, incident: str) -> None:
+        """Let refused messages wait again, in their order."""
+
+    def troubles(self, incident: str) -> list[str]:
+        """The reasons why chat doesn't show the whole incident, each once."""
+
+
+class Memory(Protocol):
+    """What chat or the status page is known to show, as a text by incident and key. Each method raises JournalError."""
+
+    def recall(self, incident: str, key: str) -> str:
+        """The text that is known to be shown for the key; empty if none is."""
+
+    def recalled(self, key: str) -> dict[str, str]:
+        """The texts that are known to be shown for the key, by incident."""
+
+    def remember(self, incident: str, key: str, text: str) -> None:
+        """Store the text that is shown for the key."""
+
+
+class Leases(Protocol):
+    """The locks of services. Each method raises JournalError."""
+
+    def lease(self, service: str) -> Lease | None:
+        """The holder of the service's lock; None if it is free."""
+
+    def take(self, lease: Lease) -> None:
+        """Store the holder of a service's lock."""
+
+    def release(self, holder: str) -> None:
+        """Free every lock of this holder."""
+
+
+class Journal(Record, Outbox, Memory, Leases, Protocol):
+    """All of the journal: every backend has one class for it."""

@@ -38,7 +38,7 @@ THROUGH_THE_GATE = {
     "module_utils/_rocketchat/client.py": {"RocketChat._answer: ask"},
     "module_utils/_statuspage/uptime_kuma.py": {"UptimeKuma._session: call"},
     "module_utils/_journal/sqlite.py": {
-        "SqliteJournal.append: execute", "SqliteJournal.plan: execute", "SqliteJournal.show: execute",
+        "SqliteJournal.append: execute", "SqliteJournal.plan: execute", "SqliteJournal.remember: execute",
     },
 }  # fmt: skip
 """By file: what takes a text out, and asks the gate. The lines of `Spool._write` are made by `encoded`."""

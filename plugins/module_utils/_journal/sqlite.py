@@ -74,7 +74,8 @@ def _clean(entry: Entry) -> Entry:
 
 
 class SqliteJournal:
-    """One connection to the journal file, for one thread. Raises JournalError if the file is damaged or can't be written."""
+    """The journal's ports in a SQLite file: one connection, for one thread. The ports say what each method does. Raises JournalError if the file
+    is damaged or can't be written."""
 
     def __init__(self, path: Path, key: bytes, *, timeout: float = 10, clock: Callable[[], Moment] = now) -> None:
         self._key, self.moment = key, clock
@@ -104,7 +105,6 @@ class SqliteJournal:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """An atomic transaction without other writers, so that two controllers can't open one incident twice."""
         self._db.execute("BEGIN IMMEDIATE")
         self._touched.clear()
         try:
@@ -129,8 +129,6 @@ class SqliteJournal:
             self._db.execute("COMMIT")
 
     def mend(self, *, messages: bool = False) -> dict[str, list[str]]:
-        """Correct rows beside the entries that somebody else changed; with `messages`, also the messages for chat. Returns the corrections in words,
-        by incident; they are also on the timeline. Checks nothing if nobody else has written since the last check."""
         (seen,) = self._db.execute("PRAGMA data_version").fetchone()
         mending = Mending(self._db, self._marks, self.entries, lambda incident: self.verify(incident).verified)
         if seen == self._seen[messages] or not mending.needed(messages=messages):
@@ -147,7 +145,6 @@ class SqliteJournal:
     # The record
 
     def append(self, incident: str, entries: Sequence[Entry]) -> int:
-        """Append the new entries (identified by run and position in it). Returns their number. Must run in a transaction."""
         stored = self.head(incident)
         count, last = (stored.count, stored.seal) if stored else (0, chain.START)
         before, arrived = count, self.moment()
@@ -179,13 +176,10 @@ class SqliteJournal:
         self._db.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", [(name, incident) for name in state["names"]])
 
     def entries(self, incident: str, after: int = 0) -> list[Entry]:
-        """The entries at the positions after `after`, in order."""
         rows = self._db.execute("SELECT body FROM entries WHERE incident = ? AND position > ? ORDER BY position", (incident, after))
         return [_read(body) for (body,) in rows]
 
     def reckoned(self, incident: str) -> list[Entry]:
-        """The entries with their times corrected to this machine's current clock, for the clocks of the handbook. Entries of an older version have no
-        arrival, and their times are trusted."""
         rows = self._db.execute(
             "SELECT e.body, a.wall, a.boot, a.started, a.uptime FROM entries e LEFT JOIN arrivals a USING (incident, position) WHERE incident = ? "
             "ORDER BY position",
@@ -195,8 +189,6 @@ class SqliteJournal:
         return [entry if wall is None else _settled(entry, Moment(wall, *more), present) for body, wall, *more in rows for entry in (_read(body),)]
 
     def sight(self, incident: str) -> None:
-        """Let entries with a time in the future, from another machine or from a version without arrivals, count from now on. Otherwise they would
-        stay too young while that clock is ahead."""
         present = self.moment()
         query = "SELECT e.position, e.body, a.wall, a.boot FROM entries e LEFT JOIN arrivals a USING (incident, position) WHERE incident = ?"
         rows = [
@@ -208,12 +200,10 @@ class SqliteJournal:
                 self._db.executemany("INSERT OR REPLACE INTO arrivals VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def last_arrival(self) -> Moment | None:
-        """The arrival of the last entry."""
         row = self._db.execute("SELECT wall, boot, started, uptime FROM arrivals ORDER BY rowid DESC LIMIT 1").fetchone()
         return Moment(*row) if row else None
 
     def published(self) -> list[Record]:
-        """The publications by incident, ordered by their first publication."""
         query = (
             "SELECT e.incident, e.position, e.body, coalesce(i.name, '') FROM published p JOIN entries e USING (incident, position) "
             "LEFT JOIN incidents i ON i.id = e.incident ORDER BY p.rowid"
@@ -235,7 +225,6 @@ class SqliteJournal:
         ]
 
     def publications(self) -> int:
-        """The number of publications; it only grows."""
         return int(self._db.execute("SELECT count(*) FROM published").fetchone()[0])
 
     def head(self, incident: str) -> chain.Head | None:
@@ -243,12 +232,10 @@ class SqliteJournal:
         return chain.Head(*row) if row else None
 
     def seal_of(self, incident: str, position: int) -> str | None:
-        """The seal of the entry at that position; None if there is none."""
         row = self._db.execute("SELECT seal FROM entries WHERE incident = ? AND position = ?", (incident, position)).fetchone()
         return str(row[0]) if row else None
 
     def find(self, name: str) -> str | None:
-        """The id of the incident with this id, or with this current or earlier name."""
         wanted = normal(name)
         row = self._db.execute(
             "SELECT incident FROM names WHERE name = ? UNION SELECT id FROM incidents WHERE id = ? OR name = ?", (wanted, wanted, wanted)
@@ -256,7 +243,6 @@ class SqliteJournal:
         return row[0] if row else None
 
     def open_for(self, service: str, *, drill: bool = False) -> str | None:
-        """The id of the service's newest incident, or drill, that is not over."""
         row = self._db.execute(
             "SELECT id FROM incidents WHERE service = ? AND (name LIKE 'drill-%') = ? AND status NOT IN ('resolved', 'closed', 'reviewed') "
             "ORDER BY opened_at DESC",
@@ -265,36 +251,29 @@ class SqliteJournal:
         return row[0] if row else None
 
     def newest_of(self, service: str, *, drill: bool = False) -> str | None:
-        """The id of the service's newest incident, or drill, over or not."""
         return next(iter(self.of_service(service, drill=drill)), None)
 
     def of_service(self, service: str, *, drill: bool = False) -> list[str]:
-        """The ids of the service's incidents, or drills, newest first."""
         query = "SELECT id FROM incidents WHERE service = ? AND (name LIKE 'drill-%') = ? ORDER BY opened_at DESC"
         return [row[0] for row in self._db.execute(query, (service, drill))]
 
     def open_incidents(self) -> list[str]:
-        """The incidents that are not over, newest first."""
         rows = self._db.execute("SELECT id FROM incidents WHERE status NOT IN ('resolved', 'closed', 'reviewed') ORDER BY opened_at DESC")
         return [row[0] for row in rows]
 
     def unreviewed(self, since: str) -> list[str]:
-        """The incidents opened after `since` that are over and not reviewed, newest first."""
         query = "SELECT id FROM incidents WHERE status IN ('resolved', 'closed') AND opened_at > ? ORDER BY opened_at DESC"
         return [row[0] for row in self._db.execute(query, (since,))]
 
     def next_number(self, day: str, *, drill: bool = False) -> int:
-        """The next number of the UTC day, for an incident or a drill. Only used if no chat is configured."""
         names = self._db.execute("SELECT name FROM names WHERE name LIKE ?", (f"{'drill' if drill else 'incident'}-{day}-%",))
         return 1 + max((found[1] for (name,) in names if (found := number_of(name))), default=0)
 
     def incident_of(self, run: str) -> str | None:
-        """The id of the run's incident, after the run's first line is recorded."""
         row = self._db.execute("SELECT incident FROM entries WHERE run = ? LIMIT 1", (run,)).fetchone()
         return row[0] if row else None
 
     def ids(self) -> list[str]:
-        """All incidents, newest first."""
         return [row[0] for row in self._db.execute("SELECT id FROM incidents ORDER BY opened_at DESC, name DESC")]
 
     def verify(self, incident: str) -> chain.Report:
@@ -306,7 +285,6 @@ class SqliteJournal:
             return chain.verify(self._key, incident, sealed, self.head(incident))
 
     def info(self, incident: str) -> dict[str, Any]:
-        """The data of `incident_info` for one incident. Unreadable entries are marked as such."""
         with self._snapshot():
             report, head = self.verify(incident), self.head(incident)
             state = derive(incident, self.entries(incident))
@@ -322,7 +300,6 @@ class SqliteJournal:
     # The outbox for chat
 
     def want_chat(self, incident: str) -> None:
-        """Show the incident in chat from now on, from its first entry."""
         if self._db.execute("INSERT OR IGNORE INTO projections VALUES (?, '', '[]', 0, 0)", (incident,)).rowcount:
             self._marks.keep(PROJECTION, incident, ["", "[]", 0, 0])
 
@@ -336,7 +313,6 @@ class SqliteJournal:
         self._marks.keep(PROJECTION, incident, row[1:])
 
     def undelivered(self, *, refused: bool = True) -> list[str]:
-        """The incidents with undelivered entries, oldest first; by default also those with refused messages."""
         rows = self._db.execute(
             "SELECT p.incident FROM projections p JOIN heads h ON h.incident = p.incident JOIN incidents i ON i.id = p.incident "
             "WHERE h.count > p.planned OR h.count > p.edited "
@@ -348,7 +324,6 @@ class SqliteJournal:
         return [row[0] for row in rows]
 
     def pending(self, incident: str) -> int:
-        """The number of entries that are not in chat, including refused ones; 0 if the incident isn't shown in chat."""
         row = self._db.execute(
             "SELECT h.count, p.planned FROM projections p JOIN heads h ON h.incident = p.incident WHERE p.incident = ?", (incident,)
         ).fetchone()
@@ -365,15 +340,12 @@ class SqliteJournal:
             self._marks.keep(OUTBOX, place, message_row(*row, "waiting"))
 
     def waiting(self, incident: str) -> list[tuple[int, Outgoing]]:
-        """The messages to send, in order, with their rows."""
         return self._outbox(incident, "state = 'waiting'")
 
     def unsent(self, incident: str) -> list[tuple[int, Outgoing]]:
-        """The messages to send, and the refused ones."""
         return self._outbox(incident, "state IN ('waiting', 'failed')")
 
     def sent(self, incident: str) -> list[tuple[int, Outgoing]]:
-        """The sent messages."""
         return self._outbox(incident, "state = 'sent'")
 
     def _outbox(self, incident: str, condition: str) -> list[tuple[int, Outgoing]]:
@@ -385,20 +357,15 @@ class SqliteJournal:
         ]  # fmt: skip
 
     def done(self, row: int) -> None:
-        """Mark the message as stored in chat."""
         self._became(row, "sent")
 
     def refuse(self, row: int, problem: str) -> None:
-        """Mark the message as refused; it stays, with the reason. (The state is called failed since the first version, which gave such messages
-        up.)"""
         self._became(row, "failed", problem)
 
     def drop(self, row: int, reason: str) -> None:
-        """Mark the message as not to be sent."""
         self._became(row, "dropped", reason)
 
     def requeue(self, incident: str) -> None:
-        """Let refused messages wait again, in their order."""
         for row, problem in self._db.execute("SELECT id, problem FROM outbox WHERE incident = ? AND state = 'failed'", (incident,)).fetchall():
             self._became(row, "waiting", problem)
 
@@ -409,22 +376,19 @@ class SqliteJournal:
             self._marks.keep(OUTBOX, row, [*kept[:-1], state])
 
     def troubles(self, incident: str) -> list[str]:
-        """The reasons why chat doesn't show the whole incident, each once."""
         refused = self._db.execute("SELECT problem FROM outbox WHERE incident = ? AND state = 'failed' ORDER BY id", (incident,))
         query = "SELECT text FROM shown WHERE incident = ? AND key LIKE 'trouble %' AND text != '' ORDER BY key"
         noted = self._db.execute(query, (incident,))
         return list(dict.fromkeys([*(row[0] for row in noted), *(row[0] for row in refused)]))
 
-    def shown(self, incident: str, key: str) -> str:
-        """The text that an edited item (a root message, the topic) is known to show."""
+    def recall(self, incident: str, key: str) -> str:
         row = self._db.execute("SELECT text FROM shown WHERE incident = ? AND key = ?", (incident, key)).fetchone()
         return row[0] if row else ""
 
-    def shown_by(self, key: str) -> dict[str, str]:
-        """The texts that are known to be shown for a key, by incident."""
+    def recalled(self, key: str) -> dict[str, str]:
         return dict(self._db.execute("SELECT incident, text FROM shown WHERE key = ?", (key,)).fetchall())
 
-    def show(self, incident: str, key: str, text: str) -> None:
+    def remember(self, incident: str, key: str, text: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO shown VALUES (?, ?, ?)", (incident, key, _gate.clean(text)))
 
     # The leases

@@ -124,9 +124,9 @@ def _say(
 def spend(journal: Journal, ticket: str, run: str, *, check: bool) -> str:
     """The reason if the approved plan was already carried out; otherwise empty. Marks the plan as used, except in a `check`."""
     with journal.transaction():
-        before = journal.shown("", f"{_SPENT} {ticket}")
+        before = journal.recall("", f"{_SPENT} {ticket}")
         if not before and not check:
-            journal.show("", f"{_SPENT} {ticket}", run)
+            journal.remember("", f"{_SPENT} {ticket}", run)
     return f"Plan {ticket.partition('-')[0]} was carried out already, by run {before}: a plan is used once" if before else ""
 
 

@@ -55,7 +55,7 @@ def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: boo
                 found += _obey(journal, incident, each, command, given, now, write=write)
         if said and write:
             with journal.transaction():
-                journal.show(incident, "heard", said[-1].message)
+                journal.remember(incident, "heard", said[-1].message)
     return found
 
 
@@ -69,7 +69,7 @@ def _rooms(journal: Journal, now: float) -> list[str]:
 def _said(journal: Journal, chat: Chat, incident: str, rid: str) -> list[Said]:
     """The new messages. If the last known message was deleted, reading does not start from it."""
     refused: ChatRejected | None = None
-    for since in (journal.shown(incident, "heard"), message_id(incident, "opening", 1, "")):
+    for since in (journal.recall(incident, "heard"), message_id(incident, "opening", 1, "")):
         try:
             if since:
                 return chat.said(rid, since)

@@ -107,9 +107,9 @@ class Delivery:
     def _trouble(self, incident: str, key: str, text: str) -> None:
         """Store a refused operation of chat; an empty text clears it."""
         text = _gate.clean(text)
-        if self._journal.shown(incident, f"trouble {key}") != text:
+        if self._journal.recall(incident, f"trouble {key}") != text:
             with self._journal.transaction():
-                self._journal.show(incident, f"trouble {key}", text)
+                self._journal.remember(incident, f"trouble {key}", text)
             self._note(incident, text)
 
     def _note(self, incident: str, text: str) -> None:
@@ -122,7 +122,7 @@ class Delivery:
         projection = self._journal.projection(incident)
         if projection is None:
             return
-        missed = again and bool(self._journal.shown(incident, f"trouble {CALL}"))
+        missed = again and bool(self._journal.recall(incident, f"trouble {CALL}"))
         if missed or not projection.rid or any("severity" in entry.data for entry in self._journal.entries(incident, projection.planned)):
             entries = self._journal.entries(incident)
             state = derive(incident, entries)
@@ -246,7 +246,7 @@ class Delivery:
             if not all_now and waited < self._settings.every and not any(entry.kind in _MILESTONES for entry in fresh):
                 return False
             entries = self._journal.entries(incident)
-            told = self._journal.shown(incident, "told").split()
+            told = self._journal.recall(incident, "told").split()
             planner = Planner(place(self._journal, incident), projection, entries, head.seal[:12], self._settings, told)
             self._journal.plan(incident, list(planner.messages(projection.planned)))
             self._journal.project(incident, replace(projection, planned=len(entries)))
@@ -279,11 +279,11 @@ class Delivery:
         topic, words = chat_text.topic(state, projection.oncall), "the topic can't be set, so it isn't current"
         self._changed(incident, "topic", topic, "topic", words, self._chat.set_topic, projection.rid)
         mark = f"{state['status']} {state['severity']}"
-        if self._journal.shown(incident, "status") != mark:
+        if self._journal.recall(incident, "status") != mark:
             words = "the channel can't be marked with its status, by which other controllers know it"
             if self._optional(incident, "mark", words, self._chat.set_fields, projection.rid, fields(incident, state)):
                 with self._journal.transaction():
-                    self._journal.show(incident, "status", mark)
+                    self._journal.remember(incident, "status", mark)
 
     def _show_runs(
         self, projection: Projection, here: Place, state: dict[str, Any], entries: Sequence[Entry], fresh: Sequence[Entry]
@@ -300,12 +300,12 @@ class Delivery:
     def _changed(self, incident: str, key: str, text: str, trouble: str, words: str, call: Callable[..., None], *arguments: object) -> bool:
         """Show the text for the key, unless it is already shown. Returns whether it is shown."""
         text = _gate.clean(text)
-        if self._journal.shown(incident, key) == text:
+        if self._journal.recall(incident, key) == text:
             return True
         if not self._optional(incident, trouble, words, call, *arguments, text):
             return False
         with self._journal.transaction():
-            self._journal.show(incident, key, text)
+            self._journal.remember(incident, key, text)
         return True
 
 

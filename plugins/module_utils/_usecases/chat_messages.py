@@ -49,7 +49,7 @@ class Place:
 
 def place(journal: Journal, incident: str) -> Place:
     """The current room of the incident."""
-    rid, _blank, start = journal.shown(incident, MOVED).partition(" ")
+    rid, _blank, start = journal.recall(incident, MOVED).partition(" ")
     return Place(incident, rid, int(start or 0))
 
 

@@ -102,7 +102,7 @@ class Rooms:
             text = f"#{before} {why}: it goes on in #{room.name}"
             self._journal.append(incident, [self._named(room, state["name"], entries[-1].at, text)])
             for key, shown in ((MOVED, f"{room.rid} {start}"), ("topic", ""), ("called for", "")):
-                self._journal.show(incident, key, shown)
+                self._journal.remember(incident, key, shown)
             projection = replace(projection, rid=room.rid, planned=start, edited=min(projection.edited, start))
             self._journal.project(incident, projection)
             self._journal.plan(incident, self._continued(incident, projection, state, before, room, len(entries) + 1, why))
@@ -124,10 +124,10 @@ class Rooms:
     def call_in(self, incident: str, projection: Projection, state: dict[str, Any], *, again: bool) -> Projection:
         """Invite the people of the severity, once for each severity, so that a mention reaches them. `again` also retries people whom chat did not
         call before. Nobody is called in a drill. Raises ChatError."""
-        severity, missed = str(state["severity"]), self._journal.shown(incident, f"trouble {CALL}")
-        before = self._journal.shown(incident, "told").split()
+        severity, missed = str(state["severity"]), self._journal.recall(incident, f"trouble {CALL}")
+        before = self._journal.recall(incident, "told").split()
         over = Status(state["status"]).is_over
-        first = self._journal.shown(incident, "called for") != severity
+        first = self._journal.recall(incident, "called for") != severity
         if state["drill"] or not (first or (again and missed)):
             return projection
         if missed and over:
@@ -143,8 +143,8 @@ class Rooms:
         new = [] if first else [name for name in told if name not in before]
         with self._journal.transaction():
             self._journal.project(incident, projection)
-            self._journal.show(incident, "told", " ".join(told))
-            self._journal.show(incident, "called for", severity)
+            self._journal.remember(incident, "told", " ".join(told))
+            self._journal.remember(incident, "called for", severity)
             if new and projection.planned:
                 self._journal.plan(incident, self._called(incident, state, new))
         self._trouble(incident, CALL, "; ".join(problems))

@@ -47,10 +47,10 @@ class _Run:
         self.problems: list[StatusPageError] = []
 
     def known(self, record: str, key: str) -> str:
-        return self._journal.shown(record, status_page_view.kept(key, self._outlet))
+        return self._journal.recall(record, status_page_view.kept(key, self._outlet))
 
     def _keep(self, record: str, key: str, text: str) -> None:
-        self._journal.show(record, status_page_view.kept(key, self._outlet), text)
+        self._journal.remember(record, status_page_view.kept(key, self._outlet), text)
 
     def begin(self) -> None:
         """A new page does not get old, ended records."""
@@ -64,7 +64,7 @@ class _Run:
             self._keep(PAGE, "begun", utc(self._clock()))
 
     def records(self) -> None:
-        seen = self._journal.shown_by(status_page_view.kept("seen", self._outlet))
+        seen = self._journal.recalled(status_page_view.kept("seen", self._outlet))
         for record in status_page_view.allowed(self._journal, self._outlet):
             for position, post, update in _missing(record, int(seen.get(record.id) or 0)):
                 try:

@@ -46,7 +46,7 @@ def kept(what: str, outlet: str) -> str:
 
 def allowed(journal: Journal, outlet: str) -> list[Record]:
     """The records without the parts that may not be published."""
-    seen = journal.shown_by(kept("seen", outlet))
+    seen = journal.recalled(kept("seen", outlet))
     return [_cut(journal, record, int(seen.get(record.id) or 0)) for record in journal.published()]
 
 
@@ -59,11 +59,11 @@ def page(journal: Journal, frame: Frame, records: Sequence[Record], *, at: str, 
     """The page to show. A component is listed since its first appearance on a page."""
     histories = status_page.histories(records)
     listed = frame.listed or tuple(map(Listed, sorted({*histories, *frame.services})))
-    since = {each.name: journal.shown(PAGE, f"since {each.name}") for each in listed}
+    since = {each.name: journal.recall(PAGE, f"since {each.name}") for each in listed}
     if write and not all(since.values()):
         with journal.transaction():
             for name in [name for name, known in since.items() if not known]:
-                journal.show(PAGE, f"since {name}", at)
+                journal.remember(PAGE, f"since {name}", at)
     components = tuple(_component(each, histories.get(each.name, ()), since[each.name] or at) for each in listed)
     posts = [made for made in map(status_page.post, records) if made]
     posts.sort(key=lambda each: (each.updates[0].at, each.name), reverse=True)
@@ -73,7 +73,7 @@ def page(journal: Journal, frame: Frame, records: Sequence[Record], *, at: str, 
 
 def is_rendered(journal: Journal, frame: Frame, where: str, at: str) -> bool:
     """Whether an embedded page has nothing new to show. It shows the duration of problems, so it is outdated after an hour."""
-    return journal.shown(PAGE, f"rendered {where}") == _version(journal, frame, at)
+    return journal.recall(PAGE, f"rendered {where}") == _version(journal, frame, at)
 
 
 def _version(journal: Journal, frame: Frame, at: str) -> str:
@@ -82,17 +82,17 @@ def _version(journal: Journal, frame: Frame, at: str) -> str:
 
 def rendered(journal: Journal, frame: Frame, records: Sequence[Record], where: str, at: str) -> None:
     """Store that all of these are shown on an embedded page. Parts under an embargo may follow later."""
-    seen = journal.shown_by(kept("seen", STATIC))
+    seen = journal.recalled(kept("seen", STATIC))
     shown = sum(len(record.entries) for record in records)
     with journal.transaction():
         version = _version(journal, frame, at)
-        journal.show(PAGE, f"rendered {where}", version if version.startswith(f"{shown} ") else "")
+        journal.remember(PAGE, f"rendered {where}", version if version.startswith(f"{shown} ") else "")
     ends = {record.id: str(record.entries[-1][0]) for record in records if record.entries}
     fresh = {record: end for record, end in ends.items() if seen.get(record) != end}
     if fresh:
         with journal.transaction():
             for record, end in fresh.items():
-                journal.show(record, kept("seen", STATIC), end)
+                journal.remember(record, kept("seen", STATIC), end)
 
 
 def _cut(journal: Journal, record: Record, seen: int) -> Record:

@@ -29,8 +29,8 @@ def told(
     state = derive(incident, journal.entries(incident))
     pending, troubles = journal.pending(incident), journal.troubles(incident)
     mentioned = _mentioned(journal, incident, wrote) if chat else []
-    reached = bool(mentioned or journal.shown(incident, "told")) if people is None else bool({*people} & {*mentioned})
-    uncalled = any(journal.shown(incident, key) for key in (f"trouble {CALL}", *(f"trouble {CALL} {name}" for name in people or ())))
+    reached = bool(mentioned or journal.recall(incident, "told")) if people is None else bool({*people} & {*mentioned})
+    uncalled = any(journal.recall(incident, key) for key in (f"trouble {CALL}", *(f"trouble {CALL} {name}" for name in people or ())))
     nobody = calls and uncalled and not reached and not pages
     reasons = [held, *troubles] if pending else troubles  # the current reason comes first, because a trouble may be old
     unknown = "chat has not answered yet; it goes on in the background" if pending else ""
@@ -43,10 +43,10 @@ def told(
 
 def _mentioned(journal: Journal, incident: str, wrote: range | None) -> list[str]:
     """The mentioned people in the delivered messages for these entries who could be called: first the people of the severity."""
-    told = journal.shown(incident, "told").split()
+    told = journal.recall(incident, "told").split()
     shown = [sent for _row, sent in journal.sent(incident) if wrote is None or any(each in wrote for each in range(sent.first, sent.last + 1))]
     named = dict.fromkeys(name for sent in shown for name in chat_text.mentioned(sent.text))
-    return [name for name in dict.fromkeys([*told, *named]) if name in named and not journal.shown(incident, f"trouble {CALL} {name}")]
+    return [name for name in dict.fromkeys([*told, *named]) if name in named and not journal.recall(incident, f"trouble {CALL} {name}")]
 
 
 def words(told: Mapping[str, Any]) -> str:

@@ -4,17 +4,24 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils._core.moment import skewed
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError
+from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_delivery import Delivery, Patience
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Settings
-from ansible_collections.incident.response.plugins.plugin_utils import _config
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _oncall
+
+_QUICK = 3.0
+"""Seconds that each on-call source has to answer a delivery."""
 
 
 class Deliverer:
@@ -24,22 +31,25 @@ class Deliverer:
 
     def __init__(self, folder: Path, connection: dict[str, Any], patience: Patience, timeout: float = 10) -> None:
         self.notes: list[str] = []
-        settings = self._settings(str(connection["url"]))
+        settings = self._settings(folder, str(connection["url"]))
         self._journal = open_journal(folder)
         self._chat = RocketChat.of(connection, timeout=timeout)
         self._delivery = Delivery(self._journal, self._chat, settings, time.monotonic, patience)
         self._delivery.notes = self.notes
 
-    def _settings(self, url: str) -> Settings:
+    def _settings(self, folder: Path, url: str) -> Settings:
         try:
             config = _config.load(_config.find())
         except _config.ConfigError as error:
             self.notes.append(f"the defaults are used: {error}")
             return Settings(base_url=url.rstrip("/"))
+        section = config["oncall"]
+        known = bool(section["sources"] or section.get("schedule"))
         runbooks = {name: entry["runbook"] for name, entry in config["services"].items() if "runbook" in entry}
         return Settings(
             config["channels"]["incidents"], config["oncall"]["team"], url.rstrip("/"), security_channel=config["channels"]["security"],
             notify={severity: each["notify"] for severity, each in config["severities"].items()}, links=_config.links(config), runbooks=runbooks,
+            on_call=partial(_on_call, section, folder) if known else None,
         )  # fmt: skip
 
     def step(self, *, all_now: bool) -> bool:
@@ -57,3 +67,10 @@ class Deliverer:
     def __exit__(self, *_: object) -> None:
         self._journal.close()
         self._chat.close()
+
+
+def _on_call(section: Mapping[str, Any], folder: Path) -> list[str]:
+    """The user names of the first level that is on call now. Sources have little time: an opened incident waits for them. Raises OncallError."""
+    options = {f"rocketchat_{name}": os.environ.get(variable, "") for name, variable in connect.VARIABLES.items()}
+    answer = _oncall.first_level({**section, "timeout": min(float(section["timeout"]), _QUICK)}, folder, options)
+    return [each["username"] for each in answer.oncall if each["username"]]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
@@ -25,6 +25,7 @@ from ansible_collections.incident.response.plugins.module_utils._oncall.schedule
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, OncallError, OncallSource
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
+from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
 from ansible_collections.incident.response.plugins.plugin_utils import _options
 from ansible_collections.incident.response.plugins.plugin_utils._oncall_source import ICAL, WITH_TOKEN, Apart
 
@@ -71,6 +72,11 @@ def memory(section: Mapping[str, Any], folder: Path) -> LastAnswer | None:
     """Build the store of the last answer; None if only the configuration answers."""
     named = section["sources"] or EMBEDDED
     return LastAnswer(folder, named) if named != EMBEDDED else None
+
+
+def first_level(section: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) -> oncall.Answer:
+    """The first level that is on call now, for everything that calls people: chat and paging ask the same. Raises OncallError."""
+    return oncall.ask(sources(section, options), section["people"], datetime.now(UTC), memory(section, folder), level=1)
 
 
 def _source(settings: dict[str, Any], section: Mapping[str, Any], options: Mapping[str, Any]) -> OncallSource:

@@ -11,7 +11,6 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from ansible_collections.incident.response.plugins.module_utils._paging.mail imp
 from ansible_collections.incident.response.plugins.module_utils._paging.pagerduty import PagerDuty
 from ansible_collections.incident.response.plugins.module_utils._paging.webhook import Webhook
 from ansible_collections.incident.response.plugins.module_utils._ports import Notifier, PageError
-from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
 from ansible_collections.incident.response.plugins.module_utils._usecases.paging import Policy
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _oncall
 
@@ -81,7 +79,7 @@ def policy(config: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) 
     def whom(names: Sequence[str]) -> list[Named]:
         if names:
             return [known(duty["people"], Named(username=name)) for name in names]
-        answer = oncall.ask(_oncall.sources(duty, options), duty["people"], datetime.now(UTC), _oncall.memory(duty, folder), level=1)
+        answer = _oncall.first_level(duty, folder, options)
         return [Named(each["name"], each["email"], each["username"], each["phone"]) for each in answer.oncall]
 
     return Policy(rules, {name: _notifier(each) for name, each in named.items()}, whom)

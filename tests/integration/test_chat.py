@@ -320,6 +320,50 @@ def test_the_severity_says_who_is_told(site: Site, chat: RocketChat, severity: s
     assert ("on call: @alice @bob" in texts(chat, incident["channel"])[0]) == bool(inside)
 
 
+SCHEDULE = """oncall:
+  people: {PERSON: {}}
+  schedule: {time_zone: UTC, layers: [{name: primary, people: [PERSON], start: "2026-10-01T08:00", every: 1w}]}
+"""
+
+
+def scheduled(site: Site, person: str, more: str = "") -> None:
+    """From now on the configuration says who is on call."""
+    path = site.folder / "on-call.yml"
+    path.write_text(SCHEDULE.replace("PERSON", person) + more)
+    site.environment["INCIDENT_CONFIG"] = str(path)
+
+
+def test_chat_mentions_who_is_on_call_and_not_a_team_that_nobody_has_updated(site: Site, chat: RocketChat) -> None:
+    """The team oncall has alice and bob. Paging would call carol, whom the schedule names."""
+    scheduled(site, "carol")
+    opened(site, "P1")
+    incident = settled(site)
+    (announcement,) = texts(chat, "incidents")
+    assert announcement.startswith("@carol 🚨 *P1* api · Slow")
+    assert texts(chat, incident["channel"])[0].splitlines()[1] == "on call: @carol"
+    assert set(chat.room(incident["channel"])["members"]) & {"alice", "bob", "carol"} == {"carol"}
+
+
+@pytest.mark.parametrize(
+    ("person", "more", "why"),
+    [
+        ("zed", "", "zed"),
+        ("carol", "  sources: [{type: ical, calendars: ['/nowhere/calendar.ics']}]\n", "ical: "),
+    ],
+)
+def test_where_it_is_not_known_who_is_on_call_the_team_is_mentioned_and_that_is_said(
+    site: Site, chat: RocketChat, person: str, more: str, why: str
+) -> None:
+    scheduled(site, person, more)
+    opened(site, "P1")
+    incident = settled(site)
+    (announcement,) = texts(chat, "incidents")
+    assert announcement.startswith("@oncall @alice @bob 🚨 *P1* api · Slow")
+    second = texts(chat, incident["channel"])[0].splitlines()[1]
+    assert second.startswith("on call: @alice @bob (the team, since it isn't known who is on call: ")
+    assert why in second
+
+
 def test_a_severity_that_rises_tells_whom_it_had_not_told_and_one_that_falls_tells_nobody(site: Site, chat: RocketChat) -> None:
     opened(site, "P2")
     for severity in ("P0", "P1"):

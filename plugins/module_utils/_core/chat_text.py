@@ -118,13 +118,14 @@ def address(link: str) -> str:
 
 
 def opening(
-    state: dict[str, Any], actor: str, link: str, oncall: Sequence[str], links: Mapping[str, str], seen: str = "", doing: str = ""
+    state: dict[str, Any], actor: str, link: str, oncall: Sequence[str], links: Mapping[str, str], seen: str = "", doing: str = "", instead: str = ""
 ) -> tuple[str, list[dict[str, Any]]]:
     """The first message of an incident's room, and its attachment. `oncall` are the user names of the invited people, `links` the help, `seen` the
-    result of the health check, `doing` the current action of the person who opened the incident."""
+    result of the health check, `doing` the current action of the person who opened the incident, `instead` why the team is called."""
     text = _called(state, seen, actor, doing)
     if oncall:
         text += "\non call: " + " ".join(f"@{name}" for name in oncall)
+        text += f" (the team, since it isn't known who is on call: {quoted(instead)})" if instead else ""
     helps = helping(links, LIMIT - units(text) - 100)
     text += f"\n{helps}" if helps else ""
     values = {"Severity": state["severity"], "Service": quoted(state["service"]), "Opened by": quoted(actor), "Opened at": state["opened_at"]}

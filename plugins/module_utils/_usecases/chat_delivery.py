@@ -18,7 +18,7 @@ from .._core.incident import Entry, derive, seconds
 from .._core.severity import Severity
 from .._ports import Chat, ChatError, ChatForbidden, ChatRejected, Journal, JournalError, Message, Outgoing, Projection
 from .chat_messages import Place, Planner, Settings, message_id, place
-from .chat_room import CALL, Rooms, fields
+from .chat_room import CALL, INSTEAD, Rooms, fields
 
 _MILESTONES = {"opened", "run_started", "run_ended", "run_vanished", "status", "changed", "note", "reminded", "escalated", "draft", "published"}
 _AGAIN = 60.0
@@ -247,7 +247,8 @@ class Delivery:
                 return False
             entries = self._journal.entries(incident)
             told = self._journal.recall(incident, "told").split()
-            planner = Planner(place(self._journal, incident), projection, entries, head.seal[:12], self._settings, told)
+            instead = self._journal.recall(incident, INSTEAD)
+            planner = Planner(place(self._journal, incident), projection, entries, head.seal[:12], self._settings, told, instead)
             self._journal.plan(incident, list(planner.messages(projection.planned)))
             self._journal.project(incident, replace(projection, planned=len(entries)))
             self._batched[incident] = self._clock()

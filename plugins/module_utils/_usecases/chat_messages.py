@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +32,8 @@ class Settings:
     notify: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"P0": ("oncall", "leadership"), "P1": ("oncall",)})
     links: Mapping[str, str] = field(default_factory=dict)
     runbooks: Mapping[str, str] = field(default_factory=dict)
+    on_call: Callable[[], list[str]] | None = None
+    """The user names of the people on call now, from the same sources as for paging; None if no schedule is configured. Raises OncallError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,13 @@ def message_id(incident: str, *parts: object) -> str:
 class Planner:
     """The messages for an incident's new entries, in order."""
 
-    def __init__(self, place: Place, projection: Projection, entries: Sequence[Entry], head: str, settings: Settings, told: Sequence[str]) -> None:
+    def __init__(
+        self, place: Place, projection: Projection, entries: Sequence[Entry], head: str, settings: Settings, told: Sequence[str], instead: str = ""
+    ) -> None:  # fmt: skip
+        """`told` are the called people, `instead` the reason why the team was called instead of the people on call."""
         self._incident, self._place = place.incident, place
         self._projection, self._entries, self._head, self._settings = projection, entries, head, settings
-        self._told = told
+        self._told, self._instead = told, instead
         self._state = derive(self._incident, entries)
         self._room = self._state["channel"] or self._state["name"]
 
@@ -114,7 +119,8 @@ class Planner:
         seen = summary.symptom(self._entries[position:], chat_text.quoted) if self._entries[position:] else ""
         run = next((each.run for each in self._entries[position:] if each.kind == "run_started" and each.actor == entry.actor), "")
         doing = summary.doing([each for each in self._entries if each.run == run], chat_text.quoted) if run else ""
-        text, attachments = chat_text.opening(self._state, entry.actor, entry.data.get("link", ""), oncall, self._help(), seen, doing)
+        link, instead = entry.data.get("link", ""), self._instead
+        text, attachments = chat_text.opening(self._state, entry.actor, link, oncall, self._help(), seen, doing, instead)
         yield self._message("opening", position, text=text, attachments=attachments, pin=True)
         joined = next((each.data["joined"] for each in self._entries if each.kind == "named" and each.data.get("joined")), "")
         told = bool(joined) and joined <= str(entry.data.get("severity", ""))  # by the controller that opened it
@@ -188,7 +194,8 @@ class Planner:
     def _glass(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         """Announce an action without approval, in the incident's room and in the channel for incidents."""
         actor = next((each.actor for each in self._entries if each.run == entry.run and each.kind == "run_started"), "")
-        people = () if self._state["drill"] else (self._settings.team if self._projection.oncall else "", *self._projection.oncall)
+        team = self._settings.team if self._settings.team in self._told else ""
+        people = () if self._state["drill"] else (team, *self._projection.oncall)
         about, without = str(entry.data.get("about", "")), str(entry.data.get("without") or "approval")
         text = chat_text.glass(about, self._room, actor, str(entry.data["break_glass"]), people, without)
         yield self._message("glass", position, text=text)

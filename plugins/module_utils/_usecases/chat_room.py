@@ -14,10 +14,12 @@ from .._core.incident import Entry, derive
 from .._core.redact import link
 from .._core.severity import Severity
 from .._core.status import Status
-from .._ports import Chat, ChatForbidden, ChatRejected, Journal, Outgoing, Projection, Room
+from .._ports import Chat, ChatForbidden, ChatRejected, Journal, OncallError, Outgoing, Projection, Room
 from .chat_messages import MOVED, Settings, message_id, place
 
 _TRIES = 200
+INSTEAD = "instead"
+"""The journal key for the reason why the team was called instead of the people on call."""
 CALL = "call"
 """The key of the trouble that somebody could not be called."""
 
@@ -135,10 +137,10 @@ class Rooms:
             return projection
         told, oncall, problems = list[str](), projection.oncall, list[str]()
         for name in self._settings.notify.get(severity, ()):
-            people, problem = self.invite(projection.rid, self._settings.team if name == "oncall" else name)
+            people, problem = self._on_call(incident, projection.rid) if name == "oncall" else self.invite(projection.rid, name)
             told += people
             problems += [problem] if problem else []
-            oncall = tuple(people[1:]) if name == "oncall" and people else oncall
+            oncall = tuple(each for each in people if each != self._settings.team) if name == "oncall" and people else oncall
         projection = replace(projection, oncall=oncall)
         new = [] if first else [name for name in told if name not in before]
         with self._journal.transaction():
@@ -157,6 +159,25 @@ class Rooms:
             Outgoing(position, position, message_id(incident, "called", name, state["severity"], *people), text, channel=name)
             for name in dict.fromkeys(["", self._settings.incidents_channel])
         ]
+
+    def _on_call(self, incident: str, rid: str) -> tuple[list[str], str]:
+        """Invite the people on call, whom paging also calls. If they are not known, or chat does not know them, invite the team, and remember the
+        reason. Returns the names to mention, and the reason if there are none. Raises ChatError."""
+        named, why = list[str](), ""
+        try:
+            named = self._settings.on_call() if self._settings.on_call else []
+            why = "" if named or not self._settings.on_call else "the person on call has no user name in chat"
+        except OncallError as error:
+            why = str(error)
+        found = [self.invite(rid, name) for name in named]
+        people = [name for names, _problem in found for name in names]
+        if named and not people:
+            why = "; ".join(problem for _names, problem in found)
+        if not people:
+            people, problem = self.invite(rid, self._settings.team)
+            found = [(people, problem)]
+        self._journal.remember(incident, INSTEAD, why)
+        return people, "; ".join(problem for _names, problem in found if problem)
 
     def invite(self, rid: str, name: str) -> tuple[list[str], str]:
         """Invite a team or a person to a room. Returns the names to mention, and the reason if there are none."""

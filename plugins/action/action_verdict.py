@@ -154,12 +154,12 @@ class ActionModule(ControllerAction):
         return after, latest if failure["restored"] else after
 
     def _look(self, check: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        """The result of service_health on the host. Raises Refused if it can't run."""
+        """The result of service_health_info on the host. Raises Refused if it can't run."""
         asked = {name: check[name] for name in _CHECKS if check.get(name)}
         asked |= {"retries": check.get("retries", 20), "delay": check.get("delay", 0.5), "in_a_row": check.get("passes", 2)}
         asked |= {"steady_for": check.get("steady_for", 0), "identity": check.get("identity") or None, "timeout": check.get("timeout", 10)}
         in_one_trip(self._connection)
-        seen: dict[str, Any] = self._execute_module("incident.response.service_health", module_args=asked, task_vars=variables)
+        seen: dict[str, Any] = self._execute_module("incident.response.service_health_info", module_args=asked, task_vars=variables)
         if seen.get("unreachable"):
             raise AnsibleConnectionFailure(str(seen.get("msg", "")))
         if seen.get("failed"):

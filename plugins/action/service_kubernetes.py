@@ -149,7 +149,7 @@ class Service:
         return rollout.overdue(self.deployment)
 
     def seen(self, result: dict[str, Any], missing: str, trouble: str = "") -> dict[str, Any]:
-        """The result, with the keys of incident.response.service_health."""
+        """The result, with the keys of incident.response.service_health_info."""
         now = self.look()
         pods = rollout.pods_of(self._pods(), now.hash)
         what = versions.image(now.template, self.container) if self._params["what"] == "version" or self.container else f"revision {now.number}"

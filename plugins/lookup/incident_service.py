@@ -32,7 +32,7 @@ EXAMPLES = r"""
   hosts: "{{ lookup('incident.response.incident_service', 'incident-2025-11-10-001').hosts }}"
   tasks:
     - name: Look at its address
-      incident.response.service_health:
+      incident.response.service_health_info:
         http: "{{ lookup('incident.response.incident_service', 'incident-2025-11-10-001').checks.http | default(omit) }}"
 """
 RETURN = r"""

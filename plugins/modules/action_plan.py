@@ -35,7 +35,7 @@ options:
     required: true
   health:
     description:
-      - The health of each host before the action, as M(incident.response.service_health) returns it.
+      - The health of each host before the action, as M(incident.response.service_health_info) returns it.
       - A host without the unit, or with another name of the unit, is refused.
     type: list
     elements: dict

@@ -15,16 +15,16 @@ description:
 author: Contributors to incident.response (@incident-response)
 options:
   before:
-    description: Result of M(incident.response.service_health) before the action.
+    description: Result of M(incident.response.service_health_info) before the action.
     type: dict
     required: true
   check:
-    description: The checks that M(incident.response.service_health) runs on the host now, with C(retries), C(delay), C(passes), C(steady_for),
+    description: The checks that M(incident.response.service_health_info) runs on the host now, with C(retries), C(delay), C(passes), C(steady_for),
       C(timeout) and C(identity). Used instead of O(after).
     type: dict
     default: {}
   after:
-    description: Result of M(incident.response.service_health) after the action. If that task was skipped, the variable in O(backend) counts.
+    description: Result of M(incident.response.service_health_info) after the action. If that task was skipped, the variable in O(backend) counts.
     type: dict
     default: {}
   change:

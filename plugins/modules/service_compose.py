@@ -385,7 +385,7 @@ def _some(tags: list[str]) -> str:
 
 
 def seen(project: Project, result: dict[str, Any], broken: dict[str, str]) -> dict[str, Any]:
-    """The result, with the keys of incident.response.service_health."""
+    """The result, with the keys of incident.response.service_health_info."""
     containers = project.containers()
     ill = [each for each in containers if not project.healthy(each)]
     words = f"{len(containers) - len(ill)} of {max(len(containers), int(result.get('wanted', {}).get('replicas', 0)))} containers are healthy"

@@ -352,7 +352,7 @@ def last_words(service: Service) -> str:
 
 
 def seen(service: Service, result: dict[str, Any], missing: str) -> dict[str, Any]:
-    """The result, with the keys of incident.response.service_health."""
+    """The result, with the keys of incident.response.service_health_info."""
     found, good, healthy = service.look(), service.running(), service.healthy()
     status = found.get("UpdateStatus") or {}
     words = f"{len(good)} of {count_of(found, len(good))} tasks run {image_of(found['Spec']).partition('@')[0]}{missing}"

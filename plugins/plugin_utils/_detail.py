@@ -11,7 +11,7 @@ _BUILTIN = {
     "add_host", "group_by",
 }  # fmt: skip
 """Ansible's actions that only decide, and change nothing."""
-_OURS = {"incident.response.action_begin", "incident.response.service_health"}
+_OURS = {"incident.response.action_begin", "incident.response.service_health_info", "incident.response.service_health"}
 """Our actions whose result is in the plan or in the verdict."""
 _COLLECTION, LOOK = "incident.response.", "Look "
 """The first words of our tasks that only check something: the result is in the plan, or in a verdict."""

@@ -287,3 +287,25 @@ def test_the_team_has_who_is_on_call_and_keeps_whom_the_configuration_does_not_k
     code, output = site.run("-e", "channel=duty team=nowhere", playbook="playbooks/oncall_publish.yml")
     assert code != 0
     assert "the team nowhere can't be changed: " in " ".join(output.split())
+
+
+@pytest.mark.parametrize("named", ["oncall_info", "oncall_lookup"])
+@pytest.mark.parametrize("defaults", ["incident.response.oncall_info", "incident.response.oncall_lookup", "group/incident.response.incident"])
+def test_the_first_name_and_the_one_by_the_rules_are_one_module_for_module_defaults_too(site: Site, named: str, defaults: str) -> None:
+    """`at` can't be read: so it is refused where the default reaches the task."""
+    task = {f"incident.response.{named}": {}}
+    play = {"hosts": "prod-api-01", "gather_facts": False, "module_defaults": {defaults: {"at": "yesterday"}}, "tasks": [task]}
+    path = site.folder / "play.json"
+    path.write_text(json.dumps([play]))
+    code, output = site.run(playbook=str(path))
+    assert code != 0
+    assert "yesterday" in output
+
+
+@pytest.mark.parametrize("named", ["service_health_info", "service_health"])
+def test_both_names_of_the_health_check_ask_the_host_and_neither_is_told_in_chat(site: Site, named: str) -> None:
+    task = {f"incident.response.{named}": {"command": ["true"]}, "register": "seen", "failed_when": "not seen.healthy"}
+    code, output = site.run(playbook=str(site.write_playbook([task], {"incident_action": "look", "incident_service": "api"})))
+    assert code == 0, output
+    (incident,) = site.incidents()
+    assert len(site.details(incident["id"])) == 1

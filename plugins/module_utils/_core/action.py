@@ -19,7 +19,7 @@ _LOST = {"failed", "unreachable", "interrupted"}
 
 _TOUCHES_NOTHING = {
     *(f"ansible.builtin.{name}" for name in ("include_role", "include_tasks", "fail", "assert", "set_fact", "debug")),
-    "incident.response.action_approve", "incident.response.service_health", BALANCER,
+    "incident.response.action_approve", "incident.response.service_health_info", BALANCER,
 }  # fmt: skip
 """Tasks after the plan that never change a host, such as waiting for an approval."""
 

@@ -78,7 +78,7 @@ def known(people: Mapping[str, Mapping[str, Any]], person: Named) -> Named:
 
 
 def result(duty: Duty, source: str, people: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The answer in the format of `oncall_lookup`."""
+    """The answer in the format of `oncall_info`."""
     person, then = known(people, duty.person), known(people, duty.then) if duty.then else Named()
     return {
         "level": duty.level, "layer": duty.layer, "name": person.name, "username": person.username, "email": person.email, "phone": person.phone,

@@ -55,7 +55,7 @@ def starts(pods: Iterable[Thing]) -> dict[str, int]:
 
 
 def health(deployment: Thing, pods: Sequence[Thing], what: str, missing: str = "") -> dict[str, Any]:
-    """The result with the keys of incident.response.service_health. `pods`: the pods with the current template; `what`: their image."""
+    """The result with the keys of incident.response.service_health_info. `pods`: the pods with the current template; `what`: their image."""
     status, wanted, healthy = deployment.get("status") or {}, replicas(deployment), complete(deployment)
     available, updated, there = (int(status.get(key) or 0) for key in ("availableReplicas", "updatedReplicas", "replicas"))
     words = f"{available} of {wanted} pods are available, {updated} have {what}{missing}"

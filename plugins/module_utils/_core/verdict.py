@@ -45,7 +45,7 @@ def judge(*, before: bool | None, after: bool | None, acted: bool | None) -> Ver
 
 
 def replaced(before: Mapping[str, Any], after: Mapping[str, Any], *, stopped: bool = False) -> bool | None:
-    """Whether other processes run than before; None if unknown. Both arguments are results of incident.response.service_health. `stopped`: the
+    """Whether other processes run than before; None if unknown. Both arguments are results of incident.response.service_health_info. `stopped`: the
     service's own status said in between that it did not run. The listener on its port counts more, because a status may rely on a stale file; but the
     same listener may only be a proxy in front of the service, such as a web server."""
     for name in ("instance", "listener"):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: service_health
+module: service_health_info
 short_description: Ask a service whether it is healthy
 version_added: 0.1.0
 description:
@@ -67,7 +67,7 @@ attributes:
 """
 EXAMPLES = r"""
 - name: Check that api is healthy
-  incident.response.service_health:
+  incident.response.service_health_info:
     unit: api.service
     http: http://127.0.0.1:8080/health
 """

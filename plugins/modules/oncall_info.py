@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: oncall_lookup
+module: oncall_info
 short_description: Say who is on call
 version_added: 0.1.0
 description:
@@ -30,12 +30,12 @@ attributes:
 """
 EXAMPLES = r"""
 - name: Ask who is called first
-  incident.response.oncall_lookup:
+  incident.response.oncall_info:
     level: 1
   register: called
 
 - name: See that somebody is on call at any time in the next 90 days
-  incident.response.oncall_lookup:
+  incident.response.oncall_info:
     cover_days: 90
 """
 RETURN = r"""

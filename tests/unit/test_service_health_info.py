@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils import _identity
-from ansible_collections.incident.response.plugins.modules import service_health
+from ansible_collections.incident.response.plugins.modules import service_health_info
 
 
 def judged(monkeypatch: pytest.MonkeyPatch, looks: str, **given: float) -> tuple[bool, str, float]:
@@ -30,11 +30,11 @@ def judged(monkeypatch: pytest.MonkeyPatch, looks: str, **given: float) -> tuple
         last[0] = next(shown, last[0])
         return {"healthy": last[0].isupper(), "detail": "seen", "token": last[0].lower()}
 
-    monkeypatch.setattr(service_health, "look", look)
+    monkeypatch.setattr(service_health_info, "look", look)
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(time, "sleep", lambda seconds: clock.__setitem__(0, round(clock[0] + seconds, 6)))
     module: Any = SimpleNamespace(params={"retries": 3, "delay": 0.5, "in_a_row": 2, "steady_for": 3, **given})
-    seen = service_health.look_until_steady(module)
+    seen = service_health_info.look_until_steady(module)
     return seen["healthy"], seen["detail"], clock[0]
 
 

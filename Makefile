@@ -3,7 +3,7 @@ VENV := .venv
 # Also Debian's sbin: it has the programs that create hosts and containers, and not every PATH contains it.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: demo test lint fuzz bench chaos docs lock transcripts picture
+.PHONY: demo test check lint types fuzz bench chaos docs lock transcripts picture
 $(VENV)/.run: requirements/run.lock
 	tests/venv.sh run
 
@@ -22,15 +22,22 @@ test:
 	python -m pytest tests --numprocesses 3
 
 # None of these has skips or ignore files.
-lint: $(VENV)/.dev
-	ruff check plugins tests
-	mypy -p ansible_collections.incident.response.plugins
-	mypy tests/servers tests/conftest.py tests/left_out.py tests/sites.py tests/environments.py tests/pages.py tests/deployments.py tests/projects.py tests/kubernetes_core.py tests/unit tests/fuzz tests/integration tests/e2e tests/bench tests/docs.py tests/picture.py
+lint: $(VENV)/.dev types
 	python tests/docs.py --check
 	python tests/picture.py --check
 	antsibull-changelog lint
 	ansible-lint playbooks roles extensions meta galaxy.yml
 	tests/sanity.sh
+
+# For each save: style, types and the unit tests, in less than 3 minutes.
+check: $(VENV)/.dev types
+	python -m pytest tests/unit --numprocesses 2 -q
+
+types: $(VENV)/.dev
+	ruff format --check plugins tests
+	ruff check plugins tests
+	mypy -p ansible_collections.incident.response.plugins
+	mypy tests/servers tests/conftest.py tests/left_out.py tests/sites.py tests/environments.py tests/pages.py tests/deployments.py tests/projects.py tests/kubernetes_core.py tests/unit tests/fuzz tests/integration tests/e2e tests/bench tests/docs.py tests/picture.py
 
 docs: $(VENV)/.dev
 	python tests/docs.py

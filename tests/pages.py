@@ -26,7 +26,7 @@ HOSTILE = (
     "<img src=x onerror=window.pwned=2>",
     '"><svg onload=window.pwned=3>',
     "</title></style></script><script>alert(4)</script>",
-    "javascript:window.pwned=5 http://a.example/\"onmouseover=window.pwned=6 https://user@evil.example/",
+    'javascript:window.pwned=5 http://a.example/"onmouseover=window.pwned=6 https://user@evil.example/',
     "{{ 7 * 7 }}{% raw %} ]]> & <!-- \x00\x1b\ud800\ufffe",
 )
 """What somebody might write into an incident to have it run in the reader's browser."""

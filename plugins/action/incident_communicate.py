@@ -85,9 +85,7 @@ class ActionModule(TellingAction):
         for line in [result["subject"], "", *result["text"].splitlines(), "", *became]:
             self._display.display(line)
 
-    def _record(
-        self, journal: SqliteJournal, incident: str, publishing: Publishing, params: dict[str, Any], actor: str
-    ) -> tuple[Draft, bool]:
+    def _record(self, journal: SqliteJournal, incident: str, publishing: Publishing, params: dict[str, Any], actor: str) -> tuple[Draft, bool]:
         """The draft, and whether anything was recorded."""
         at, policy = utc(time.time()), publishing.policy
         with journal.transaction():

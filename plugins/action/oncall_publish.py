@@ -61,9 +61,7 @@ class ActionModule(ControllerAction):
         self._display.display(f"incident.response: {who}{'' if published['changed'] else ', as before'}{moved}")
 
     def _answer(self, section: dict[str, Any]) -> oncall.Answer:
-        answer = oncall.ask(
-            _oncall.sources(section, self.options), section["people"], datetime.now(UTC), _oncall.memory(section, self.folder())
-        )
+        answer = oncall.ask(_oncall.sources(section, self.options), section["people"], datetime.now(UTC), _oncall.memory(section, self.folder()))
         if answer.as_of:
             raise OncallError("; ".join(answer.problems))
         for problem in [*answer.problems, *answer.uncovered]:
@@ -86,9 +84,7 @@ class ActionModule(ControllerAction):
         told = {"channel": room.name, "mentioned": [each["username"] for each in people if each["username"]], "delivered": not self.check}
         return {"changed": topic != room.topic, "topic": topic, "told": told, "diff": {"before": f"{room.topic}\n", "after": f"{topic}\n"}}
 
-    def _team(
-        self, chat: RocketChat, team: str, people: list[dict[str, Any]], known: dict[str, dict[str, Any]]
-    ) -> tuple[list[str], list[str]]:
+    def _team(self, chat: RocketChat, team: str, people: list[dict[str, Any]], known: dict[str, dict[str, Any]]) -> tuple[list[str], list[str]]:
         """The people who joined and left the team. Only people in the configuration are removed: others are in the team for another reason."""
         try:
             members = {name: person for person, name in chat.members(team)}

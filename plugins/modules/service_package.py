@@ -142,9 +142,7 @@ class Package:
         code, out, err = self._run("apt-get", "install", "--simulate", "--allow-downgrades", f"{self._package}={version}")
         if code:
             why = (err or out).strip().splitlines()[-1:]
-            raise Refused(
-                f"apt can't install {self._package} {version} ({''.join(why)}). To be had {_some(self._available())}. Nothing was touched."
-            )
+            raise Refused(f"apt can't install {self._package} {version} ({''.join(why)}). To be had {_some(self._available())}. Nothing was touched.")
 
 
 def _history() -> list[str]:

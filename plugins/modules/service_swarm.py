@@ -275,9 +275,7 @@ class Replicas:
         self._service.change("scale", "--detach", f"{self._service.name}={count}")
 
 
-def converged(
-    service: dict[str, Any], tasks: list[dict[str, Any]], before: set[str], *, now: float, steady_for: float
-) -> bool | None:
+def converged(service: dict[str, Any], tasks: list[dict[str, Any]], before: set[str], *, now: float, steady_for: float) -> bool | None:
     """Whether all tasks have the wanted state; None if it is too early to say. Failed tasks in `before` (ids) don't count."""
     status = (service.get("UpdateStatus") or {}).get("State", "")
     if status in {"paused", "rollback_paused"}:

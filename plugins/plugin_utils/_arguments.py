@@ -169,7 +169,7 @@ def _refuse_loose_words(typed: Mapping[str, Any], known: Variables) -> None:
     if loose:
         switches = [word for word in loose.split() if word in known and known[word].kind in {"switch", "drill"}]
         alone = f"Did you mean {switches[0]}=true?" if switches else "Put a text with blanks last in its -e."
-        hint = alone if loose in switches else f"{alone} Or write the text as JSON: -e '{{\"message\": \"two words\"}}'"
+        hint = alone if loose in switches else f'{alone} Or write the text as JSON: -e \'{{"message": "two words"}}\''
         raise AnsibleError(f"-e has words that belong to nothing: {loose[:80]!r}. {hint} {_NOTHING}")
 
 

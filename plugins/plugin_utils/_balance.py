@@ -76,7 +76,7 @@ def arranged(now: Situation, service: str, *, glass_broken: bool) -> Turns:
             names = " and ".join(f"{now.named(address)}{f' ({address})' if now.named(address) != address else ''}" for address in left)
             raise Refused(
                 f"{host} is the only server {where(found.alone[host])} that serves, since an earlier run left out {names}. Nothing was touched. "
-                "Where nothing else is possible, add -e break_glass=\"reason\" to the command that you gave. "
+                'Where nothing else is possible, add -e break_glass="reason" to the command that you gave. '
                 f"Restart {now.named(left[0])} first, which puts it back: ansible-playbook incident.response.restart_service "
                 f"-e 'service={service} host={now.named(left[0])}'"
             )

@@ -88,9 +88,7 @@ def _loaded(explicit: str) -> dict[str, Any]:
         return found
     except _config.ConfigError as error:
         problems = "\n".join(f"  {problem}" for problem in error.problems)
-        raise AnsibleError(
-            f"The configuration has mistakes. Nothing was touched.\n{problems}\nCorrect them, and run it again."
-        ) from None
+        raise AnsibleError(f"The configuration has mistakes. Nothing was touched.\n{problems}\nCorrect them, and run it again.") from None
 
 
 def filled(config: dict[str, Any], called: str, variables: dict[str, Any], loader: DataLoader | None, path: str) -> dict[str, Any]:

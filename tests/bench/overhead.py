@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What recording costs a play, and what rivals cost it: ratios to the bare play, in alternating runs.
 
-    overhead.py [--repeats N] [--only TEXT]
+overhead.py [--repeats N] [--only TEXT]
 """
 
 from __future__ import annotations

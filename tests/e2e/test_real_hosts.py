@@ -66,9 +66,7 @@ def test_the_handbooks_command_restarts_a_dead_service_and_tells_it(site: Site, 
 
 
 @pytest.mark.parametrize(("was_running", "verdict"), [(False, "no_effect"), (True, "made_worse")])
-def test_a_service_that_cannot_come_up_shows_its_last_words(
-    site: Site, chat: RocketChat, fleet: Fleet, was_running: bool, verdict: str
-) -> None:
+def test_a_service_that_cannot_come_up_shows_its_last_words(site: Site, chat: RocketChat, fleet: Fleet, was_running: bool, verdict: str) -> None:
     if not was_running:
         fleet.ssh("prod-api-01", "systemctl stop api")
     fleet.install("prod-api-01", "api.service", BROKEN)

@@ -116,7 +116,7 @@ def test_what_is_not_mitigated_after_all_is_investigated_again(site: Site) -> No
 
 
 def test_titles_are_kept_as_they_are_typed(site: Site) -> None:
-    title = "it's \"down\" 🔥 @all `rm -rf /` $(reboot) *x*\n## next"
+    title = 'it\'s "down" 🔥 @all `rm -rf /` $(reboot) *x*\n## next'
     opening = {"incident.response.rocketchat_incident": {"state": "open", "service": "api", "title": "{{ title }}"}}
     site.write_playbook([opening], {"title": title * 100})
     code, output = site.run(playbook=str(site.folder / "play.json"))

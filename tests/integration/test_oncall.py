@@ -293,7 +293,7 @@ def test_the_team_has_who_is_on_call_and_keeps_whom_the_configuration_does_not_k
 @pytest.mark.parametrize("defaults", ["incident.response.oncall_info", "incident.response.oncall_lookup", "group/incident.response.incident"])
 def test_the_first_name_and_the_one_by_the_rules_are_one_module_for_module_defaults_too(site: Site, named: str, defaults: str) -> None:
     """`at` can't be read: so it is refused where the default reaches the task."""
-    task = {f"incident.response.{named}": {}}
+    task: dict[str, Any] = {f"incident.response.{named}": {}}
     play = {"hosts": "prod-api-01", "gather_facts": False, "module_defaults": {defaults: {"at": "yesterday"}}, "tasks": [task]}
     path = site.folder / "play.json"
     path.write_text(json.dumps([play]))

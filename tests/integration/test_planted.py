@@ -110,7 +110,10 @@ class Planted:
         facts = {"name": "Keep a fact", "ansible.builtin.set_fact": {"session_token": PLANTS[15]}}
         first = {"name": "Look", "hosts": "prod-db-01", "gather_facts": False, "tasks": [facts]}
         hidden = {
-            "name": "Ask in silence", "ansible.builtin.command": {"argv": ["printf", "%s", PLANTS[18]]}, "register": "answer", "no_log": True,
+            "name": "Ask in silence",
+            "ansible.builtin.command": {"argv": ["printf", "%s", PLANTS[18]]},
+            "register": "answer",
+            "no_log": True,
             "changed_when": False,
         }
         play = {

@@ -47,9 +47,7 @@ FORCE = {"force": True, "message": "I looked myself"}
         ("incident_close", {"db": {"hosts": "prod-db-01", "backend": "compose"}}, "the service catalogue has no health check of it"),
     ],
 )
-def test_what_nobody_looked_at_is_over_by_force_only_and_the_record_says_so(
-    site: Site, name: str, services: dict[str, Any] | None, why: str
-) -> None:
+def test_what_nobody_looked_at_is_over_by_force_only_and_the_record_says_so(site: Site, name: str, services: dict[str, Any] | None, why: str) -> None:
     if services is not None:
         catalogue(site, services)
     assert step(site, "incident_open", service="db", title="slow", severity="P2")[0] == 0

@@ -86,8 +86,11 @@ class Story(Project):
 
     def begin(self, command: str) -> None:
         """What waits for somebody."""
-        self._waiting = command, subprocess.Popen(
-            shlex.split(command), cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        self._waiting = (
+            command,
+            subprocess.Popen(
+                shlex.split(command), cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            ),
         )
 
     def ending(self) -> str:
@@ -102,6 +105,7 @@ class Story(Project):
 
     def question(self) -> dict[str, Any]:
         """The last one that chat has, once it is there."""
+
         def asked() -> list[dict[str, Any]]:
             rooms = [room for room in self.chat.state()["rooms"] if room["name"].startswith("incident-")]
             return [message for room in rooms for message in room["messages"] if "NEEDS APPROVAL" in message["msg"] and not message.get("reactions")]

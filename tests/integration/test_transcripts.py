@@ -41,9 +41,7 @@ ansible-playbook incident.response.incident_close -e '{"service": "api", "messag
 
 
 @pytest.mark.parametrize(("name", "commands"), [("emergency", EMERGENCY), ("steps", STEPS)])
-def test_what_people_read_is_what_is_kept(
-    installed: Site, chat: RocketChat, name: str, commands: str, pytestconfig: pytest.Config
-) -> None:
+def test_what_people_read_is_what_is_kept(installed: Site, chat: RocketChat, name: str, commands: str, pytestconfig: pytest.Config) -> None:
     project = Project(installed, chat)
     shown = "\n".join(f"```\n{project.type(command)}```\n" for command in commands.strip().splitlines())
     renew = bool(pytestconfig.getoption("renew"))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Prints what the chat of the demo shows: each room's messages, and under each what stands in its thread.
 
-    shown.py URL
+shown.py URL
 """
 
 from __future__ import annotations

@@ -220,7 +220,7 @@ class StatuspageServer(StandIn):
         raise Refused(404, {"error": "The requested resource could not be found."})
 
     def postmortem(self, ident: str) -> None:
-        """"Publish Postmortem": the incident is in that state then, and has an update that says so."""
+        """ "Publish Postmortem": the incident is in that state then, and has an update that says so."""
         incident = self._incident(ident)
         incident["status"] = "postmortem"
         incident["incident_updates"].insert(0, {"id": "pm", "status": "postmortem", "body": "What we learned", "created_at": self.stamp()})

@@ -314,7 +314,7 @@ def test_there_is_something_to_check() -> None:
         ("```sh\nansible-playbook -i hosts incident.response.rollback -e verison=previous\n```\n", "rollback doesn't know verison"),
         ("```sh\nansible-playbook incident.response.rollback -e version=previous\n```\n", "rollback needs app"),
         ("```sh\ncd /srv && ansible-playbook incident.response.tick -e watch=often  # a comment\n```\n", "watch='often' must be a number of seconds"),
-        ("    ansible-playbook incident.response.incident_open \\\n      -e '{\"tilte\": \"a b\"}'\n", "incident_open doesn't know tilte"),
+        ('    ansible-playbook incident.response.incident_open \\\n      -e \'{"tilte": "a b"}\'\n', "incident_open doesn't know tilte"),
         ("`ansible-playbook -e service=api`", "names no playbook"),
     ],
 )

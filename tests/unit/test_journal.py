@@ -105,9 +105,7 @@ def reminded(journal: SqliteJournal, incident: str) -> list[Entry]:
         ("unknown", {"judged": False, "more": [{"action": "ansible.builtin.copy", "state": "changed", "changed": True}]}),
     ],
 )
-def test_a_failed_action_takes_a_mitigated_incident_back_and_calls_who_is_on_call(
-    journal: SqliteJournal, verdict: str, more: dict[str, Any]
-) -> None:
+def test_a_failed_action_takes_a_mitigated_incident_back_and_calls_who_is_on_call(journal: SqliteJournal, verdict: str, more: dict[str, Any]) -> None:
     incident = ingest(journal, run("r1", "worked", person=True)) or ""
     assert journal.info(incident)["mitigated_at"] == AT
     failed = run("r2", verdict, seconds=60, person=True, **more)

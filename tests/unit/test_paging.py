@@ -345,9 +345,7 @@ def test_a_mail_goes_to_those_who_are_called(tmp_path: Path, monkeypatch: pytest
         ({"sender": "a\nb: c"}, [], "can't be written"),
     ],
 )
-def test_a_mail_that_is_not_taken_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], to: list[str], says: str
-) -> None:
+def test_a_mail_that_is_not_taken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], to: list[str], says: str) -> None:
     with MailServer(tmp_path, security="starttls", user="bot", password=SECRET) as server:
         monkeypatch.setenv("SSL_CERT_FILE", str(server.certificate))
         known = {"host": "localhost", "sender": "bot@example.com", "port": server.port, "user": "bot", "password": SECRET}

@@ -139,7 +139,7 @@ def test_what_a_rule_needs_misses_nothing_that_it_finds(monkeypatch: pytest.Monk
     assert sum(tail != found for tail, found in zip(tails, quick, strict=True)) > len(WRITTEN)
 
 
-KNOWN = ["s3cr\"et\\pass/wörd+&<x> y", "Correct-Horse battery", "tr0ub4dor&3", "line-one-of-it\nline-two-of-it", "abcd1"]
+KNOWN = ['s3cr"et\\pass/wörd+&<x> y', "Correct-Horse battery", "tr0ub4dor&3", "line-one-of-it\nline-two-of-it", "abcd1"]
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it stands": str,
     "JSON": json.dumps,

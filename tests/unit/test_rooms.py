@@ -30,28 +30,50 @@ MAY = {
     "module_utils/_command.py": set(),
     "module_utils/_docker.py": {"module_utils._backend", "module_utils._command"},
     "module_utils/_journal": {
-        "module_utils._core", "module_utils._gate", "module_utils._ports", "module_utils._owned", "module_utils._state", "module_utils._journal"
+        "module_utils._core",
+        "module_utils._gate",
+        "module_utils._ports",
+        "module_utils._owned",
+        "module_utils._state",
+        "module_utils._journal",
     },  # fmt: skip
     "module_utils/_exchange.py": {"module_utils._core", "module_utils._limit"},
     "module_utils/_http.py": {"module_utils._core", "module_utils._gate", "module_utils._exchange", "module_utils._libraries"},
     "module_utils/_oncall": {
-        "module_utils._core", "module_utils._http", "module_utils._libraries", "module_utils._limit", "module_utils._oncall", "module_utils._ports"
+        "module_utils._core",
+        "module_utils._http",
+        "module_utils._libraries",
+        "module_utils._limit",
+        "module_utils._oncall",
+        "module_utils._ports",
     },  # fmt: skip
     "module_utils/_mail.py": {"module_utils._gate", "module_utils._limit"},
     "module_utils/_paging": {"module_utils._core", "module_utils._http", "module_utils._mail", "module_utils._ports"},
     "module_utils/_statuspage": {
-        "module_utils._core", "module_utils._gate", "module_utils._http", "module_utils._libraries", "module_utils._ports",
+        "module_utils._core",
+        "module_utils._gate",
+        "module_utils._http",
+        "module_utils._libraries",
+        "module_utils._ports",
         "module_utils._statuspage",
     },  # fmt: skip
     "module_utils/_rocketchat": {
-        "module_utils._core", "module_utils._exchange", "module_utils._gate", "module_utils._libraries", "module_utils._ports",
+        "module_utils._core",
+        "module_utils._exchange",
+        "module_utils._gate",
+        "module_utils._libraries",
+        "module_utils._ports",
         "module_utils._rocketchat",
     },  # fmt: skip
     "module_utils/_usecases": {"module_utils._core", "module_utils._gate", "module_utils._ports", "module_utils._usecases"},
     "modules": {"module_utils"},
     "action": {"module_utils", "modules", "plugin_utils"},
     "callback": {
-        "module_utils._core", "module_utils._gate", "module_utils._libraries", "module_utils._rocketchat.connect", "module_utils._state",
+        "module_utils._core",
+        "module_utils._gate",
+        "module_utils._libraries",
+        "module_utils._rocketchat.connect",
+        "module_utils._state",
         "plugin_utils",
     },  # fmt: skip
     "lookup": {"module_utils._core", "plugin_utils"},

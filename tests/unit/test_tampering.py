@@ -107,9 +107,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize(("statement", "values"), FORGED.values(), ids=FORGED)
-def test_an_index_that_says_something_else_than_the_entries_is_made_anew_and_told(
-    tmp_path: Path, statement: str, values: tuple[object, ...]
-) -> None:
+def test_an_index_that_says_something_else_than_the_entries_is_made_anew_and_told(tmp_path: Path, statement: str, values: tuple[object, ...]) -> None:
     incident = opened(tmp_path, chat=False)
     with open_journal(tmp_path) as journal:
         name = journal.info(incident)["name"]

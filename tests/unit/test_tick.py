@@ -79,9 +79,7 @@ def look(journal: SqliteJournal, seconds: float) -> list[Entry]:
         ("P1", ["acknowledged", "investigating", "mitigated", "resolved", "closed"], 48 * HOUR, "review", "reminded"),
     ],
 )
-def test_a_deadline_is_kept_to_the_millisecond(
-    journal: SqliteJournal, severity: str, path: list[str], deadline: float, key: str, kind: str
-) -> None:
+def test_a_deadline_is_kept_to_the_millisecond(journal: SqliteJournal, severity: str, path: list[str], deadline: float, key: str, kind: str) -> None:
     incident, before = opened(journal, severity), "open"
     for stage in path:
         goes(journal, incident, before, stage, 0)

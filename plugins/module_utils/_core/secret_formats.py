@@ -93,9 +93,7 @@ _PLACES = (
          (?P<scheme> (?:basic|bearer|token|digest|negotiate|apikey|splunk|genie\s?key|aws4-hmac-sha256)\s+ )?
          (?P<value> {_VALUE} )""",
     ),
-    Rule(
-        ("_key",), rf"(?P<name>\b[A-Z][A-Z0-9]{{0,40}}(?:_[A-Z0-9]{{1,40}}){{0,8}}_KEY{_QUOTE})(?P<sep>\s?[=:]\s?)(?P<value>{_VALUE})"
-    ),
+    Rule(("_key",), rf"(?P<name>\b[A-Z][A-Z0-9]{{0,40}}(?:_[A-Z0-9]{{1,40}}){{0,8}}_KEY{_QUOTE})(?P<sep>\s?[=:]\s?)(?P<value>{_VALUE})"),
     Rule(HINTS, rf"(?i)(?P<name><(?:\w{{1,30}}:)?[\w.-]{{0,60}}?{WORDS}s?(?:\s[^<>]{{0,200}})?>)(?P<value>[^<>]{{1,4000}})"),
     Rule(
         ("value",),

@@ -10,8 +10,7 @@ from functools import lru_cache
 _LONG = "password|passwort|passwd|passphrase|passcode|secret|token|credential|bearer|hmac"
 """Words that mark the name of a secret anywhere in it."""
 _SHORT = (
-    "pass|pwd|pw|pin(?!s)|salt|otp|dsn|sig|signature|auth|authorization|cookie|session[_-]?id|conn(?:ection)?[_-]?str(?:ing)?"
-    "|webhook(?:[_-]?url)?"
+    "pass|pwd|pw|pin(?!s)|salt|otp|dsn|sig|signature|auth|authorization|cookie|session[_-]?id|conn(?:ection)?[_-]?str(?:ing)?|webhook(?:[_-]?url)?"
 )
 """Words that mark the name of a secret only as a separate part: in `db_pin`, but not in `spin`."""
 _KEYS = (

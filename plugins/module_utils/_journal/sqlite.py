@@ -149,9 +149,10 @@ class SqliteJournal:
         count, last = (stored.count, stored.seal) if stored else (0, chain.START)
         before, arrived = count, self.moment()
         for entry in entries:
-            if entry.run_seq is not None and self._db.execute(
-                "SELECT 1 FROM entries WHERE run = ? AND run_seq = ?", (entry.run, entry.run_seq)
-            ).fetchone():
+            if (
+                entry.run_seq is not None
+                and self._db.execute("SELECT 1 FROM entries WHERE run = ? AND run_seq = ?", (entry.run, entry.run_seq)).fetchone()
+            ):
                 continue
             count += 1
             body = _clean(entry).to_json().encode()
@@ -220,8 +221,7 @@ class SqliteJournal:
         for name, incident in self._db.execute("SELECT name, incident FROM names WHERE incident IN (SELECT incident FROM published)"):
             known.setdefault(incident, []).append(name)
         return [
-            Record(each, names[each], tuple(known.get(each, ())), tuple(sorted(entries, key=lambda one: one[0])))
-            for each, entries in found.items()
+            Record(each, names[each], tuple(known.get(each, ())), tuple(sorted(entries, key=lambda one: one[0]))) for each, entries in found.items()
         ]
 
     def publications(self) -> int:

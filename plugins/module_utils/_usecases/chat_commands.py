@@ -80,9 +80,7 @@ def _said(journal: Journal, chat: Chat, incident: str, rid: str) -> list[Said]:
     return []
 
 
-def _obey(
-    journal: Journal, incident: str, said: Said, command: Command, given: Heard, now: float, *, write: bool
-) -> list[tuple[str, Entry]]:
+def _obey(journal: Journal, incident: str, said: Said, command: Command, given: Heard, now: float, *, write: bool) -> list[tuple[str, Entry]]:
     with journal.transaction():
         entries = journal.entries(incident)
         if any(entry.data.get("message") == said.message for entry in entries):
@@ -95,9 +93,7 @@ def _obey(
     return [(state["name"], entry) for entry in asked[-1:]]
 
 
-def _entries(
-    journal: Journal, incident: str, state: Mapping[str, Any], said: Said, command: Command, given: Heard, now: float
-) -> list[Entry]:
+def _entries(journal: Journal, incident: str, state: Mapping[str, Any], said: Said, command: Command, given: Heard, now: float) -> list[Entry]:
     at, words = utc(now), _gate.clean(command.words, guess=True)
     if command.name == chat_command.ACKNOWLEDGE:
         if state["status"] != Status.OPEN:

@@ -283,9 +283,7 @@ def _shown(entries: Sequence[Entry]) -> str:
     return made.status if made else ""
 
 
-def _facts(
-    state: Mapping[str, Any], entries: Sequence[Entry], policy: Policy, asked: Asked, post: Mapping[str, Any], at: str
-) -> dict[str, Any]:
+def _facts(state: Mapping[str, Any], entries: Sequence[Entry], policy: Policy, asked: Asked, post: Mapping[str, Any], at: str) -> dict[str, Any]:
     """The variables of a template."""
     every = policy.rules.every.get(state["severity"]) if asked.occasion != "resolved" else None
     said = communication.told(entries, asked.audience)

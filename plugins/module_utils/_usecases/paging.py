@@ -57,9 +57,7 @@ def _due(journal: Journal, incident: str, policy: Policy, clock: Callable[[], fl
     return paging.due(derive(incident, entries), entries, policy.rules, clock())
 
 
-def _make(
-    journal: Journal, incident: str, attempt: paging.Attempt, policy: Policy, clock: Callable[[], float], *, write: bool
-) -> tuple[str, Entry]:
+def _make(journal: Journal, incident: str, attempt: paging.Attempt, policy: Policy, clock: Callable[[], float], *, write: bool) -> tuple[str, Entry]:
     """Make an attempt. Returns the incident's name, and the entry with the result."""
     state = derive(incident, journal.entries(incident))
     people, unknown = list[Named](), ""

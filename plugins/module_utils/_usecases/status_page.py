@@ -52,9 +52,7 @@ class Change:
     after: dict[str, Any]
 
 
-def plan(
-    journal: Journal, wanted: Wanted, listed: Collection[str], *, at: str, actor: str, held: Mapping[str, str] | None = None
-) -> Change:
+def plan(journal: Journal, wanted: Wanted, listed: Collection[str], *, at: str, actor: str, held: Mapping[str, str] | None = None) -> Change:
     """Raises Refused for an invalid request, before anything is recorded. `listed` are the page's components; empty if any component is allowed.
     `held` are the components of incidents that may not be published, with the incidents' names."""
     _known(wanted.components, listed)
@@ -126,9 +124,7 @@ def _record(journal: Journal, wanted: Wanted) -> tuple[str, str]:
     return found, state["name"]
 
 
-def _said(
-    journal: Journal, record: str, wanted: Wanted, before: Post | None, claimed: Mapping[str, str], at: str
-) -> dict[str, Any]:
+def _said(journal: Journal, record: str, wanted: Wanted, before: Post | None, claimed: Mapping[str, str], at: str) -> dict[str, Any]:
     """The changed fields; empty if everything is already shown."""
     components = {name: state for name, state in wanted.components.items() if claimed.get(name, OPERATIONAL) != state or name not in claimed}
     if not wanted.state:

@@ -19,7 +19,17 @@ from ansible_collections.incident.response.plugins.module_utils._ports import Ch
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import lock
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_lock import Held, Wish
-from ansible_collections.incident.response.plugins.plugin_utils import _able, _arguments, _catalogue, _chat_lock, _config, _options, _run, _spool
+from ansible_collections.incident.response.plugins.plugin_utils import (
+    _able,
+    _arguments,
+    _catalogue,
+    _chat_lock,
+    _config,
+    _options,
+    _own_role,
+    _run,
+    _spool,
+)
 from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, machine, started
 
@@ -39,7 +49,13 @@ _BACK = 10
 class ActionModule(ControllerAction):
     """Locks the service for this run, and records the run's start if no callback did."""
 
-    SPEC: ClassVar = {"service": {"type": "str", "required": True}, "relative": {"type": "bool", "default": False}}
+    SPEC: ClassVar = {
+        "service": {"type": "str", "required": True},
+        "relative": {"type": "bool", "default": False},
+        "role": {"type": "str", "default": ""},
+        "backend": {"type": "str", "default": ""},
+        "stateful": {"type": "bool", "default": True},
+    }
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         service = params["service"]
@@ -48,6 +64,8 @@ class ActionModule(ControllerAction):
             _arguments.refuse_switches(variables, self._templar.template)
             _arguments.refuse_severity(variables, self._templar.template)
             _refuse_endless(self._templar.template(variables.get("action_health") or {}))
+            if params["role"]:
+                _own_role.refuse(params["role"], params["backend"], variables, stateful=params["stateful"])
         except AnsibleError as error:
             raise Refused(str(error)) from None
         _options.say(self.options)  # a play of one's own takes the role, and nobody has said it yet

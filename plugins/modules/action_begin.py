@@ -25,6 +25,18 @@ options:
       - Such a request is refused after an interrupted action, and if the same incident has already rolled back one of these hosts.
     type: bool
     default: false
+  role:
+    description: The role of the action. The task fails if this role is around it and lacks the O(backend).
+    type: str
+    default: ""
+  backend:
+    description: The backend, a task file of the O(role).
+    type: str
+    default: ""
+  stateful:
+    description: Whether the backend can look at a state. The task fails if it is said to, and no task of the O(role) sets C(ROLE_seen).
+    type: bool
+    default: true
 attributes:
   check_mode: {support: full, description: Looks at the lock and does not take it.}
   diff_mode: {support: none, description: Shows nothing.}

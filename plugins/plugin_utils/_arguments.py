@@ -16,7 +16,7 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.incident.response.plugins.module_utils._core import argument, drill
 from ansible_collections.incident.response.plugins.module_utils._core.argument import Variable, Wrong
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _command_line, _journal, _options, _words
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _command_line, _journal, _options, _own_role, _words
 from ansible_collections.incident.response.plugins.plugin_utils._command_line import CommandLine
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal
 from ansible_collections.incident.response.plugins.plugin_utils._variables import ONE_OF, PLAYBOOKS, ROLES, Variables
@@ -77,6 +77,23 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
             _rehearsal.refuse(playbook, found, _options.settings())
         _asked.add((playbook, str(found)))
     return found
+
+
+def refuse_misspelt(variables: Mapping[str, Any], lookup: LookupBase) -> None:
+    """Raises AnsibleError for an extra variable that looks like one of every action's, in the playbook of somebody's own action. A name that the
+    playbook or the role mentions is theirs. If the role's files are not found, it is only a warning."""
+    loader: Any = lookup._loader
+    line, typed = _command_line.read(), load_extra_vars(loader)
+    said = _own_role.texts(str(variables["action_role"]), str(variables.get("playbook_dir", "."))) if "action_role" in variables else None
+    ours = {name for known in PLAYBOOKS.values() for name in argument.spellings(known)}
+    for name in (str(each) for each in typed):
+        if name in ours or name.startswith(_words.PASS) or re.search(rf"\b{re.escape(name)}\b", f"{line.others}\n{said or ''}"):
+            continue
+        near = argument.meant(name, PLAYBOOKS["restart_service"])
+        if near and said is not None:
+            raise AnsibleError(f"-e {name}= is not known to this action: did you mean {near}? {_NOTHING}")
+        if near:
+            Terminal().warning(f"incident.response: -e {name}= is not known to this action: if you mean {near}, end this and run it again")
 
 
 def refuse_switches(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> None:
@@ -220,11 +237,19 @@ def _take(known: Variables, typed: Given, seen: Given, elsewhere: set[str]) -> N
             continue
         if name in seen:
             said = {name: seen[name], **said}
-        if not argument.agree(list(said.values())):
+        if not argument.agree([_as_word(each, value) for value in said.values()]):
             shown = ", ".join(f"{other}={str(value)[:40]!r}" for other, value in said.items())
             raise AnsibleError(f"{' and '.join(said)} are the same, and differ: {shown}. {_NOTHING} Leave one of them out.")
         if name not in seen:
             _set(name, next(iter(said.values())), typed, seen)
+
+
+def _as_word(known: argument.Variable, value: Any) -> Any:
+    """A switch as true or false, however it was typed."""
+    try:
+        return argument.switch(value) if known.kind == "switch" else value
+    except Wrong:
+        return value
 
 
 def _set(name: str, value: Any, typed: Given, seen: Given) -> None:

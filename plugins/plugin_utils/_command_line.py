@@ -19,6 +19,7 @@ from ansible_collections.incident.response.plugins.plugin_utils._variables impor
 _COLLECTION = "incident.response."
 _NAMED = re.compile(r"playbook='(\w+)'")
 _IMPORT = ("import_playbook", "ansible.builtin.import_playbook")
+_ENGINE = "incident.response.emergency_action"
 _DEPTH = 5
 _LISTS = ("listhosts", "listtasks", "listtags", "syntax")
 
@@ -63,6 +64,9 @@ def _add_entry(line: CommandLine, entry: Mapping[str, Any], path: Path, tags: se
     play = _NAMED.search(hosts) if _COLLECTION in hosts else None
     if play:
         line.ours.setdefault(play[1], set()).update(tags)
+    elif imported == _ENGINE:
+        line.alone = False
+        line.others += path.read_text(encoding="utf-8", errors="replace")
     elif imported:
         _add(line, imported, path.parent, tags, depth - 1)
     else:

@@ -108,7 +108,7 @@ def start(run: Run, came: Origin, variables: Mapping[str, Any], *, action: str, 
     """The fields of a run's first line: the text for people, and in `data` the values for the courier. `known` are secrets that it must not contain.
     `more` is added to `data`: recorder, check, chat, incident, drill."""
     asked = {name: shown(str(variables[name]), 200, known) for name in _ARGUMENTS if name in variables}
-    where = f"{came.where}{' (check mode)' if more.get('check') else ''}"
+    where = f"{came.where}{' (a plan only)' if more.get('check') else ''}"
     data = {
         "pid": run.pid, "since": started(run.pid), "person": came.person, "service": service, "severity": asked.get("severity", ""),
         "title": asked.get("title", ""), "arguments": asked, "link": came.link, "revision": came.revision, **more,

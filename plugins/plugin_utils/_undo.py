@@ -125,7 +125,7 @@ def _undone_by(action: Action, gone: dict[str, Action]) -> str:
 def _can_be(known: list[Action]) -> str:
     """The incident's runs that can be undone, for the end of a refusal."""
     if not known:
-        return " A restart can't be undone."
+        return " An action that keeps no state, such as a restart, can't be undone."
     can = [f"{each.run} ({each.name})" for each in known if undoable(known, each)]
     return f" It can be done for: {', '.join(can[-5:])}." if can else ""
 

@@ -142,3 +142,60 @@ def test_several_hosts_at_once_are_refused(own: Site) -> None:
     assert code != 0
     assert "This play takes 2 hosts at once, so none is acted on: give it serial: 1" in " ".join(output.split())
     assert features(own) == ["search chat\n"] * 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (
+            ("    action_backend: command\n", "    action_backend: comand\n"),
+            "The role flush_cache has no backend comand (tasks/comand.yml): it has command.",
+        ),
+        (("    action_stateful: false\n", ""), "No task of the role flush_cache sets flush_cache_seen, so the backend can't only look"),
+        (("    action_stateful: false\n", "    action_statefull: false\n"), "No task of the role flush_cache sets flush_cache_seen"),
+    ],
+)
+@pytest.mark.parametrize("plan", ["true", "false"])
+def test_a_backend_that_is_missing_or_can_not_only_look_is_refused_before_a_plan(flushed: Site, wrong: tuple[str, str], says: str, plan: str) -> None:
+    """Else the look before the plan makes the change."""
+    role = flushed.folder / "roles/flush_cache/tasks/main.yml"
+    role.write_text(role.read_text().replace(*wrong))
+    code, output = flush(flushed, "-e", f"plan={plan}")
+    assert code != 0
+    assert says in " ".join(output.split())
+    assert (flushed.folder / "flushed").read_text() == "never\n"
+    assert flushed.incidents() == []
+
+
+def test_without_what_is_asked_for_nothing_is_switched(own: Site) -> None:
+    """A mistyped variable of one's own, too: it must not empty the file."""
+    code, output = own.run("-e", "service=api host=prod-api-01 featurs=search", playbook=str(own.folder / "switch.yml"))
+    assert code != 0
+    assert "features" in output
+    assert features(own) == ["search chat\n"] * 2
+
+
+@pytest.mark.parametrize("typed", ["paln=true", "paln=ture", "brake_glass=x", "hots=prod-api-01"])
+def test_a_mistyped_variable_of_the_engine_is_refused_for_an_action_of_ones_own(flushed: Site, typed: str) -> None:
+    code, output = flush(flushed, "-e", typed)
+    assert code != 0
+    assert f"-e {typed.partition('=')[0]}= is not known to this action: did you mean " in output
+    assert (flushed.folder / "flushed").read_text() == "never\n"
+
+
+def test_a_variable_of_ones_own_may_look_like_one_of_the_engines(flushed: Site) -> None:
+    role = flushed.folder / "roles/flush_cache/tasks/main.yml"
+    role.write_text(role.read_text() + '- ansible.builtin.debug: {msg: "{{ plans | default() }}"}\n')
+    code, output = flush(flushed, "-e", "plans=3")
+    assert code == 0, output
+    code, output = flush(flushed, "-e", "service=")
+    assert code != 0
+    assert "service is empty" in output or "service='' is not the name" in output
+
+
+@pytest.mark.parametrize("typed", ["dry_run=true", "planned=yes", "plan=true"])
+def test_what_other_tools_call_a_plan_is_one(site: Site, typed: str) -> None:
+    code, output = site.run("-e", f"service=api host=prod-api-01 {typed}")
+    assert code == 0, output
+    assert "Plan: restart of api" in output
+    assert site.incidents() == []

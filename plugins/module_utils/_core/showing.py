@@ -144,7 +144,8 @@ def runs(shown: Shown) -> list[Run]:
         mine = [action for action in known if action.run == each["run"]]
         hosts = undoable(known, mine[0]) if len(mine) == 1 and each.get("ended_at") else []
         undo = f"ansible-playbook incident.response.undo -e run={each['run']}" if hosts else ""
-        found.append(Run(each["run"], _outcome(each, shown.now), undo))
+        end = next((entry.data for entry in shown.entries if entry.kind == "run_ended" and entry.run == each["run"]), {})
+        found.append(Run(each["run"], _outcome(each, end, shown.now), undo))
     return found
 
 
@@ -220,12 +221,14 @@ def _run_lines(shown: Shown) -> list[str]:
     return found
 
 
-def _outcome(run: Mapping[str, Any], now: float) -> str:
+def _outcome(run: Mapping[str, Any], end: Mapping[str, Any], now: float) -> str:
     what = plain(run.get("text") or run.get("action") or "a run")
     if not run.get("ended_at"):
         begun = _instant(run.get("started_at"))
         return f"{what}: RUNNING{f' for {lasted(now - begun)}' if begun is not None else ''} (run {run['run']})"
     verdict = plain(run.get("verdict") or "the controller vanished").replace("_", " ")
+    if end.get("refused") or end.get("check"):
+        verdict = f"{'refused' if end.get('refused') else 'planned only'}, nothing was touched"
     took = f", {lasted(run['duration_ms'] / 1000)}" if run.get("duration_ms") is not None else ""
     return f"{what}: {verdict}{took} (run {run['run']})"
 

@@ -171,7 +171,7 @@ def test_without_what_is_asked_for_nothing_is_switched(own: Site) -> None:
     """A mistyped variable of one's own, too: it must not empty the file."""
     code, output = own.run("-e", "service=api host=prod-api-01 featurs=search", playbook=str(own.folder / "switch.yml"))
     assert code != 0
-    assert "features" in output
+    assert "Name the features, as in -e features=search. Nothing was touched." in output
     assert features(own) == ["search chat\n"] * 2
 
 

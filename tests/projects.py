@@ -43,7 +43,7 @@ SAME = [
     (r"\d{8}T\d{6}-[0-9a-f]{8}", "RUN"), (r"\b[0-9a-f]{12}\b", "PLAN"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z?", "TIME"), (r"\b\d\d:\d\d(:\d\d)?Z?\b", "TIME"), (r"\d{4}-\d\d-\d\d", "DATE"),
     (r"\b\d+\.\d s\b", "N s"), (r"(?<=[,·] )\d+ (s|min( \d+ s)?)\b", "N s"),
-    (r"\bafter \d+ (s|min( \d+ s)?)\b", "after N s"), (r"\b\d+ entries", "N entries"),
+    (r"\bafter \d+ (s|min( \d+ s)?)\b", "after N s"), (r"\b(\d+ entries|1 entry)\b", "N entries"), (r'"pending": \d+', '"pending": N'),
     (r"http:\u200b?//127\.0\.0\.1:\d+", "https://chat.example.com"), (r" ?\*{3,}", " ***"),
     (r"\b[0-9a-f]{8}\b", "HASH"), (r"\bPLAN-[0-9a-f]+", "PLAN-ID"), (r"\b[0-9a-f]{64}\b", "SHA256"), (r"\b[0-9a-f]{16}\b", "ID"), (r"[ \t]+$", ""),
 ]  # fmt: skip

@@ -44,7 +44,7 @@ class Deliverer:
             self.notes.append(f"the defaults are used: {error}")
             return Settings(base_url=url.rstrip("/"))
         section = config["oncall"]
-        known = bool(section["sources"] or section.get("schedule"))
+        known = bool(section["sources"] or (section.get("schedule") or {}).get("layers"))
         runbooks = {name: entry["runbook"] for name, entry in config["services"].items() if "runbook" in entry}
         return Settings(
             config["channels"]["incidents"], config["oncall"]["team"], url.rstrip("/"), security_channel=config["channels"]["security"],

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 from collections.abc import Iterable
@@ -15,7 +16,8 @@ from ansible_collections.incident.response.plugins.plugin_utils import _config_f
 from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE, ConfigError
 
 NAME = "incident-response.yml"
-_NEARLY = ("incident-response.yaml", "incident_response.yml", "incident_response.yaml")
+_ALIKE = 0.9
+"""How similar the name of another file must be to be told of, as `difflib` counts: one or two letters differ."""
 """Names that people confuse with the right file name."""
 _DIGITS = 12
 _NOTHING = {"---", "...", "{}", "null", "~"}
@@ -63,6 +65,15 @@ class Location:
         return "no configuration found: no service catalogue, no protected hosts. INCIDENT_CONFIG names one"
 
 
+def _nearly(missing: Path) -> list[Path]:
+    """The files beside it with almost the configuration's name."""
+    try:
+        files = [each for each in missing.parent.iterdir() if each.suffix in {".yml", ".yaml"} and each.is_file()] if missing.name == NAME else []
+    except OSError:
+        return []
+    return sorted(each for each in files if difflib.SequenceMatcher(None, each.name, NAME).ratio() >= _ALIKE)
+
+
 def locate(named: Place | None, places: Iterable[Place]) -> Location:
     """The named file, otherwise the first existing file, even if it is unusable: the next file must not be used silently."""
     there, notes, looked = list[Place](), list[str](), list[str]()
@@ -73,8 +84,7 @@ def locate(named: Place | None, places: Iterable[Place]) -> Location:
         except PermissionError:
             notes.append(f"{place.path.parent} can't be looked into for a configuration: permission denied")
         except (OSError, ValueError):
-            nearly = (place.path.with_name(name) for name in _NEARLY if place.path.name == NAME)
-            notes += [f"{other} is not read: rename it to {NAME}" for other in nearly if other.is_file()]
+            notes += [f"{other} is not read: rename it to {NAME}" for other in _nearly(place.path)]
         else:
             there.append(place)
     used = named or (there[0] if there else Place(NONE, ""))

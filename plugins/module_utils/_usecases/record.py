@@ -111,7 +111,7 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     began = f"{what[:1].upper()}{what[1:]}"
     text = f"{now}: {what} {verdict}" if now else f"{began} {verdict}"
     if eased:
-        text = f"{began} failed and was taken back. The incident is still open; {now}"
+        text = f"{began} failed and was undone. The incident is still open: find another way. {now}"
     text += f"{again}{f'; {versions}' if versions else ''}"
     alone = not (start and start.data.get("person"))  # no person started it
     step = transition(current, Status.INVESTIGATING, at=end.at, actor=end.actor, run=end.run) if back else []

@@ -157,7 +157,9 @@ def test_one_that_says_nothing_protects_nobody_and_is_said(tmp_path: Path, text:
     assert found.words == f"configuration {one.path} (in one)"
 
 
-@pytest.mark.parametrize("name", ["incident-response.yaml", "incident_response.yml", "incident_response.yaml"])
+@pytest.mark.parametrize(
+    "name", ["incident-response.yaml", "incident_response.yml", "incident_response.yaml", "incident-respons.yml", "incident-reponse.yml"]
+)
 def test_one_by_nearly_the_name_is_named_since_it_is_not_read(tmp_path: Path, name: str) -> None:
     (one,) = places(tmp_path, "one")
     other = one.path.with_name(name)

@@ -308,7 +308,7 @@ def _ask(known: Variables, found: Mapping[str, Any]) -> None:
     for name, value in found.items():
         match known[name].kind:
             case "service" if not known[name].required and not argument.switch(found.get("force", False)):
-                _refuse_service(str(value).strip(), options, new="title" in known)
+                _refuse_service(str(value).strip(), options, new="title" in known, forced="force" in known)
             case "person" if not argument.switch(found.get("force", False)):
                 _refuse_person(name, str(value), options)
             case "level":
@@ -320,7 +320,7 @@ def _ask(known: Variables, found: Mapping[str, Any]) -> None:
         _refuse_incident(str(found.get("incident") or options["incident"] or "").strip(), options)
 
 
-def _refuse_service(name: str, options: Mapping[str, Any], *, new: bool) -> None:
+def _refuse_service(name: str, options: Mapping[str, Any], *, new: bool, forced: bool) -> None:
     """Raises AnsibleError for a service that is neither in the catalogue nor in any incident: it is probably mistyped. A configuration with mistakes,
     or an unreadable journal, does not prevent the step; the step reports it."""
     try:
@@ -335,7 +335,8 @@ def _refuse_service(name: str, options: Mapping[str, Any], *, new: bool) -> None
         return
     if name not in there:
         hint = _catalogue.nearest(name, there)
-        raise AnsibleError(f"service={name[:60]} is not in the service catalogue. {hint} {_NOTHING} To take it all the same: -e force=true")
+        force = " To take it all the same: -e force=true" if forced else ""
+        raise AnsibleError(f"service={name[:60]} is not in the service catalogue. {hint} {_NOTHING}{force}")
 
 
 def _refuse_person(variable: str, name: str, options: Mapping[str, Any]) -> None:

@@ -98,13 +98,13 @@ PLAYBOOKS: Mapping[str, Variables] = {
     "incident_review": {**_DELIVERY, **_ABOUT, "message": _MESSAGE},
     "incident_list": {
         "service": _SERVICE, "status": Variable("Only incidents at this stage.", "choice", choices=tuple(map(str, Status))),
-        "since": Variable("Only incidents opened since then.", "since", example="7d"), "force": _ABOUT["force"],
+        "since": Variable("Only incidents opened since then.", "since", example="7d"),
     },
     "incident_show": {
         "incident": replace(_INCIDENT, about="The incident, by its name or id. Default: the open incident of the service, or the only open one."),
         "service": _SERVICE, "detail": Variable("Show the whole timeline, with argument checks and skipped tasks.", "switch"),
         "follow": Variable("Keep running, and print new entries.", "switch"),
-        "duration": Variable("With `follow`: end after this number of seconds.", "seconds"), "force": _ABOUT["force"],
+        "duration": Variable("With `follow`: end after this number of seconds.", "seconds"),
     },
     "incident_communicate": {
         **_DELIVERY, **_ABOUT, "message": _MESSAGE, "audience": Variable("The readers of the text.", "choice", choices=AUDIENCES),

@@ -103,7 +103,7 @@ class LookupModule(LookupBase):
             _refusal.end(error)
 
     def _said(self, terms: list[Any], variables: dict[str, Any]) -> Asked:
-        _arguments.refuse_misspelt(variables, self)
+        _arguments.of_own_action(variables, self)
         try:
             drill.parse(variables.get("drill", ""))
         except ValueError as error:

@@ -15,13 +15,7 @@ author: Contributors to incident.response (@incident-response)
 options:
   _terms:
     description: The name of the run, as its last lines told it. Empty for the latest action of the O(incident).
-  playbook:
-    description:
-      - One of the collection's own playbooks, C(undo). Everything else is then taken from the variables that it knows, and all of these are
-        checked. A refusal is then printed as it is, and ends the run with 5, before any play begins.
-      - Where Ansible only lists or checks the playbook, and nothing is named, the record is that of no action.
-    type: str
-    default: ""
+    required: true
   incident:
     description: The name of the incident. Its latest action that is still in effect is used.
     type: str
@@ -47,36 +41,16 @@ _raw:
 
 from typing import Any
 
-from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _command_line, _options, _refusal, _undo
+from ansible_collections.incident.response.plugins.plugin_utils import _undo
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import careful
-
-_ASKED = ("run", "incident", "force_unverified")
-_given: dict[tuple[str, ...], list[str]] = {}
-"""What was checked already, by how it was typed: a play asks for the record again and again."""
 
 
 class LookupModule(LookupBase):
-    """Reads the journal on the controller."""
+    """The journal, read on the controller."""
 
     @careful
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
-        if playbook := str(self.get_option("playbook")):
-            return [self._of_playbook(playbook, variables if variables is not None else {})]
         incident, reason = (str(self.get_option(name)).strip() for name in ("incident", "force_unverified"))
-        return [_undo.record(str(terms[0]).strip() if terms else "", incident, reason)]
-
-    def _of_playbook(self, playbook: str, variables: dict[str, Any]) -> dict[str, Any]:
-        typed = tuple(str(variables.get(name, "")) for name in (*_ASKED, "action"))
-        _options.say(_options.settings())
-        try:
-            if typed not in _given:
-                given = _arguments.given(playbook, variables, self)
-                _given[typed] = [str(given.get(name, "")).strip() for name in _ASKED]
-            return _undo.record(*_given[typed])
-        except AnsibleError as error:
-            if _command_line.only_lists():
-                return _undo.NOTHING
-            _refusal.end(error)
+        return [_undo.record(str(terms[0]).strip(), incident, reason)]

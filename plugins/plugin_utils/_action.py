@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.incident.response.plugins.module_utils import _gate
+from ansible_collections.incident.response.plugins.module_utils import _gate, _owned
 from ansible_collections.incident.response.plugins.module_utils._core import drill, moment
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
@@ -25,6 +26,8 @@ from ansible_collections.incident.response.plugins.plugin_utils._origin import O
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import in_vaults, meet_configuration, secret_values, secrets_of_hosts, unseen
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal, cleaned
 
+_AGAIN = 1.0
+"""Seconds between two looks at whether the courier that is waited for still works."""
 _DRAIN = 2.0
 """The default time to wait for chat, in seconds."""
 
@@ -131,17 +134,30 @@ class ControllerAction(ActionBase):
         if not chat and not self._pages() and not self._publishes():
             return problem
         begun = time.time()
-        if any(journal.troubles(each) for each in found):  # what chat would not do is tried again by a courier that knows nothing of it
-            courier: Any = _spool.start_courier(folder, "", environment)
-        else:
-            courier = _courier_lock.wake(folder, environment, lambda lock: _spool.start_courier(folder, "", environment, lock))
+        anew = any(journal.troubles(each) for each in found)  # what chat would not do is tried again by a courier that knows nothing of it
+        courier = self._courier(folder, environment, anew=anew)
         if not chat:
             return problem
-        until = time.monotonic() + max(_options.drain(self.options, _DRAIN), at_least)
-        while any(_is_due(journal, each) for each in found) and (courier is None or courier.poll() is None) and time.monotonic() < until:
+        now = looked = time.monotonic()
+        until = now + max(_options.drain(self.options, _DRAIN), at_least)
+        while any(_is_due(journal, each) for each in found) and (courier is None or courier.poll() is None) and now < until:
             time.sleep(0.02)
+            now = time.monotonic()
+            if courier is None and now - looked > _AGAIN:  # the one that works may have been killed or stopped since
+                courier, looked = self._courier(folder, environment, anew=False), now
         says = _spool.courier_says(folder, begun, connect.mark(chat, environment))
         return str(says.get("problem") or says.get("chat_problem") or "")
+
+    @staticmethod
+    def _courier(folder: Path, environment: dict[str, str], *, anew: bool) -> subprocess.Popen[bytes] | None:
+        """Ask the courier that works to look again: None. If there is none, or `anew`, start one. Raises OSError, which says what to do."""
+        try:
+            if anew:
+                return _spool.start_courier(folder, "", environment)
+            return _courier_lock.wake(folder, environment, lambda lock: _spool.start_courier(folder, "", environment, lock))
+        except OSError as error:
+            why = str(error) if isinstance(error, _owned.NotOurs) else f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+            raise OSError(f"It is recorded, but no courier can work in {folder} ({why}). Mend that, then run incident.response.deliver") from error
 
     def _pages(self) -> bool:
         """Whether anybody is paged."""

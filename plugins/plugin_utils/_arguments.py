@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -56,6 +57,8 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
         _refuse_cut_off(playbook, known, {name for other in line.ours for name in argument.spellings(PLAYBOOKS[other])})
     elif not line.alone:
         _warn_of_names(playbook, typed, line)
+        if playbook in _ACTIONS:
+            _take_for_engine(typed, seen, line.others)
     if line.alone or playbook == "undo":  # `action` has always been taken for `run`
         _take(known, typed, seen, {name for other in line.ours if other != playbook for name in PLAYBOOKS[other]})
     _command_line.refuse_parts(line, playbook, acts=playbook in _ACTIONS)
@@ -79,21 +82,41 @@ def given(playbook: str, variables: Given, lookup: LookupBase) -> dict[str, Any]
     return found
 
 
-def refuse_misspelt(variables: Mapping[str, Any], lookup: LookupBase) -> None:
-    """Raises AnsibleError for an extra variable that looks like one of every action's, in the playbook of somebody's own action. A name that the
-    playbook or the role mentions is theirs. If the role's files are not found, it is only a warning."""
+def of_own_action(variables: Given, lookup: LookupBase) -> None:
+    """Checks the extra variables of somebody's own action, and renames those that the engine takes under other names, such as `dry_run`. A name that
+    the playbook or the role mentions is theirs. Raises AnsibleError for a name that looks like one of every action's; if the role's files are not
+    found, it is only a warning."""
     loader: Any = lookup._loader
     line, typed = _command_line.read(), load_extra_vars(loader)
     said = _own_role.texts(str(variables["action_role"]), str(variables.get("playbook_dir", "."))) if "action_role" in variables else None
+    theirs = f"{line.others}\n{said or ''}"
+    _take_for_engine(typed, variables, theirs)
     ours = {name for known in PLAYBOOKS.values() for name in argument.spellings(known)}
     for name in (str(each) for each in typed):
-        if name in ours or name.startswith(_words.PASS) or re.search(rf"\b{re.escape(name)}\b", f"{line.others}\n{said or ''}"):
+        if name in ours or name.startswith(_words.PASS) or _mentions(theirs, name):
             continue
         near = argument.meant(name, PLAYBOOKS["restart_service"])
         if near and said is not None:
             raise AnsibleError(f"-e {name}= is not known to this action: did you mean {near}? {_NOTHING}")
         if near:
             Terminal().warning(f"incident.response: -e {name}= is not known to this action: if you mean {near}, end this and run it again")
+    if "action_role" in variables:
+        _command_line.refuse_parts(line, "this action", acts=True)
+
+
+def _take_for_engine(typed: Given, variables: Given, theirs: str) -> None:
+    """Beside other people's plays, only what decides whether, and on which hosts, an action acts is taken under its other names."""
+    known = {
+        name: replace(each, same=tuple(other for other in each.same if not _mentions(theirs, other)))
+        for name, each in PLAYBOOKS["restart_service"].items() if name in {"plan", "host"}
+    }  # fmt: skip
+    seen = {name: variables[name] for name in known if name in typed}
+    _take(known, typed, seen, set())
+    variables.update({name: typed[name] for name in known if name in typed})
+
+
+def _mentions(text: str, name: str) -> bool:
+    return bool(re.search(rf"\b{re.escape(name)}\b", text))
 
 
 def refuse_switches(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> None:

@@ -30,6 +30,8 @@ class CommandLine:
 
     ours: dict[str, set[str]] = field(default_factory=dict)
     alone: bool = True
+    engine_only: bool = False
+    """Whether the plays that are not our playbooks are all the engine's, for actions of somebody's own."""
     others: str = ""
 
 
@@ -55,7 +57,7 @@ def _add(line: CommandLine, named: str, folder: Path, tags: set[str], depth: int
         for entry in _entries(path):
             _add_entry(line, entry, path, tags | _tags(entry), depth)
     else:
-        line.alone = False
+        line.alone = line.engine_only = False
 
 
 def _add_entry(line: CommandLine, entry: Mapping[str, Any], path: Path, tags: set[str], depth: int) -> None:
@@ -65,12 +67,12 @@ def _add_entry(line: CommandLine, entry: Mapping[str, Any], path: Path, tags: se
     if play:
         line.ours.setdefault(play[1], set()).update(tags)
     elif imported == _ENGINE:
-        line.alone = False
+        line.alone, line.engine_only = False, line.alone or line.engine_only
         line.others += path.read_text(encoding="utf-8", errors="replace")
     elif imported:
         _add(line, imported, path.parent, tags, depth - 1)
     else:
-        line.alone = False
+        line.alone = line.engine_only = False
         line.others += path.read_text(encoding="utf-8", errors="replace")
 
 
@@ -113,15 +115,15 @@ def refuse_parts(line: CommandLine, playbook: str, *, acts: bool) -> None:
     if only_lists():
         return
     wanted, unwanted = (set(context.CLIARGS.get(each) or ()) for each in ("tags", "skip_tags"))
-    own = line.ours.get(playbook, set())
+    own, whole = line.ours.get(playbook, set()), line.alone or line.engine_only
     why = ""
-    if line.alone and unwanted & ({"all", "tagged"} | own if own else {"all", "untagged"}):
+    if whole and unwanted & ({"all", "tagged"} | own if own else {"all", "untagged"}):
         why = f"--skip-tags {','.join(sorted(unwanted))}"
-    elif line.alone and wanted and "always" not in own and not wanted & ({"all", "tagged"} | own if own else {"all", "untagged"}):
+    elif whole and wanted and "always" not in own and not wanted & ({"all", "tagged"} | own if own else {"all", "untagged"}):
         why = f"--tags {','.join(sorted(wanted))}"
-    elif line.alone and context.CLIARGS.get("start_at_task"):
+    elif whole and context.CLIARGS.get("start_at_task"):
         why = f"--start-at-task {context.CLIARGS['start_at_task']!r}"
-    elif context.CLIARGS.get("step") and (line.alone or acts):
+    elif context.CLIARGS.get("step") and (whole or acts):
         why = "--step"
     if why:
         raise AnsibleError(f"{why} leaves out a part of {playbook}, which runs as a whole or not at all. Nothing was touched. Run it without.")

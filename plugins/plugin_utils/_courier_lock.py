@@ -13,10 +13,12 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from ansible_collections.incident.response.plugins.module_utils import _owned
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, started
 
+_T = TypeVar("_T")
 STUCK = 120.0
 """Seconds without a heartbeat until the holder is ended. A working courier sends one in each round, many times a second. A killed courier only loses
 its place."""
@@ -37,7 +39,7 @@ def marked(environ: Mapping[str, str]) -> str:
     return hashlib.sha256("\0".join(told).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def wake(folder: Path, environ: Mapping[str, str], start: Callable[[int], object]) -> object | None:
+def wake(folder: Path, environ: Mapping[str, str], start: Callable[[int], _T]) -> _T | None:
     """Have a courier look at the journal: the one that works, None; else what `start` returns, which starts one. Raises OSError.
 
     `start` is given the lock's file descriptor, for the new one to inherit: so that the next who asks finds it at work before it has come up.
@@ -51,7 +53,8 @@ def wake(folder: Path, environ: Mapping[str, str], start: Callable[[int], object
         os.write(wishes, b".")
         mark = marked(environ)
         if _locked(lock):
-            _write(lock, 0, "", "", mark)
+            with suppress(OSError):  # a full disk: then the next who asks starts another one
+                _write(lock, 0, "", "", mark)
             return start(lock)
         if _said(lock)[3] == mark and abs(time.time() - os.fstat(lock).st_mtime) < FRESH:
             return None

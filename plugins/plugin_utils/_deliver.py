@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils._core.moment import skewed
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
-from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError
+from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError, OncallError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_delivery import Delivery, Patience
@@ -42,7 +42,7 @@ class Deliverer:
             config = _config.load(_config.find())
         except _config.ConfigError as error:
             self.notes.append(f"the defaults are used: {error}")
-            return Settings(base_url=url.rstrip("/"))
+            return Settings(base_url=url.rstrip("/"), on_call=_unreadable)
         section = config["oncall"]
         known = bool(section["sources"] or (section.get("schedule") or {}).get("layers"))
         runbooks = {name: entry["runbook"] for name, entry in config["services"].items() if "runbook" in entry}
@@ -73,4 +73,10 @@ def _on_call(section: Mapping[str, Any], folder: Path) -> list[str]:
     """The user names of the first level that is on call now. Sources have little time: an opened incident waits for them. Raises OncallError."""
     options = {f"rocketchat_{name}": os.environ.get(variable, "") for name, variable in connect.VARIABLES.items()}
     answer = _oncall.first_level({**section, "timeout": min(float(section["timeout"]), _QUICK)}, folder, options)
+    if answer.as_of:
+        raise OncallError(f"{'; '.join(answer.problems)}; the last known answer is of {answer.as_of}")
     return [each["username"] for each in answer.oncall if each["username"]]
+
+
+def _unreadable() -> list[str]:
+    raise OncallError("the configuration has mistakes")

@@ -29,6 +29,7 @@ from ansible_collections.incident.response.plugins.module_utils._usecases import
 from ansible_collections.incident.response.plugins.plugin_utils import _options
 from ansible_collections.incident.response.plugins.plugin_utils._oncall_source import ICAL, WITH_TOKEN, Apart
 
+_EMPTY = {"level": 1, "name": "", "email": "", "username": "", "phone": ""}
 EMBEDDED = [{"type": "schedule"}]
 
 
@@ -54,7 +55,7 @@ class LastAnswer:
         with suppress(OSError, ValueError, KeyError, TypeError):
             kept = json.loads(_owned.text(self._path))
             if kept["key"] == self._key:
-                return [dict(each) for each in kept["oncall"]], str(kept["at"])
+                return [_EMPTY | dict(each) for each in kept["oncall"]], str(kept["at"])
         return None
 
     def keep(self, answer: list[dict[str, Any]]) -> None:

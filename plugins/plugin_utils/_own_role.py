@@ -19,9 +19,9 @@ _FILES = (".yml", ".yaml")
 def refuse(role: str, backend: str, variables: Mapping[str, Any], *, stateful: bool) -> None:
     """Raises AnsibleError for a role without the backend, and for the backend of a stateful action that never sets ROLE_seen: in the look before the
     plan, it would make the change. A role that is not around the task is not checked."""
-    short = role.rpartition(".")[2]
+    names, short = {role, Path(role).name, role.rpartition(".")[2]}, role.rpartition(".")[2]
     paths = [Path(str(each)) for each in variables.get("ansible_parent_role_paths") or []]
-    folder = next((path / "tasks" for path in paths if path.name == short), None)
+    folder = next((path / "tasks" for path in paths if path.name in names), None)
     if folder is None or not folder.is_dir():
         return
     if not any((folder / f"{backend}{end}").is_file() for end in _FILES):

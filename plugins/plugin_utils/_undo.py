@@ -23,10 +23,6 @@ from ansible_collections.incident.response.plugins.plugin_utils._terminal import
 _NOTHING = "Nothing was touched."
 _FORCE = 'Name the exact version to go to instead; or to believe it all the same: -e force_unverified="reason".'
 _MOST = 600
-NOTHING: dict[str, Any] = {
-    "run": "", "name": "undo", "service": "", "role": "incident.response.action", "backend": "", "hosts": {}, "drill": False, "unverified": "",
-}  # fmt: skip
-"""The data of a playbook without a run to undo, for example in a syntax check."""
 
 
 def record(run: str, incident: str, reason: str = "") -> dict[str, Any]:

@@ -199,3 +199,28 @@ def test_what_other_tools_call_a_plan_is_one(site: Site, typed: str) -> None:
     assert code == 0, output
     assert "Plan: restart of api" in output
     assert site.incidents() == []
+
+
+@pytest.mark.parametrize("typed", ["dry_run=true", "planned=yes", "check=true"])
+def test_another_name_of_plan_is_one_for_an_action_of_ones_own(flushed: Site, typed: str) -> None:
+    code, output = flush(flushed, "-e", typed)
+    assert code == 0, output
+    assert "Plan: cache flush of api" in output
+    assert (flushed.folder / "flushed").read_text() == "never\n"
+
+
+def test_another_name_of_plan_that_is_no_switch_is_refused(flushed: Site) -> None:
+    code, output = flush(flushed, "-e", "dry_run=ture")
+    assert code != 0
+    assert "ture" in output
+    assert (flushed.folder / "flushed").read_text() == "never\n"
+
+
+@pytest.mark.parametrize("part", [("--tags", "flush"), ("--skip-tags", "untagged"), ("--start-at-task", "Act on one host after the other")])
+def test_a_part_of_an_action_of_ones_own_is_refused(flushed: Site, part: tuple[str, str]) -> None:
+    code, output = flush(flushed, *part)
+    assert code != 0
+    assert f"{part[0]} " in output
+    assert "leaves out a part of this action" in " ".join(output.split())
+    assert (flushed.folder / "flushed").read_text() == "never\n"
+    assert not flushed.state.exists()

@@ -96,3 +96,23 @@ def test_an_undo_that_got_half_way_goes_on_with_the_other_host(deployed: Deploye
     code, output = deployed.undo("-e", f"incident={incident['name']}")
     assert code == 0, output
     assert deployed.current() == deployed.running() == [f"releases/{NEW}"] * 2
+
+
+def test_a_playbook_of_ones_own_may_say_which_run_it_undoes(deployed: Deployed) -> None:
+    """By the variables of its import, which Ansible doesn't know yet when it reads our plays."""
+    assert deployed.rollback()[0] == 0
+    path = deployed.folder / "own.yml"
+    path.write_text(f"- import_playbook: incident.response.undo\n  vars: {{run: {deployed.last_run()}}}\n")
+    code, output = deployed.run(playbook=str(path))
+    assert code == 0, output
+    assert deployed.current() == deployed.running() == [f"releases/{NEW}"] * 2
+
+
+def test_another_name_of_plan_counts_beside_plays_of_ones_own(deployed: Deployed) -> None:
+    path = deployed.folder / "own.yml"
+    own = "- {hosts: localhost, gather_facts: false, tasks: [{ansible.builtin.debug: {msg: mine}}]}\n"
+    path.write_text(f"{own}- import_playbook: incident.response.rollback\n")
+    code, output = deployed.run("-e", "app=api version=previous dry_run=true", playbook=str(path))
+    assert code == 0, output
+    assert "Plan: rollback of api" in output
+    assert deployed.current() == [f"releases/{NEW}"] * 2

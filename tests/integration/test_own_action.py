@@ -125,7 +125,7 @@ def test_a_role_that_is_not_there_is_named_before_anything_is_looked_at(own: Sit
     playbook.write_text(playbook.read_text().replace("action_role: feature_switch", "action_role: feature_swich"))
     code, output = switch(own, "search")
     assert code != 0
-    assert "The role 'feature_swich' was not found" in output
+    assert "role 'feature_swich' was not found" in output
     assert features(own) == ["search chat\n"] * 2
 
 

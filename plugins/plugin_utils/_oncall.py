@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class LastAnswer:
         with suppress(OSError, ValueError, KeyError, TypeError):
             kept = json.loads(_owned.text(self._path))
             if kept["key"] == self._key:
-                return [_EMPTY | dict(each) for each in kept["oncall"]], str(kept["at"])
+                return [dict(each) for each in kept["oncall"]], str(kept["at"])
         return None
 
     def keep(self, answer: list[dict[str, Any]]) -> None:
@@ -77,7 +77,8 @@ def memory(section: Mapping[str, Any], folder: Path) -> LastAnswer | None:
 
 def first_level(section: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) -> oncall.Answer:
     """The first level that is on call now, for everything that calls people: chat and paging ask the same. Raises OncallError."""
-    return oncall.ask(sources(section, options), section["people"], datetime.now(UTC), memory(section, folder), level=1)
+    answer = oncall.ask(sources(section, options), section["people"], datetime.now(UTC), memory(section, folder), level=1)
+    return replace(answer, oncall=[_EMPTY | each for each in answer.oncall])  # an old file of the last answer may lack something
 
 
 def _source(settings: dict[str, Any], section: Mapping[str, Any], options: Mapping[str, Any]) -> OncallSource:

@@ -184,7 +184,9 @@ class Recording:
                 self._changed, changed, detail = True, "true", ""
             elif state == "skipped":
                 detail = _DETAIL
-            self.spool.append_encoded(f'"kind":"task","at":{time.time()},{about},"state":"{state}","changed":{changed},"duration_ms":{took}{detail}')
+            self.spool.append_encoded(
+                f'"kind":"task","at":{time.time()},{about},"state":"{state}","changed":{changed},"duration_ms":{took}{detail}', looks=False
+            )
         else:
             self.outcome(result, state)
 

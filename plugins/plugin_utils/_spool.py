@@ -118,32 +118,33 @@ class Spool:
         """Append one line in one write. `sync` waits for the disk."""
         self.append_encoded(encoded(kind=kind, **fields), sync=sync)
 
-    def append_encoded(self, fields: str, *, sync: bool = False) -> None:
-        """Like `append`, for fields that `encoded` has turned into JSON."""
+    def append_encoded(self, fields: str, *, sync: bool = False, looks: bool = True) -> None:
+        """Like `append`, for fields that `encoded` has turned into JSON. Without `looks` it is the next line that finds a removed file; the lines
+        that were written to it are not lost, since it is still open."""
         self.seq += 1
         line = f'{{"run":"{self.run}","run_seq":{self.seq},{fields}'.encode("utf-8", "replace")
         if self._unwritten or not self._places:
             self._unwritten.append(line)
         else:
             try:
-                self._write(line, sync)
+                self._write(line, sync, looks)
             except OSError as error:
                 self._unwritten.append(line)
                 self._leave(error)
         while self._unwritten and self._places:
             try:
-                self._write(self._unwritten[0], sync)
+                self._write(self._unwritten[0], sync, True)
                 self._unwritten.pop(0)
             except OSError as error:
                 self._leave(error)
 
-    def _write(self, line: bytes, sync: bool) -> None:
+    def _write(self, line: bytes, sync: bool, looks: bool) -> None:
         if self._fd is None:
             self._fd = self._open(self._places[0])
-        if not access(self._path, F_OK):
-            raise _Gone(f"{self._path} was removed while the run wrote it")
         if sync:
             self._look()
+        elif looks and not access(self._path, F_OK):
+            raise _Gone(self._removed())
         line = self._sealed(line)
         if write(self._fd, line) != len(line):
             raise OSError("the disk is full")
@@ -153,9 +154,15 @@ class Spool:
 
     def _look(self) -> None:
         """Raises OSError if the written lines are gone. Not called for each line, because it costs as much as the seal."""
-        there = os.lstat(self._path)
+        try:
+            there = os.lstat(self._path)
+        except FileNotFoundError:
+            raise _Gone(self._removed()) from None
         if there.st_ino != self._inode or there.st_size < self._size:
             raise _Gone(f"{self._path} was replaced or cut while the run wrote it")
+
+    def _removed(self) -> str:
+        return f"{self._path} was removed while the run wrote it"
 
     def _open(self, place: Path) -> int:
         path = place / f"{self.run}.jsonl"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._ports import OncallError
+from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
 from ansible_collections.incident.response.plugins.module_utils._usecases.oncall import Answer
 from ansible_collections.incident.response.plugins.plugin_utils import _deliver, _oncall
 from ansible_collections.incident.response.plugins.plugin_utils._deliver import Deliverer
-from ansible_collections.incident.response.plugins.plugin_utils._oncall import LastAnswer
 
 SECTION: dict[str, Any] = {"timeout": 20, "sources": [{"type": "ical", "calendars": ["a.ics"]}], "people": {}}
 
@@ -44,9 +44,7 @@ def test_a_configuration_with_mistakes_names_nobody(tmp_path: Path, monkeypatch:
         settings.on_call()
 
 
-def test_a_last_answer_that_lacks_what_it_should_have_is_read(tmp_path: Path) -> None:
-    kept = LastAnswer(tmp_path, SECTION["sources"])
-    kept.keep([{"level": 1, "name": "Ada"}])
-    found = kept.recall()
-    assert found
-    assert found[0] == [{"level": 1, "name": "Ada", "email": "", "username": "", "phone": ""}]
+def test_a_last_answer_that_lacks_what_it_should_have_names_nobody_in_chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oncall, "ask", lambda *_, **_more: Answer([{"level": 1, "name": "Ada"}]))
+    assert _deliver._on_call(SECTION, tmp_path) == []
+    assert _oncall.first_level(SECTION, tmp_path, {}).oncall == [{"level": 1, "name": "Ada", "email": "", "username": "", "phone": ""}]

@@ -55,7 +55,7 @@ IDLE = 0.5
 """Seconds between two rounds if nothing has changed for CALM seconds and no run is active, because chat may be down for long."""
 CALM = 5.0
 COMMIT_EVERY = 1.0  # the end of a run and the loss of a controller are carried at once
-LINGER = 1.0
+LINGER = 0.3
 """Seconds that a courier of a task waits for the next task of its play."""
 GIVE_UP = 600.0
 TURN = 2.0

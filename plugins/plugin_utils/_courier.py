@@ -441,10 +441,9 @@ def pager(folder: Path) -> Aside | None:
 
 def _page(folder: Path) -> None:
     from ansible_collections.incident.response.plugins.module_utils._usecases import paging
-    from ansible_collections.incident.response.plugins.plugin_utils import _config, _paging
+    from ansible_collections.incident.response.plugins.plugin_utils import _config, _options, _paging
 
-    options = {f"rocketchat_{name}": os.environ.get(variable, "") for name, variable in connect.VARIABLES.items()}
-    policy = _paging.policy(_config.load(_config.find()), folder, options)
+    policy = _paging.policy(_config.load(_config.find()), folder, _options.of_environment())
     with open_journal(folder) as journal:
         for name, entry in paging.look(journal, policy, clock=time.time, write=True) if policy else []:
             log(f"{name}: {entry.text}")

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -14,11 +13,10 @@ from typing import Any
 from ansible_collections.incident.response.plugins.module_utils._core.moment import skewed
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError, OncallError
-from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_delivery import Delivery, Patience
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Settings
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _oncall
+from ansible_collections.incident.response.plugins.plugin_utils import _config
 
 _QUICK = 3.0
 """Seconds that each on-call source has to answer a delivery."""
@@ -71,8 +69,9 @@ class Deliverer:
 
 def _on_call(section: Mapping[str, Any], folder: Path) -> list[str]:
     """The user names of the first level that is on call now. Sources have little time: an opened incident waits for them. Raises OncallError."""
-    options = {f"rocketchat_{name}": os.environ.get(variable, "") for name, variable in connect.VARIABLES.items()}
-    answer = _oncall.first_level({**section, "timeout": min(float(section["timeout"]), _QUICK)}, folder, options)
+    from ansible_collections.incident.response.plugins.plugin_utils import _oncall, _options  # slow, and not needed without a schedule
+
+    answer = _oncall.first_level({**section, "timeout": min(float(section["timeout"]), _QUICK)}, folder, _options.of_environment())
     if answer.as_of:
         raise OncallError(f"{'; '.join(answer.problems)}; the last known answer is of {answer.as_of}")
     return [each["username"] for each in answer.oncall if each["username"]]

@@ -50,6 +50,11 @@ def environment(options: Mapping[str, Any]) -> dict[str, str]:
     return {**os.environ, **{variable: value for variable, value in given.items() if value}}
 
 
+def of_environment() -> dict[str, str]:
+    """The settings of chat as a courier has them: in its environment."""
+    return {f"rocketchat_{name}": os.environ.get(variable, "") for name, variable in connect.VARIABLES.items()}
+
+
 def say(options: Mapping[str, Any]) -> None:
     """Print which configuration the run uses, or that there is none. The first caller in the controller prints it, once."""
     location = options["location"]

@@ -28,8 +28,7 @@ def refuse(role: str, backend: str, variables: Mapping[str, Any], *, stateful: b
         others = sorted(path.stem for path in folder.iterdir() if path.suffix in _FILES and path.stem != "main")
         there = f"it has {', '.join(others)}" if others else "it has none"
         raise AnsibleError(f"The role {role} has no backend {backend} (tasks/{backend}.yml): {there}. {_PAGE}")
-    texts = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in folder.iterdir() if path.suffix in _FILES)
-    if stateful and not re.search(rf"\b{re.escape(short)}_seen\b", texts):
+    if stateful and not re.search(rf"\b{re.escape(short)}_seen\b", _said(folder)):
         raise AnsibleError(
             f"No task of the role {role} sets {short}_seen, so the backend can't only look, as the plan asks it to. "
             f"If the action changes no state, set action_stateful: false. {_PAGE}"
@@ -38,10 +37,12 @@ def refuse(role: str, backend: str, variables: Mapping[str, Any], *, stateful: b
 
 def texts(role: str, playbook_dir: str) -> str | None:
     """All that the role's files say; None if it is not found in the folders of roles, as one of another collection."""
-    folders = [Path(playbook_dir) / "roles", *map(Path, constants.config.get_config_value("DEFAULT_ROLES_PATH"))]
+    roles = [Path(playbook_dir) / "roles", *map(Path, constants.config.get_config_value("DEFAULT_ROLES_PATH"))]
     if role.startswith("incident.response."):
-        folders = [Path(__file__).parents[2] / "roles"]
-    found = next((folder / role.rpartition(".")[2] for folder in folders if (folder / role.rpartition(".")[2]).is_dir()), None)
-    if found is None:
-        return None
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(found.rglob("*")) if path.suffix in _FILES)
+        roles = [Path(__file__).parents[2] / "roles"]
+    found = next((folder for each in roles if (folder := each / role.rpartition(".")[2]).is_dir()), None)
+    return _said(found) if found else None
+
+
+def _said(folder: Path) -> str:
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.rglob("*")) if path.suffix in _FILES)

@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from os import F_OK, access, write
 from pathlib import Path
 from typing import Any
 
@@ -122,18 +121,10 @@ class Spool:
         """Like `append`, for fields that `encoded` has turned into JSON. Without `looks` it is the next line that finds a removed file; the lines
         that were written to it are not lost, since it is still open."""
         self.seq += 1
-        line = f'{{"run":"{self.run}","run_seq":{self.seq},{fields}'.encode("utf-8", "replace")
-        if self._unwritten or not self._places:
-            self._unwritten.append(line)
-        else:
-            try:
-                self._write(line, sync, looks)
-            except OSError as error:
-                self._unwritten.append(line)
-                self._leave(error)
+        self._unwritten.append(f'{{"run":"{self.run}","run_seq":{self.seq},{fields}'.encode("utf-8", "replace"))
         while self._unwritten and self._places:
             try:
-                self._write(self._unwritten[0], sync, True)
+                self._write(self._unwritten[0], sync, looks)
                 self._unwritten.pop(0)
             except OSError as error:
                 self._leave(error)
@@ -143,10 +134,10 @@ class Spool:
             self._fd = self._open(self._places[0])
         if sync:
             self._look()
-        elif looks and not access(self._path, F_OK):
+        elif looks and not os.access(self._path, os.F_OK):
             raise _Gone(self._removed())
         line = self._sealed(line)
-        if write(self._fd, line) != len(line):
+        if os.write(self._fd, line) != len(line):
             raise OSError("the disk is full")
         self._size += len(line)
         if sync:

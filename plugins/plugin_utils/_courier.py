@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,9 +77,12 @@ def log(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """The position up to which one spool was carried."""
+    """How far one run was carried. Its lines are in one file, or in several if the first place was full."""
 
-    offset: int = 0
+    offsets: Mapping[Path, int] = field(default_factory=dict)
+    """The carried bytes of each file."""
+    sizes: Mapping[Path, int] = field(default_factory=dict)
+    """The bytes of each file when it was last read: it may end with half a line."""
     seq: int = 0
     damaged: int = 0
     foreign: int = 0
@@ -181,7 +184,7 @@ class Carrier:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._seen: dict[Path, Carried] = {}
+        self._seen: dict[str, Carried] = {}
         self._committed = 0.0
         self._strange = set[str]()
         self.refused: dict[Path, str] = {}
@@ -196,14 +199,13 @@ class Carrier:
         trouble: Exception | None = None
         paths, strange = survey(self._folder)
         self.refused = {}
-        for path in paths:
+        for run in sorted({path.stem for path in paths}):
+            its = [path for path in paths if path.stem == run]
             try:
-                moved |= self._carry(path)
-                left = True
+                moved |= self._carry(run, its)
+                left |= not self.refused.keys() >= set(its)
             except FileNotFoundError:
-                self._seen.pop(path, None)
-            except _owned.NotOurs as error:
-                self.refused[path] = str(error)
+                self._seen.pop(run, None)
             except (OSError, JournalError):
                 raise
             except Exception as error:  # one spool's trouble, whatever it is, leaves the others alone
@@ -224,53 +226,51 @@ class Carrier:
         """The files in the spool folders that do not belong only to this user."""
         return sorted(self._strange)
 
-    def _carry(self, path: Path) -> bool:
-        seen = self._seen.setdefault(path, Carried())
-        gone = bool(seen.pid) and not alive(seen.pid, seen.since)  # asked before the last read of the file
-        size = path.stat().st_size
-        if size < seen.offset:  # it was cut: what is there, is there again from its start
-            seen = replace(seen, offset=0)
-        elif not gone and size == seen.offset:
-            self._set_aside(path, seen)
+    def _carry(self, run: str, paths: list[Path]) -> bool:
+        """Carry the new lines of a run from its files, in the order in which it wrote them. Returns whether anything was carried."""
+        seen = self._seen.setdefault(run, Carried())
+        gone = bool(seen.pid) and not alive(seen.pid, seen.since)  # asked before the last read of the files
+        sizes = {path: path.stat().st_size for path in paths}
+        if not gone and sizes == seen.sizes:
+            self._set_aside_unreadable(paths, seen)
             return False
-        if not gone and time.monotonic() - self._committed < COMMIT_EVERY and not _tail_is_end(path):
+        if not gone and time.monotonic() - self._committed < COMMIT_EVERY and not any(map(_tail_is_end, paths)):
             return False
-        new = lines_after(path, seen.offset)
-        lines = new.lines
-        now = replace(seen, offset=new.offset, damaged=seen.damaged + new.damaged, foreign=seen.foreign + new.foreign)
-        if new.foreign:
-            log(f"{path}: {new.foreign} lines are not of its run, or were changed: they are not recorded")
-        for line in lines:
-            now = _noted(now, line)
-            if line["kind"] == "run_started" and UNSEALED in line.get("data", {}):
-                line["text"] = f"{line.get('text', '')} (recorded without seals, by a version before this one)"
-        if not now.pid:
-            now = self._like_its_sibling(path, now)
+        now, lines = self._read(seen, sizes)
         if gone and not now.ended:
-            if not self._ended_elsewhere(path):
-                lines += [line | {"kind": "task", "state": "interrupted"} for line in now.begun]
-                lines.append(_last_words(path.stem, now))
+            lines += [line | {"kind": "task", "state": "interrupted"} for line in now.begun]
+            lines.append(_last_words(run, now))
             now = replace(now, ended=True)
         if now.waits and not now.ended and time.monotonic() - seen.first < HOLD:
             self._committed = time.monotonic()  # checked as often as new lines are carried
             return False
-        self._commit(path, now, [line for line in lines if line["kind"] != "begun"])
-        return True
+        if not now.offsets:  # no file of it may be read
+            return False
+        self._commit(run, now, [line for line in lines if line["kind"] != "begun"])
+        return bool(lines)
 
-    def _like_its_sibling(self, path: Path, now: Carried) -> Carried:
-        """Copy the controller of the run from its other file: if the first place filled up, the second file has no start line."""
-        first = next((seen for other, seen in self._seen.items() if other.name == path.name and seen.pid), None)
-        return replace(now, pid=first.pid, since=first.since) if first else now
+    def _read(self, seen: Carried, sizes: Mapping[Path, int]) -> tuple[Carried, list[dict[str, Any]]]:
+        """The new lines of a run's files, and the position after them."""
+        now, lines = replace(seen, sizes={}, offsets={}), list[dict[str, Any]]()
+        for path, size in sizes.items():
+            offset = seen.offsets.get(path, 0)
+            try:
+                new = lines_after(path, offset if size >= offset else 0)  # it was cut: what is there, is there again from its start
+            except _owned.NotOurs as error:
+                self.refused[path] = str(error)
+                continue
+            now = replace(now, offsets={**now.offsets, path: new.offset}, sizes={**now.sizes, path: size})
+            now = replace(now, damaged=now.damaged + new.damaged, foreign=now.foreign + new.foreign)
+            if new.foreign:
+                log(f"{path}: {new.foreign} lines are not of its run, or were changed: they are not recorded")
+            for line in new.lines:
+                now = _noted(now, line)
+                if line["kind"] == "run_started" and UNSEALED in line.get("data", {}):
+                    line["text"] = f"{line.get('text', '')} (recorded without seals, by a version before this one)"
+            lines += new.lines
+        return now, lines
 
-    def _ended_elsewhere(self, path: Path) -> bool:
-        others = [place / path.name for place in places(self._folder) if place / path.name != path]
-        for other in others:
-            with suppress(OSError):
-                if any(line["kind"] == "run_ended" for line in lines_after(other, 0).lines):
-                    return True
-        return False
-
-    def _commit(self, path: Path, now: Carried, lines: list[dict[str, Any]]) -> None:
+    def _commit(self, run: str, now: Carried, lines: list[dict[str, Any]]) -> None:
         try:
             opened = open_journal(self._folder)
         except _owned.NotOurs as error:
@@ -279,47 +279,52 @@ class Carrier:
             for each in journal.mended:
                 log(each)
             incident = now.incident
-            if incident and journal.incident_of(path.stem) != incident:
-                log(f"{path.name}: the journal lost what was carried of it: all of it is carried again")
-                self._seen[path] = Carried(anew=True)
+            if incident and journal.incident_of(run) != incident:
+                log(f"{run}: the journal lost what was carried of it: all of it is carried again")
+                self._seen[run] = Carried(anew=True)
                 return
-            if lines and not (now.check and self._committed_some(path) and not incident):  # a run in check mode may belong to none
+            if lines and not (now.check and self._committed_some(run) and not incident):  # a run in check mode may belong to none
                 try:
                     incident = ingest(journal, lines, opens=not now.refused) or ""
                 except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-                    log(f"{path.name}: it can't be recorded ({type(error).__name__}: {error}); it is kept as {set_aside(path)}")
-                    self._seen.pop(path, None)
+                    log(f"{run}: it can't be recorded ({type(error).__name__}: {error}); it is kept as {_aside(now.offsets)}")
+                    self._seen.pop(run, None)
                     return
             if now.refused and not incident:
-                log(f"{path.stem} was refused before it had a plan, and its service has no open incident: none is opened")
+                log(f"{run} was refused before it had a plan, and its service has no open incident: none is opened")
             self._committed = time.monotonic()
-            self._seen[path] = now = replace(now, incident=incident)
+            self._seen[run] = now = replace(now, incident=incident)
             if not now.ended:
                 return
             with journal.transaction():
-                journal.release(path.stem)
+                journal.release(run)
                 if incident:
-                    journal.append(incident, _notes(path.stem, now))
-            self.finished.append(Finished(path.stem, now, incident))
+                    journal.append(incident, _notes(run, now))
+            self.finished.append(Finished(run, now, incident))
             if now.lock:
-                self.locks.append((path.stem, now.lock))
+                self.locks.append((run, now.lock))
         if now.damaged or now.foreign:
-            log(f"{path.name}: {now.damaged} lines can't be read, {now.foreign} are not of its run; the file is kept as {set_aside(path)}")
+            log(f"{run}: {now.damaged} lines can't be read, {now.foreign} are not of its run; the file is kept as {_aside(now.offsets)}")
         else:
-            remove(path)
-        del self._seen[path]
+            for path in now.offsets:
+                remove(path)
+        del self._seen[run]
 
-    def _committed_some(self, path: Path) -> bool:
-        return self._seen[path].offset > 0
+    def _committed_some(self, run: str) -> bool:
+        return any(self._seen[run].offsets.values())
 
     def live(self) -> bool:
         """Whether the controller of any unfinished run is alive."""
         return any(seen.pid and alive(seen.pid, seen.since) for seen in self._seen.values())
 
-    def _set_aside(self, path: Path, seen: Carried) -> None:
-        """Set aside a file without a readable start of a run. It is kept, but no longer waited for."""
-        if not seen.pid and time.time() - path.stat().st_mtime > EMPTY_FOR:
-            log(f"{path.name}: no start of a run can be read in it; it is kept as {set_aside(path)}")
+    def _set_aside_unreadable(self, paths: list[Path], seen: Carried) -> None:
+        """Set aside files without a readable start of a run. They are kept, but no longer waited for."""
+        if not seen.pid and all(time.time() - path.stat().st_mtime > EMPTY_FOR for path in paths):
+            log(f"{paths[0].stem}: no start of a run can be read in it; it is kept as {_aside(paths)}")
+
+
+def _aside(paths: Iterable[Path]) -> str:
+    return ", ".join(str(set_aside(path)) for path in paths)
 
 
 def _tail_is_end(path: Path) -> bool:

@@ -107,7 +107,7 @@ def test_a_full_disk_stops_no_action_and_loses_no_entry(site: Site, small_disk: 
     filler.unlink()
     site.environment["INCIDENT_DRAIN_TIMEOUT"] = "15"
     assert eventually(lambda: len(site.incidents()[0]["runs"]) == 2 and site.incidents()[0]["runs"][1].get("verdict") == "worked"), (
-        site.courier_log(), list(site.folder.rglob("*.jsonl")), site.couriers()
+        f"{site.courier_log()}\n{list(site.folder.rglob('*.jsonl'))} {site.couriers()} {[(each['name'], each['runs']) for each in site.incidents()]}"
     )  # fmt: skip
     incident = site.incidents()[0]
     assert "Start api on prod-api-02" in [entry["text"] for entry in incident["entries"]]

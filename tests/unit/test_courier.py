@@ -22,6 +22,7 @@ from ansible_collections.incident.response.plugins.plugin_utils import _courier,
 from ansible_collections.incident.response.plugins.plugin_utils._courier import Carrier, Courier, Postman
 from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock
 from ansible_collections.incident.response.plugins.plugin_utils._deliver import Deliverer
+from ansible_collections.incident.response.plugins.plugin_utils._process import started
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, lines_after, places, spools
 from sites import eventually
 
@@ -80,6 +81,61 @@ def test_what_another_user_put_into_the_temporary_folder_is_not_read(tmp_path: P
     assert spools(tmp_path / "state") == [shared / "a.jsonl"]
     os.chown(shared, 65534, 65534)
     assert spools(tmp_path / "state") == []
+
+
+RUN: list[dict[str, Any]] = [
+    {**START, "action": "restart", "data": {"service": "api", "pid": os.getpid(), "since": started(os.getpid()), "waits": True}},
+    TASK,
+    {**TASK, "run_seq": 3, "action": "incident.response.action_plan", "data": {"health": {}}},
+    {**TASK, "run_seq": 4, "data": {"verdict": "worked"}},
+    {"kind": "run_ended", "run": "a", "run_seq": 5, "at": "2025-11-10T10:05:10.000Z", "state": "worked", "data": {}},
+]  # fmt: skip
+"""A run that goes on, as the lines of its spool."""
+
+
+def in_two_places(folder: Path, monkeypatch: pytest.MonkeyPatch, at: int, *, half: str = "", end: dict[str, Any] | None = None) -> list[Path]:
+    """RUN, whose first place was full after `at` lines and half of another."""
+    monkeypatch.setattr(tempfile, "tempdir", str(folder.parent))
+    found = []
+    lines = [*RUN[:-1], {**RUN[-1], "data": end or {}}]
+    for place, its, more in zip(places(folder), (lines[:at], lines[at:]), (half, ""), strict=False):
+        place.mkdir(mode=0o700, parents=True)
+        found.append(place / "a.jsonl")
+        found[-1].write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in its) + more)
+    return found
+
+
+@pytest.mark.parametrize("half", ["", '{"run":"a","run_'])
+@pytest.mark.parametrize("at", range(len(RUN)))
+def test_a_run_whose_first_place_was_full_is_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, half: str) -> None:
+    """Its start may stand in one file, and what the incident waits for in the other: the plan, or the end."""
+    files = in_two_places(tmp_path / "state", monkeypatch, at, half=half)
+    assert Carrier(tmp_path / "state").step() == (True, True)
+    with open_journal(tmp_path / "state") as journal:
+        (incident,) = journal.ids()
+        assert journal.info(incident)["service"] == "api"
+        assert [each.run_seq for each in journal.entries(incident) if each.run and each.run_seq] == [1, 2, 3, 4, 5]
+        assert journal.info(incident)["runs"][0]["verdict"] == "worked"
+    assert [path for path in files if path.exists()] == []
+
+
+@pytest.mark.parametrize("at", range(1, len(RUN)))
+def test_a_refused_run_whose_first_place_was_full_opens_no_incident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    in_two_places(tmp_path / "state", monkeypatch, at, end={"refused": True})
+    assert Carrier(tmp_path / "state").step()[1]
+    with open_journal(tmp_path / "state") as journal:
+        assert journal.ids() == []
+
+
+def test_half_a_line_and_no_more_is_set_aside_and_keeps_no_courier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path,) = in_two_places(tmp_path / "state", monkeypatch, 0, half='{"run":"a"')[:1]
+    places(tmp_path / "state")[1].joinpath("a.jsonl").unlink()
+    carrier = Carrier(tmp_path / "state")
+    monkeypatch.setattr(_courier, "COMMIT_EVERY", 0.0)
+    assert [carrier.step() for _ in range(3)] == [(True, False)] * 3
+    os.utime(path, (0, 0))
+    carrier.step()
+    assert [each.name for each in path.parent.iterdir() if each.stem == "a"] == ["a.damaged"]
 
 
 POISON = ["null", "[]", "\udcff\udcfe", '{"kind": "run_started"', "9" * 5000, "[" * 100_000, json.dumps({**START, "data": 7})]
@@ -220,10 +276,10 @@ def test_a_postman_that_died_is_replaced_by_one_that_brings_what_is_left(tmp_pat
 def test_a_spool_that_breaks_the_courier_in_a_new_way_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     carried_one, carrier = Carrier._carry, Carrier(tmp_path)
 
-    def carry(self: Carrier, path: Path) -> bool:
-        if path.stem == "a":
+    def carry(self: Carrier, run: str, paths: list[Path]) -> bool:
+        if run == "a":
             raise RecursionError("nobody thought of it")
-        return carried_one(self, path)
+        return carried_one(self, run, paths)
 
     monkeypatch.setattr(Carrier, "_carry", carry)
     paths = [written(tmp_path, run, {**START, "run": run}, {**TASK, "run": run}) for run in ("a", "b")]

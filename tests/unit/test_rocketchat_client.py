@@ -401,6 +401,15 @@ def test_the_token_is_in_no_error_text_even_where_it_can_not_be_sent(failing: Ro
 # Who says what
 
 
+def test_what_was_said_in_the_same_instant_keeps_its_order(server: RocketChat, client: Client) -> None:
+    """A server's time has milliseconds, and it lists the newest first."""
+    rid = made(client).rid
+    client.post(Message("begin", rid, "?"))
+    for text in "abc":
+        server.person("alice", room="incident-1", text=text, more='{"ts": "2099-01-01T00:00:00.000Z"}')
+    assert [each.text for each in client.said(rid, "begin")[1:]] == ["a", "b", "c"]
+
+
 def test_what_no_person_wrote_and_what_was_edited_is_known_for_it(server: RocketChat, client: Client) -> None:
     rid = made(client).rid
     client.post(Message("begin", rid, "?"))

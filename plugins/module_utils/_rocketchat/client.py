@@ -209,7 +209,8 @@ class RocketChat:
             messages += found
             if len(found) < 100:
                 break
-        return [said for _when, said in sorted(shape.readable(messages, lambda each: (_instant(each), _said(each))), key=lambda each: each[0])]
+        readable = shape.readable(reversed(messages), lambda each: (_instant(each), _said(each)))  # newest first: so it is for the same instant, too
+        return [said for _when, said in sorted(readable, key=lambda each: each[0])]
 
     def own_replies(self, rid: str) -> list[str]:
         """This bot's thread replies among the newest 100 messages of a room, without messages that somebody has changed since."""

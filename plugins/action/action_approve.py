@@ -67,7 +67,8 @@ class ActionModule(ControllerAction):
             askers=_person.may_be(came, logins), approvers=policy["approvers"], team=config["oncall"]["team"], needs=policy["approvals"],
             within=min(map(_config.seconds, (policy["within"], config["safety"]["plan_expires"]))), logins=logins,
         )  # fmt: skip
-        self._display.display(f"incident.response: waiting up to {policy['within']} for the approval of plan {request.plan} in chat", stderr=True)
+        whose = " or ".join(policy["approvers"]) or f"somebody of the team {request.team}"
+        self._tell(f"waiting up to {policy['within']} for the approval of plan {request.plan} in chat, by {whose}; without it, nothing is done")
         chat = RocketChat.of(connection)
         try:
             with self.journal(folder) as journal:

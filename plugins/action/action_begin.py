@@ -79,7 +79,7 @@ class ActionModule(ControllerAction):
             folder = self.folder()
             run = _run.current() or _run.unrecorded(folder, os.getppid(), service)
             name = run.name
-            self._check_incident(folder, kind, variables)
+            self._check_incident(folder, service, kind, variables)
             self._say_other_severity(folder, service, kind, variables)
             if not recorded:
                 self._record(folder, run, service, variables, kind)
@@ -109,8 +109,7 @@ class ActionModule(ControllerAction):
         channel, connection = config["channels"]["locks"], self._chat_options()
         if not channel or not connection:
             return {}, ""
-        plan = argument.switch(self._templar.template(variables.get("plan", False)))
-        only_look, reason = self.check or plan or kind is Drill.DRY, self._reason(variables)
+        only_look, reason = self.check or self._plans(variables) or kind is Drill.DRY, self._reason(variables)
         wish = self._wish(folder, run, service, kind, config, variables)
         try:
             found = _chat_lock.obtain(connection, wish, channel, _config.seconds(config["safety"]["lock_within"]), only_look=only_look)
@@ -129,6 +128,10 @@ class ActionModule(ControllerAction):
             words = f"EMERGENCY OVERRIDE: {reason}; without {without}"
             return told | {"break_glass": reason, "about": f"action on {service}", "without": without}, words
         return told, ""
+
+    def _plans(self, variables: dict[str, Any]) -> bool:
+        """Whether this run only plans. The value was checked before."""
+        return argument.switch(self._templar.template(variables.get("plan", False)))
 
     def _chat_options(self) -> dict[str, Any]:
         try:
@@ -165,16 +168,23 @@ class ActionModule(ControllerAction):
                 self._display.warning(f"incident.response: {text}")
             return (lock.holds if self.check else lock.acquire)(journal, wanted, now=now, alive=alive)
 
-    def _check_incident(self, folder: Path, kind: Drill, variables: dict[str, Any]) -> None:
-        """Refuse a drill in a real incident, and a real action in the incident of a drill."""
+    def _check_incident(self, folder: Path, service: str, kind: Drill, variables: dict[str, Any]) -> None:
+        """Refuse a drill in a real incident, and a real action in the incident of a drill. Warn if the named incident is another service's."""
         asked = str(variables.get("incident") or self.options["incident"] or "")
         if not asked:
             return
         with self.journal(folder, timeout=2) as journal:
             found = journal.find(asked)
-            if found and journal.info(found)["drill"] != bool(kind):
-                is_one = "is a drill, and this run is none: add -e drill=true" if not kind else "is no drill, and this run is one: leave out incident"
-                raise Refused(f"incident={asked} {is_one}. Nothing was touched.")
+            if not found:
+                return
+            info, own = journal.info(found), journal.open_for(service, drill=bool(kind))
+            own = journal.info(own)["name"] if own and own != found else ""
+        if info["drill"] != bool(kind):
+            is_one = "is a drill, and this run is none: add -e drill=true" if not kind else "is no drill, and this run is one: leave out incident"
+            raise Refused(f"incident={asked} {is_one}. Nothing was touched.")
+        if info["service"] not in ("", service):
+            there = f"incident={asked} is of {info['service']}: this action on {service} is recorded there, and does not mitigate it"
+            self._display.warning(f"incident.response: {there}{f'. The open incident of {service} is {own}' if own else ''}")
 
     def _say_other_severity(self, folder: Path, service: str, kind: Drill, variables: dict[str, Any]) -> None:
         """Warn that the severity only applies to a new incident: an open incident keeps its own severity."""
@@ -214,8 +224,8 @@ class ActionModule(ControllerAction):
             self._display.warning(f"incident.response: {error}")
         about = _run.start(
             run, self.origin(variables), variables, action=str(variables.get("incident_action", "action")), service=service,
-            known=_gate.known(), recorder="task", check=self.check, chat=chat, incident=self.options["incident"],
-            drill=str(kind), hosts=list(variables.get("ansible_play_hosts_all", [])), **self.options["location"].facts,
+            known=_gate.known(), recorder="task", check=self.check or self._plans(variables), chat=chat, incident=self.options["incident"],
+            drill=str(kind), waits=True, hosts=list(variables.get("ansible_play_hosts_all", [])), **self.options["location"].facts,
         )  # fmt: skip
         if _spool.append_shared(folder, run.name, "run_started", first=True, **about):
             _spool.start_courier(folder, run.name, _options.environment(self.options))

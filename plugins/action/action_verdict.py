@@ -86,13 +86,21 @@ class ActionModule(ControllerAction):
         was = "" if params["again"] else health(params["before"])
         text, detail = f"verdict {verdict}: {seen}{f'; before: {was}' if was else ''}", {} if good else {"evidence": evidence}
         if not (params["again"] and good):
-            self._tell(text, variables)
+            self._tell(text + self._way_back(params, variables), variables)
         result = self.recorded(result, data | detail, variables, text=text, state="ok" if good else "failed")
         if good:
             return result | {"after": after}
         result.pop("words", None)  # a failure says them already, and its evidence once
         result.get("timeline", {}).pop("evidence", None)
         raise Refused(f"{text}{chr(10) if evidence else ''}{evidence}", **result)
+
+    def _way_back(self, params: dict[str, Any], variables: dict[str, Any]) -> str:
+        """The command that undoes the change of this host, if there is one to undo. At the end of a recorded run, the callback prints it."""
+        change = params["change"]
+        if _run.current() is not None or params["dry"] or params["again"] or self.check or change.get("wanted") in (None, {}, change.get("before")):
+            return ""
+        run = str((variables.get("_action_begun") or {}).get("run") or "")
+        return f"; to undo it: ansible-playbook incident.response.undo -e run={run}" if run else ""
 
     def _tell(self, text: str, variables: dict[str, Any]) -> None:
         """Print the verdict and the incident, if no callback does so at the end."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
@@ -31,7 +32,7 @@ class ActionModule(TellingAction):
             raise Refused("Say why: reason=… is what those who are called read first.")
         policy = _policy.policy(_catalogue.configuration(self.options["config"]))
         named = params["incident"] or str(variables.get("incident") or self.options["incident"] or "")
-        wanted = lifecycle.Wanted(None, incident=named, service="" if named else self.service_name(params["service"]) or "")
+        wanted = lifecycle.Wanted(None, incident=named, service=self.service_name(params["service"]) or "")
         try:
             folder = self.folder()
             with self.journal(folder) as journal:
@@ -61,11 +62,12 @@ class ActionModule(TellingAction):
             why = "no chat is configured here, and nothing that pages"
             if not people:
                 why = f"nobody is named for {level.name} (escalation.levels.*.notify of the configuration)"
-            raise Refused(f"NOBODY WAS CALLED for {name}: {why}. Call {self._whom()}. It is on the timeline.{again if people else ''}", **result)
+            whom = self._whom(told["mentioned"] if told else ())
+            raise Refused(f"NOBODY WAS CALLED for {name}: {why}. Call {whom}. It is on the timeline.{again if people else ''}", **result)
         result = self.demand(result, again)
         if told:
             self.say(told, f"escalated to {level.name}", told["mentioned"])
         return result
 
-    def _whom(self) -> str:
-        return _phone.above(self.options, state_path(self.options["state_dir"]))
+    def _whom(self, mentioned: Sequence[str] = ()) -> str:
+        return _phone.above(self.options, state_path(self.options["state_dir"]), mentioned)

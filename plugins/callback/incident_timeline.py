@@ -300,7 +300,10 @@ class CallbackModule(CallbackBase):
         recording.start(first)
         self._run = recording
         if kind:
-            self._display.display(f"incident.response: THIS IS A DRILL{': nothing is changed' if kind is Drill.DRY else ''}", stderr=True)
+            self._display.display(
+                f"incident.response: THIS IS A DRILL{': nothing is changed' if kind is Drill.DRY else ', and it changes the hosts for real'}",
+                stderr=True,
+            )
         self._display.display(f"incident.response: recording {about} (run {run.name})", stderr=True)
         _options.say(self._settings)
         self._carry(folder, run.name)

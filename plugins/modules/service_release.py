@@ -93,7 +93,8 @@ class Releases:
     def look(self) -> State:
         if not self._link.is_symlink():
             what = "is not a symbolic link" if self._link.exists() else "is not there"
-            raise Refused(f"{self._link} {what}: this is no layout of releases. Nothing was touched.")
+            mend = "Name the folder that has them (services.NAME.versions.path), or another backend (services.NAME.backend)."
+            raise Refused(f"{self._link} {what}: this is no layout of releases. Nothing was touched. {mend}")
         target = self._link.readlink()
         if (self._path / target).parent.resolve() != (self._path / "releases").resolve():
             raise Refused(f"{self._link} points to {target}, which is no release in {self._path / 'releases'}. Nothing was touched.")

@@ -135,8 +135,13 @@ def _read(path: Path, _changed: int) -> dict[str, Any]:
     def told(found: Iterator[tuple[Where, str]]) -> list[str]:
         return [f"{path}:{text.line(where)}: {words}" for where, words in found]
 
-    problems = [f"{path}:{line}: {dotted(where)} is there twice" for where, line in text.twice] + told(_config_template.refused(given))
-    problems += told(each for each in _problems(given) if not _filled_in(given, each[0]))
+    problems = [f"{path}:{line}: {dotted(where)} is there twice" for where, line in text.twice]
+    wrong = [each for each in _problems(given) if not _filled_in(given, each[0])]
+    places = [where for where, dummy in wrong]
+    unfilled = (
+        each for each in _config_template.refused(given) if not any(each[0][: len(where)] == where != each[0] for where in places)
+    )  # that is the cause
+    problems += told(unfilled) + told(iter(wrong))
     for look in (_ambiguous, _uncovered, _unlisted):
         problems += told(look({} if problems else given))
     if problems:

@@ -153,6 +153,14 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
 def _last_words(run: str, seen: Carried) -> dict[str, Any]:
     """The end of a run that did not write its own end: it was killed, or only its tasks recorded it."""
     line: dict[str, Any] = {"run": run, "run_seq": VANISHED, "at": utc(time.time())}
+    if seen.refused:
+        text = "❌ Ended before it had a plan: nothing was touched"
+        return line | {
+            "kind": "run_ended",
+            "state": str(Verdict.UNKNOWN),
+            "text": text,
+            "data": {"check": seen.check, "failed": True, "refused": True},
+        }
     if seen.recorder == "task":
         ended = _ended(seen)
         text = f"{ended.mark} Ended: {ended.words}"
@@ -238,11 +246,13 @@ class Carrier:
             return False
         now, lines = self._read(seen, sizes)
         if gone and not now.ended:
+            now = replace(now, refused=now.recorder == "task" and now.waits)  # nobody else has said so
             lines += [line | {"kind": "task", "state": "interrupted"} for line in now.begun]
             lines.append(_last_words(run, now))
             now = replace(now, ended=True)
         if now.waits and not now.ended and time.monotonic() - seen.first < HOLD:
             self._committed = time.monotonic()  # checked as often as new lines are carried
+            self._seen[run] = replace(seen, pid=now.pid, since=now.since)  # it may end without a plan
             return False
         if not now.offsets:  # no file of it may be read
             return False

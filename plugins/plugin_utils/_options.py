@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import configparser
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from ansible import constants, context
 from ansible.plugins.loader import callback_loader
 from ansible.utils.path import unfrackpath
+from ansible_collections.incident.response.plugins.module_utils._core.argument import mistyped
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE
@@ -28,6 +31,8 @@ _VARIABLES = {
     "config": "INCIDENT_CONFIG",
     **{f"rocketchat_{name}": variable for name, variable in connect.VARIABLES.items()},
 }
+_SECTION = "incident_response"
+_PREFIXES = ("INCIDENT_", "ROCKETCHAT_")
 _PATHS = ("state_dir", "journal_key_file", "rocketchat_ca_path")
 _COLLECTION = Path(__file__).resolve().parents[2]
 _SYSTEM = Path("/etc/incident-response")
@@ -67,7 +72,7 @@ def say(options: Mapping[str, Any]) -> None:
 def warn(options: Mapping[str, Any]) -> None:
     """Warnings about the configuration. Ansible shows each warning once in a run, from any process."""
     location = options["location"]
-    for note in (*([location.problem] if location.problem else []), *location.notes):
+    for note in (*([location.problem] if location.problem else []), *location.notes, *_misspelt(_ini(), frozenset(os.environ))):
         Terminal().warning(f"incident.response: {note}")
 
 
@@ -91,7 +96,7 @@ def connection(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _given() -> dict[str, Any]:
-    ours = tuple((name, value) for name, value in os.environ.items() if name.startswith(("INCIDENT_", "ROCKETCHAT_")))
+    ours = tuple((name, value) for name, value in os.environ.items() if name.startswith(_PREFIXES))
     return _asked(ours, _ini())
 
 
@@ -109,6 +114,30 @@ def _absolute(path: str, variable: str) -> str:
     have other working directories."""
     ini = _ini() or None if not os.environ.get(variable) else None
     return str(unfrackpath(path, follow=False, basedir=ini)) if path else ""
+
+
+@lru_cache(maxsize=4)
+def _misspelt(ini: str, environment: frozenset[str]) -> list[str]:
+    """Names in ansible.cfg and in the environment that look like ours, and that nothing reads."""
+    plugin = callback_loader.get(CALLBACK, class_only=True)
+    return lookalikes(ini, environment, constants.config.get_configuration_definitions("callback", plugin._load_name).values())
+
+
+def lookalikes(ini: str, environment: frozenset[str], known: Collection[Mapping[str, Any]]) -> list[str]:
+    """The misspelt names, in words. `known` are the options, as Ansible defines them."""
+    keys = {each["key"] for option in known for each in option.get("ini") or ()}
+    variables = {each["name"] for option in known for each in option.get("env") or ()}
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    with suppress(configparser.Error, OSError, UnicodeDecodeError):  # Ansible itself has said so
+        parser.read(ini)
+    found = [(f"[{each}] in {ini}", f"[{_SECTION}]") for each in parser.sections() if each != _SECTION and mistyped(each, [_SECTION])]
+    unknown = [key for key in (parser.options(_SECTION) if parser.has_section(_SECTION) else ()) if key not in keys]
+    found += [(f"{key} in [{_SECTION}] of {ini}", mistyped(key, keys) or " or ".join(sorted(keys))) for key in unknown]
+    for name in sorted(environment - variables):
+        prefix = next((each for each in _PREFIXES if name.startswith(each)), None)
+        near = mistyped(name.removeprefix(prefix), [each.removeprefix(prefix) for each in variables if each.startswith(prefix)]) if prefix else ""
+        found += [(f"the variable {name}", f"{prefix}{near}")] if near else []
+    return [f"{name} is read by nothing: did you mean {near}?" for name, near in found]
 
 
 def _location(given: Mapping[str, Any]) -> Location:

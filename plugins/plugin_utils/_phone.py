@@ -19,15 +19,15 @@ _MOST = 6
 UNKNOWN = "whoever you know: the configuration knows nobody who is on call (oncall)"
 
 
-def above(options: Mapping[str, Any], folder: Path) -> str:
+def above(options: Mapping[str, Any], folder: Path, mentioned: Sequence[str] = ()) -> str:
     """The people to call if an escalation calls nobody: the people of all levels; if no level names people, everybody with a known telephone
-    number."""
+    number, otherwise the people who were `mentioned` in chat."""
     try:
         config = _config.load(_config.find(str(options.get("config") or "")))
     except _config.ConfigError:
         return whom(options, folder, "")  # which says what is wrong
     known_by_phone = [name for name, each in config["oncall"]["people"].items() if each.get("phone")]
-    return whom(options, folder, "", [*_of_levels(config)] or known_by_phone)
+    return whom(options, folder, "", [*_of_levels(config)] or known_by_phone or mentioned)
 
 
 def whom(options: Mapping[str, Any], folder: Path, severity: str, names: Sequence[str] = (), *, ask: bool = True) -> str:

@@ -61,7 +61,7 @@ def _journal_of(reason: str) -> SqliteJournal:
 def _incident(journal: SqliteJournal, run: str, incident: str) -> str:
     where = journal.incident_of(run) if run else journal.find(incident)
     if where is None:
-        hint = "Look with: ansible localhost -m incident.response.incident_info"
+        hint = "incident.response.incident_list names the incidents, and incident_show -e incident=… its runs with their undo commands."
         raise AnsibleError(f"{f'run={run}' if run else f'incident={incident}'} isn't known in this journal. {_NOTHING} {hint}")
     return where
 

@@ -42,8 +42,10 @@ _ACTION = {
     "title": Variable("What is wrong, in a few words."),
     "reason": Variable("Why, for the record.", same=("message", *_WORDS)),
     "drill": Variable("Mark the action as a drill; `dry` does not make the change.", "drill"),
-    "plan": Variable("Only show what would be done.", "switch", ("dry_run", "dryrun", "plan_only", "planned", "preview", "noop", "check")),
-    "approved_plan": Variable("The ticket of the only plan that may be carried out, as `plan=true` prints it.", "name"),
+    "plan": Variable(
+        "Only show what would be done.", "switch", ("dry_run", "dryrun", "plan_only", "planned", "preview", "noop", "check", "simulate")
+    ),
+    "approved_plan": Variable("The ticket of the only plan that may be carried out, as `plan=true` prints it.", "ticket"),
     "break_glass": Variable("The reason to go on without the required approval, or against the lock of another controller in chat.", "reason"),
 }
 """The variables of every emergency action."""

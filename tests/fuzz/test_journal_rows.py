@@ -16,7 +16,7 @@ from ansible_collections.incident.response.plugins.module_utils._journal.locatio
 from ansible_collections.incident.response.plugins.module_utils._ports import Lease, Outgoing, Projection
 from ansible_collections.incident.response.plugins.module_utils._usecases import lock
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 AT = "2025-11-10T10:05:00.000Z"
@@ -59,6 +59,7 @@ def a_record(folder: Path) -> str:
     return incident
 
 
+@example([("UPDATE marks SET id = ?", (b"",))])
 @given(st.lists(forgeries(), min_size=1, max_size=4))
 def test_of_any_rows_the_record_stays_what_it_is_and_nothing_forged_is_sent(found: list[tuple[str, tuple[Any, ...]]]) -> None:
     with tempfile.TemporaryDirectory() as made:

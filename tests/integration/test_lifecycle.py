@@ -79,6 +79,32 @@ def test_what_cannot_be_done_is_refused_with_the_way_out(site: Site, arguments: 
     assert site.incidents() == before
 
 
+@pytest.mark.parametrize("step", ["state=acknowledged", f"state=resolved {RESOLUTION}", "message=better"])
+def test_a_step_for_a_service_is_not_done_to_the_incident_of_another(site: Site, step: str) -> None:
+    """A number that is one off would resolve the wrong incident, and there is no way back."""
+    told(site, "state=open service=web title=Slow")
+    told(site, "state=open service=api title=Down")
+    other = next(each["name"] for each in site.incidents() if each["service"] == "web")
+    before = [(each["status"], each["service"]) for each in site.incidents()]
+    code, output = site.ad_hoc("rocketchat_incident", f"{step} incident={other} service=api")
+    assert code != 0
+    assert f"{other} is of web, and not of api. Nothing was recorded. Open now: incident-" in output
+    code, output = site.run("-e", f"incident={other} service=api reason=help", playbook="playbooks/incident/escalate.yml")
+    assert code != 0
+    assert f"{other} is of web, and not of api" in " ".join(output.split())
+    assert [(each["status"], each["service"]) for each in site.incidents()] == before
+    assert told(site, f"message=moved incident={other} service=billing force=true")["incident"]["service"] == "billing"
+
+
+def test_what_is_opened_for_another_service_in_a_named_incident_is_noted_there(site: Site) -> None:
+    told(site, "state=open service=web title=Slow severity=P1")
+    name = site.incidents()[0]["name"]
+    told(site, f"state=open service=api title=Down severity=P2 incident={name}")
+    (incident,) = site.incidents()
+    assert (incident["service"], incident["title"], incident["severity"]) == ("web", "Slow", "P1")
+    assert "Reported once more, for api, as P2 (it stays P1): Down" in [entry["text"] for entry in incident["entries"]]
+
+
 def test_force_resolves_without_the_details_and_they_can_follow(site: Site) -> None:
     told(site, "state=open service=api")
     assert told(site, "state=resolved service=api force=true")["incident"]["status"] == "resolved"

@@ -173,6 +173,32 @@ def test_without_the_callback_two_services_of_one_playbook_are_two_runs(site: Si
     assert eventually(lambda: told() == {"api": ["worked"], "billing": ["worked"]}), told()
 
 
+@pytest.mark.parametrize("asked", ["plan=true", "approved_plan=0123456789ab-1-01234567", "paln=true"])
+def test_without_the_callback_a_plan_or_a_refusal_opens_no_incident(site: Site, asked: str) -> None:
+    services(site, "api")
+    site.without_callback()
+    site.environment["INCIDENT_DRAIN_TIMEOUT"] = "0"
+    code, output = site.run("-e", f"service=api host=prod-api-01 {asked}")
+    assert (code == 0) is (asked == "plan=true"), output
+    assert eventually(lambda: not site.couriers() and not list(site.state.glob("spool/*.jsonl")))
+    assert not (site.state / "journal.db").exists() or site.incidents() == []
+
+
+def test_an_action_in_the_incident_of_another_service_is_said_and_mitigates_nothing(site: Site) -> None:
+    services(site, "api", "billing")
+    for service in ("billing", "api"):
+        assert site.ad_hoc("rocketchat_incident", f"state=open service={service} title=Down")[0] == 0
+    names = {each["service"]: each["name"] for each in site.incidents()}
+    code, output = site.run("-e", f"service=api host=prod-api-01 incident={names['billing']}")
+    assert code == 0, output
+    said = f"incident={names['billing']} is of billing: this action on api is recorded there, and does not mitigate it. The open incident of api is "
+    assert said + names["api"] in " ".join(output.split())
+    assert eventually(
+        lambda: any(each["service"] == "billing" and [run["verdict"] for run in each["runs"]] == ["worked"] for each in site.incidents())
+    )
+    assert {each["service"]: each["status"] for each in site.incidents()} == {"billing": "acknowledged", "api": "open"}
+
+
 def test_a_single_command_is_a_run_too(fleet: Fleet) -> None:
     fleet.environment["ANSIBLE_LOAD_CALLBACK_PLUGINS"] = "1"
     code, output = fleet.command("ansible", "web1,web2", "-m", "ping", "-e", "incident_action=look incident_service=api")

@@ -72,6 +72,23 @@ def test_a_mistake_names_file_line_path_and_what_was_expected(tmp_path: Path, te
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (
+            "service: {api: {unit: '{{ unit }}', commands: {start: '{{ a }}'}}}\n",
+            ":1: service is not a key of the configuration: did you mean services?",
+        ),
+        ("services: {api: {helth: {http: 'http://{{ a }}'}}}\n", ":1: services.api.helth is not a key of the configuration: did you mean health?"),
+    ],
+)
+def test_a_misspelt_key_is_told_without_what_follows_from_it(tmp_path: Path, text: str, cause: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(_config.ConfigError) as caught:
+        _config.load(path)
+    assert caught.value.problems == [f"{path}{cause}"]
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(_config.ConfigError) as caught:
         _config.load(written(tmp_path, "safety: {max_hosts: 0}\nservices: {api: {unti: 1}}\n"))

@@ -132,7 +132,7 @@ def test_half_a_line_and_no_more_is_set_aside_and_keeps_no_courier(tmp_path: Pat
     places(tmp_path / "state")[1].joinpath("a.jsonl").unlink()
     carrier = Carrier(tmp_path / "state")
     monkeypatch.setattr(_courier, "COMMIT_EVERY", 0.0)
-    assert [carrier.step() for _ in range(3)] == [(True, False)] * 3
+    assert [carrier.step() for dummy in range(3)] == [(True, False)] * 3
     os.utime(path, (0, 0))
     carrier.step()
     assert [each.name for each in path.parent.iterdir() if each.stem == "a"] == ["a.damaged"]

@@ -8,8 +8,10 @@ import hashlib
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible import constants, context
 from ansible.module_utils.common.collections import ImmutableDict
+from ansible_collections.incident.response.plugins.callback import incident_timeline
 from ansible_collections.incident.response.plugins.plugin_utils import _location, _options
 from ansible_collections.incident.response.plugins.plugin_utils._config_file import NONE
 from ansible_collections.incident.response.plugins.plugin_utils._location import NAME, Location, Place, locate
@@ -155,6 +157,25 @@ def test_one_that_says_nothing_protects_nobody_and_is_said(tmp_path: Path, text:
     found = locate(None, [one])
     assert not found.empty
     assert found.words == f"configuration {one.path} (in one)"
+
+
+@pytest.mark.parametrize(
+    ("text", "variable", "told"),
+    [
+        ("[incident_response]\nstat_dir = x\n", "", "stat_dir in [incident_response] of INI is read by nothing: did you mean state_dir?"),
+        ("[incident_respons]\nstate_dir = x\n", "", "[incident_respons] in INI is read by nothing: did you mean [incident_response]?"),
+        ("", "INCIDENT_STAT_DIR", "the variable INCIDENT_STAT_DIR is read by nothing: did you mean INCIDENT_STATE_DIR?"),
+        ("", "ROCKETCHAT_TOKN", "the variable ROCKETCHAT_TOKN is read by nothing: did you mean ROCKETCHAT_TOKEN?"),
+        ("[incident_response]\nstate_dir = x\n[defaults]\nstat = 1\n", "ROCKETCHAT_PORT", ""),
+        ("no section", "INCIDENT_IO_API_KEY", ""),
+    ],
+)
+def test_a_misspelt_setting_is_said(tmp_path: Path, text: str, variable: str, told: str) -> None:
+    ini = tmp_path / "ansible.cfg"
+    ini.write_text(text)
+    known = yaml.safe_load(incident_timeline.DOCUMENTATION)["options"].values()
+    found = _options.lookalikes(str(ini), frozenset({variable, "INCIDENT_ID", "PATH"}), known)
+    assert found == ([told.replace("INI", str(ini))] if told else [])
 
 
 @pytest.mark.parametrize(

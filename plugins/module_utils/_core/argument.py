@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from . import drill
+from . import drill, plan
 from .severity import Severity
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -175,6 +175,12 @@ def _since(known: Variable, given: object) -> object:
     return given if _AGO.fullmatch(str(given).strip()) else _time(known, given)
 
 
+def _ticket(_known: Variable, given: object) -> object:
+    if not plan.is_ticket(str(given)):
+        raise Wrong("is no plan's ticket: the same command with plan=true instead prints one")
+    return given
+
+
 def _mapping(_known: Variable, given: object) -> object:
     if not isinstance(given, Mapping) and not re.match(r"\s*(\{|\w+=)", str(given)):
         raise Wrong("must be a mapping")
@@ -184,7 +190,7 @@ def _mapping(_known: Variable, given: object) -> object:
 KINDS: Mapping[str, Callable[[Variable, object], object]] = {
     "text": _text, "name": _named, "hosts": _hosts, "reason": _reason, "switch": _switch, "drill": _drill, "count": _count, "seconds": _seconds,
     "choice": _choice, "choices": _choices, "severity": _severity, "time": _time, "since": _since, "mapping": _mapping,
-    "person": _person, "version": _version, "service": _named, "incident": _named, "level": _count, "open_incident": _named,
+    "person": _person, "ticket": _ticket, "version": _version, "service": _named, "incident": _named, "level": _count, "open_incident": _named,
 }  # fmt: skip
 """The kinds of values. Checks that need the configuration or the journal (for example whether a service exists) are made elsewhere."""
 WORDS: Mapping[str, str] = {
@@ -192,7 +198,7 @@ WORDS: Mapping[str, str] = {
     "drill": "true, false or dry", "count": "a whole number above 0", "seconds": "seconds", "severity": ", ".join(Severity),
     "time": "a time, as 2026-12-01T22:00:00Z", "since": "a time, or 7d for seven days ago", "mapping": "a mapping",
     "version": "`previous`, or a version",
-    "person": "the name of somebody in chat",
+    "person": "the name of somebody in chat", "ticket": "text",
     "service": "a service of the catalogue", "incident": "the name of an incident", "open_incident": "the name of an open incident",
     "level": "a number, 1 is the first",
 }  # fmt: skip

@@ -118,11 +118,20 @@ def address(link: str) -> str:
 
 
 def opening(
-    state: dict[str, Any], actor: str, link: str, oncall: Sequence[str], links: Mapping[str, str], seen: str = "", doing: str = "", instead: str = ""
+    state: dict[str, Any],
+    actor: str,
+    link: str,
+    oncall: Sequence[str],
+    links: Mapping[str, str],
+    seen: str = "",
+    doing: str = "",
+    instead: str = "",
+    severity: str = "",
 ) -> tuple[str, list[dict[str, Any]]]:
     """The first message of an incident's room, and its attachment. `oncall` are the user names of the invited people, `links` the help, `seen` the
-    result of the health check, `doing` the current action of the person who opened the incident, `instead` why the team is called."""
-    text = _called(state, seen, actor, doing)
+    result of the health check, `doing` the current action of the person who opened the incident, `instead` why the team is called, `severity` the
+    first one."""
+    text = _called(state, seen, actor, doing, severity)
     if oncall:
         text += "\non call: " + " ".join(f"@{name}" for name in oncall)
         text += f" (the team, since it isn't known who is on call: {quoted(instead)})" if instead else ""
@@ -141,9 +150,9 @@ def approval(
     """The question to the approvers of an action, which `needs` that many approvals. `about` is already quoted; `within` is in seconds."""
     who_needs = f"{needs} of you, " if needs > 1 else ""
     yes = f"react to this message with ✅ or 👍, or write `!approve {plan}`"
-    how = f"{who_needs}within {summary.spoken(within)}: {yes}. ❌, 👎 or `!deny {plan}` stops it"
+    how = f"{who_needs}{yes}. ❌, 👎 or `!deny {plan}` stops it"
     called = " ".join(f"@{person}" for person in people)
-    asked = f"✋ *{severity}* NEEDS APPROVAL (✅ or ❌): {about} · asked by {quoted(who)}"
+    asked = f"✋ *{severity}* NEEDS APPROVAL (✅ or ❌) within {summary.spoken(within)}: {about} · asked by {quoted(who)}"
     return f"{asked}\n{called} {how}\n{fenced(line.removeprefix('incident.response: ')[:150] for line in lines[:25])[0]}"
 
 
@@ -181,11 +190,12 @@ def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[st
     return f"{people} {_called(state, seen, actor, doing)} · #{name}".strip()
 
 
-def _called(state: dict[str, Any], seen: str, actor: str, doing: str) -> str:
+def _called(state: dict[str, Any], seen: str, actor: str, doing: str, severity: str = "") -> str:
     """The reason for the call. If an action opened the incident, its name is no problem description, so the text says what it does."""
     sign, own = "" if state["drill"] else f"{_SIGNS.get(state['severity'], '🚨')} ", f" of {state['service'] or 'a service'}"
     title = "" if doing and state["title"].endswith(own) and state["title"] != own else quoted(state["title"], 300)
-    by = doing or f"opened by {quoted(actor)}{', nobody has taken it yet' if state['status'] == 'open' else ''}"
+    first = f" as {severity}" if severity not in ("", state["severity"]) else ""
+    by = doing or f"opened by {quoted(actor)}{first}{', nobody has taken it yet' if state['status'] == 'open' else ''}"
     return f"{sign}*{state['severity']}* {' · '.join(filter(None, (quoted(state['service']), seen, title, by)))}"
 
 

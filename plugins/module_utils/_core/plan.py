@@ -42,6 +42,11 @@ def ticket(plan: str, who: str, at: float) -> Ticket:
     return Ticket(plan, int(at), digest({"plan": plan, "who": who, "at": int(at)})[:8])
 
 
+def is_ticket(given: str) -> bool:
+    """Whether the text has the form of a ticket."""
+    return _FORM.fullmatch(given.strip()) is not None
+
+
 def refusal(given: str, plan: str, who: str, *, now: float, lasts: float) -> str:
     """The reason why the given ticket does not allow `who` to carry out the plan with this hash now; empty if it does. `lasts` is in seconds."""
     form = _FORM.fullmatch(given.strip())

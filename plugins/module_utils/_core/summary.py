@@ -170,8 +170,10 @@ def next_steps(entries: Sequence[Entry], quote: Quote = plain, *, undoable: bool
     """What to do after a failed run: a text, and a command on a separate line. Empty after a successful run. `undoable` says whether anything can be
     undone; None means: find out from the entries."""
     run = told(entries)
-    if run.end is None or run.end.data.get("refused") or run.end.data.get("check") or _unapproved(run) or run.end.state == Verdict.NOTHING_TO_DO:
+    if run.end is None or run.end.data.get("refused") or run.end.data.get("check") or run.end.state == Verdict.NOTHING_TO_DO:
         return []
+    if _unapproved(run):
+        return ["next: agree with who approves it, then run it again, which asks again; or choose another action"]
     if _sign(run.end) in {"✅", "📋"}:
         return []
     if undoable is None:
@@ -249,7 +251,7 @@ def _failure(run: Told, end: Entry, quote: Quote) -> str:
     if end.data.get("refused"):
         return f"{_subject(run, quote)}{_where(bad or run.hosts, quote)} REFUSED: {quote(_why(run, bad, end), _REFUSAL)}"
     if _unapproved(run):
-        return f"{_subject(run, quote)}{_where(run.hosts, quote)} NOT DONE: {quote(_why(run, bad, end), _REFUSAL)}"
+        return f"{_subject(run, quote)}{_change(run, quote)}{_where(run.hosts, quote)} NOT DONE: {quote(_why(run, bad, end), _REFUSAL)}"
     good = sum(verdict in GOOD for host, verdict in run.verdicts.items() if host not in bad)
     rest = [host for host in run.hosts if host not in {*bad, *run.verdicts}]
     left = sum(host not in run.touched for host in rest)
@@ -267,7 +269,7 @@ def _now(run: Told, bad: Sequence[str], quote: Quote) -> str:
     """The current health of the failed hosts, which is more important than the failure: nobody must wake up for a repaired failure."""
     down = [host for host in bad if run.healthy.get(host) is False]
     if down:
-        return f", it is DOWN{'' if len(down) == len(bad) else _where(down, quote)}"
+        return f", {_service(run, quote) if run.service else 'it'} is DOWN{' there' if len(down) == len(bad) else _where(down, quote)}"
     return ", it is healthy" if bad and all(run.healthy.get(host) for host in bad) else ""
 
 

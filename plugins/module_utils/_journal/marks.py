@@ -40,8 +40,8 @@ class Marks:
         found = ((about, self._read(kind, about, copy, seal)) for about, copy, seal in rows)
         return {about: parts for about, parts in found if parts is not None}
 
-    def _read(self, kind: str, about: str, copy: object, seal: object) -> list[Any] | None:
-        if not isinstance(copy, str) or not chain.same(str(seal), self._seal(kind, about, copy)):
+    def _read(self, kind: str, about: object, copy: object, seal: object) -> list[Any] | None:
+        if not isinstance(about, str) or not isinstance(copy, str) or not chain.same(str(seal), self._seal(kind, about, copy)):
             return None
         found: list[Any] = json.loads(copy)
         return found

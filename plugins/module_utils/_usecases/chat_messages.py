@@ -120,7 +120,9 @@ class Planner:
         run = next((each.run for each in self._entries[position:] if each.kind == "run_started" and each.actor == entry.actor), "")
         doing = summary.doing([each for each in self._entries if each.run == run], chat_text.quoted) if run else ""
         link, instead = entry.data.get("link", ""), self._instead
-        text, attachments = chat_text.opening(self._state, entry.actor, link, oncall, self._help(), seen, doing, instead)
+        text, attachments = chat_text.opening(
+            self._state, entry.actor, link, oncall, self._help(), seen, doing, instead, str(entry.data.get("severity", ""))
+        )
         yield self._message("opening", position, text=text, attachments=attachments, pin=True)
         joined = next((each.data["joined"] for each in self._entries if each.kind == "named" and each.data.get("joined")), "")
         told = bool(joined) and joined <= str(entry.data.get("severity", ""))  # by the controller that opened it

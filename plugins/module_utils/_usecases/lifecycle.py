@@ -62,11 +62,13 @@ class Change:
 
 
 def locate(journal: Journal, wanted: Wanted) -> str | None:
-    """The incident of the request; None if `wanted` opens a new one. Raises Refused if there is none."""
+    """The incident of the request; None if `wanted` opens a new one. Raises Refused if there is none, or if it is of another service."""
     if wanted.incident:
         found = journal.find(wanted.incident)
         if found is None:
             raise Refused(f"no incident is called {wanted.incident}. {_open_now(journal)}")
+        if wanted.status is not Status.OPEN and not wanted.force:
+            _refuse_other(journal, derive(found, journal.entries(found)), wanted.service)
         return found
     if wanted.service:
         found = journal.open_for(wanted.service)
@@ -82,8 +84,15 @@ def locate(journal: Journal, wanted: Wanted) -> str | None:
 
 
 def _open_now(journal: Journal) -> str:
-    names = [derive(each, journal.entries(each))["name"] for each in journal.open_incidents()[:10]]
+    states = [derive(each, journal.entries(each)) for each in journal.open_incidents()[:10]]
+    names = [f"{state['name']} ({state['service'] or 'of no service'})" for state in states]
     return f"Open now: {', '.join(names) or 'none'}"
+
+
+def _refuse_other(journal: Journal, state: dict[str, Any], service: str) -> None:
+    """Refuse a step for a service in another service's incident: one of the two is a mistake, and the wrong incident would be resolved."""
+    if service and state["service"] and service != state["service"]:
+        raise Refused(f"{state['name']} is of {state['service']}, and not of {service}. Nothing was recorded. {_open_now(journal)}")
 
 
 def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: str, actor: str) -> Change:
@@ -110,11 +119,18 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
 
 
 def _opened_as_milder(state: dict[str, Any], wanted: Wanted) -> Wanted:
-    """Opening an open incident with a lower severity only adds a note: a second alert must not stop the clocks and calls of a P0."""
-    if wanted.status is not Status.OPEN or not wanted.severity or str(wanted.severity) <= state["severity"]:
+    """Opening an open incident with a lower severity, or for another service, only adds a note: a second alert must not stop the clocks and calls of
+    a P0, and an incident stays its service's."""
+    if wanted.status is not Status.OPEN:
         return wanted
-    said = ": ".join(filter(None, (f"Reported once more, as {wanted.severity} (it stays {state['severity']})", wanted.title, wanted.message)))
-    return replace(wanted, severity=None, title="", message=said)
+    milder = bool(wanted.severity) and str(wanted.severity) > state["severity"]
+    other = bool(wanted.service and state["service"]) and wanted.service != state["service"] and not wanted.force
+    if not milder and not other:
+        return wanted
+    whose, which = f", for {wanted.service}" if other else "", f", as {wanted.severity} (it stays {state['severity']})" if milder else ""
+    said = ": ".join(filter(None, (f"Reported once more{whose}{which}", wanted.title, wanted.message)))
+    service, severity = "" if other else wanted.service, None if milder else wanted.severity
+    return replace(wanted, service=service, severity=severity, title="", message=said)
 
 
 def apply(change: Change, journal: Journal, *, at: str, actor: str, chat: bool) -> str:
@@ -149,7 +165,11 @@ def _opening(wanted: Wanted, *, at: str, actor: str) -> Change:
 def _embargo(current: bool, wanted: Wanted, at: str, actor: str) -> list[Entry]:
     if wanted.embargo is None or wanted.embargo is current:
         return []
-    text = "Under embargo: nothing of it goes to customers" if wanted.embargo else "The embargo is lifted: customers may be told of it again"
+    text = (
+        "Under embargo: nothing of it goes to customers"
+        if wanted.embargo
+        else "The embargo is lifted, so customers may be told; the incident goes on"
+    )
     return [Entry("changed", at, actor=actor, text=text, data={"embargo": wanted.embargo})]
 
 

@@ -43,11 +43,27 @@ def ingest(journal: Journal, lines: Sequence[dict[str, Any]], *, opens: bool = T
                 continue
             if entry.kind == "run_started" and entry.data.get("person") and not entry.data.get("check"):
                 _advance(journal, incident, Status.ACKNOWLEDGED, entry)
-            if entry.kind == "run_ended" and entry.state == Verdict.WORKED and not entry.data.get("check"):
+            if (
+                entry.kind == "run_ended"
+                and entry.state == Verdict.WORKED
+                and not entry.data.get("check")
+                and _is_its_own(journal, incident, entry.run)
+            ):
                 _advance(journal, incident, Status.MITIGATED, entry)
             if entry.kind in {"run_ended", "run_vanished"}:
                 _after_failure(journal, incident, entry)
         return incident
+
+
+def _is_its_own(journal: Journal, incident: str, run: str) -> bool:
+    """Whether the run acted on the incident's own service. An action on another one, recorded here because somebody named this incident, says nothing
+    about the health of this one's service."""
+    entries = journal.entries(incident)
+    of, own = (
+        next((each.data.get("service") for each in entries if each.run == run and each.kind == "run_started"), ""),
+        derive(incident, entries)["service"],
+    )
+    return not of or not own or of == own
 
 
 def _attach(journal: Journal, start: Entry, *, chat: bool, opens: bool) -> str | None:
@@ -111,7 +127,7 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     began = f"{what[:1].upper()}{what[1:]}"
     text = f"{now}: {what} {verdict}" if now else f"{began} {verdict}"
     if eased:
-        text = f"{began} failed and was undone. The incident is still open: find another way. {now}"
+        text = f"{began} failed and was undone: {now}. The incident is still open: find another way"
     text += f"{again}{f'; {versions}' if versions else ''}"
     alone = not (start and start.data.get("person"))  # no person started it
     step = transition(current, Status.INVESTIGATING, at=end.at, actor=end.actor, run=end.run) if back else []

@@ -30,9 +30,9 @@ def test_a_failed_action_on_a_mitigated_incident_takes_it_back_in_chat_and_on_th
     assert f"incident {incident['name']} (investigating)" in " ".join(output.split())
     assert eventually(lambda: site.incidents()[0]["pending"] == 0), site.courier_log()
     assert eventually(lambda: chat.room(incident["channel"])["topic"].startswith("P0 · investigating"))
-    (call,) = [message["msg"] for message in chat.messages(incident["name"]) if "made it worse" in message["msg"]]
+    (call,) = [message["msg"] for message in chat.messages(incident["name"]) if "broke it" in message["msg"]]
     assert call.startswith("@")
-    assert call.endswith("🚨 *P0* api · prod-api-01 is DOWN: the restart of api made it worse, so it is being investigated again")
+    assert call.endswith("🚨 *P0* api · prod-api-01 is DOWN: the restart of api broke it, so it is being investigated again")
     assert eventually(lambda: states(site)[-1:] == ["Status page: api is major outage"]), site.courier_log()
     (site.folder / "cannot-start").unlink()
     assert site.run(*RESTART)[0] == 0

@@ -36,6 +36,15 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:^    .*\n(?:\n(?=    ))?)+", re.MULTILINE)
 INLINE = re.compile(r"`((?:[^`\n]|\n(?!\n))+)`")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+NAMED = re.compile(r"(Refused|AnsibleError|NoAnswer)$")
+"""The exceptions that a person reads."""
+STEP = re.compile(
+    r"\b(Allow|Ask|Bring|Call|Check|Choose|Close|Correct|Free|Give|Install|Keep"
+    r"|Leave|Look|Make|Mend|Name|Open|Put|Run|Say|Scale|See|Set|Take|Undo|Use|Wait|Write)\b"
+    r"|\b([Dd]id you mean|must be|is one of|are:|has:|It has|[Oo]pen now|Drafts:|such as|the first is|are numbers of|ansible-playbook|-e [a-z'{]"
+    r"|chmod|(leave|write|say|name|run|set|try|see|open|draft|resolve) )"
+)
+"""What tells the reader what to do next: a request, a command, or what there is to choose from."""
 SHOUTED = re.compile(r"\b[A-Z]{2,}(?: [A-Z]+){2,}\b")
 SQL = re.compile("NOT NULL|INSERT|CREATE|PRIMARY")
 HERE = re.compile(r"cat > incident-response\.yml <<'?(\w+)'?\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
@@ -173,8 +182,8 @@ def mistakes(text: str, folder: Path) -> list[str]:
 
 
 def messages(text: str) -> list[str]:
-    """The messages in the first column of the table of troubles."""
-    table = text.partition("## Troubleshooting")[2].partition("\n## ")[0]
+    """The messages in the first columns of the tables of troubles, without those of Ansible."""
+    table = text.partition("## Troubleshooting")[2].partition("\nThese messages are Ansible's own")[0]
     cells = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| `")]
     return [part.strip() for cell in cells for message in INLINE.findall(cell) for part in message.split(OPEN)]
 
@@ -276,6 +285,23 @@ def test_each_message_in_capitals_is_in_the_table_of_troubles() -> None:
     assert len(told) > 5
     listed = " ".join(messages((DOCS / "operate.md").read_text()))
     assert [each for each in told if each not in listed] == []
+
+
+def refusals() -> Iterator[str]:
+    """What a playbook, a module or a lookup says when it refuses something: the text of each of its sentences that is more than what is filled in."""
+    for path in sorted((ROOT / "plugins").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args and NAMED.search(ast.unparse(node.exc.func)):
+                text = next(said(ast.Module([ast.Return(node.exc.args[0])], [])), "")
+                if len(re.findall(r"[a-z]{2,}", re.sub("Nothing was [a-z]+", "", text))) > 2:
+                    yield text
+
+
+def test_each_refusal_says_what_to_do_or_is_in_the_table_of_troubles() -> None:
+    found = set(refusals())
+    assert len(found) > 100
+    listed = messages((DOCS / "operate.md").read_text())
+    assert sorted(text for text in found if not STEP.search(text) and not any(each in text for each in listed)) == []
 
 
 def test_the_picture_of_a_timeline_is_one_that_its_program_draws() -> None:

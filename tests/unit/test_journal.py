@@ -149,7 +149,7 @@ def test_what_made_it_worse_calls_people_whatever_the_stage(journal: SqliteJourn
     incident = ingest(journal, run("r1", "made_worse", person=True)) or ""
     assert journal.info(incident)["status"] == "acknowledged"
     (call,) = reminded(journal, incident)
-    assert call.text == "h1 is DOWN: the restart of api made it worse"
+    assert call.text == "h1 is DOWN: the restart of api broke it"
     assert call.data["pages"] is True
 
 

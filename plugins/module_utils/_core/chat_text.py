@@ -194,7 +194,7 @@ def _called(state: dict[str, Any], seen: str, actor: str, doing: str, severity: 
     """The reason for the call. If an action opened the incident, its name is no problem description, so the text says what it does."""
     sign, own = "" if state["drill"] else f"{_SIGNS.get(state['severity'], '🚨')} ", f" of {state['service'] or 'a service'}"
     title = "" if doing and state["title"].endswith(own) and state["title"] != own else quoted(state["title"], 300)
-    first = f" as {severity}" if severity not in ("", state["severity"]) else ""
+    first = f" as {severity}, raised since" if severity not in ("", state["severity"]) else ""
     by = doing or f"opened by {quoted(actor)}{first}{', nobody has taken it yet' if state['status'] == 'open' else ''}"
     return f"{sign}*{state['severity']}* {' · '.join(filter(None, (quoted(state['service']), seen, title, by)))}"
 

@@ -210,7 +210,7 @@ def forbid(state: Mapping[str, Any]) -> None:
     why = communication.silent(state)
     if why:
         command = f"ansible-playbook incident.response.incident_update -e 'incident={state['name']} embargo=false'"
-        lift = f". Whoever decides what customers may know lifts the embargo with:\n{command}"
+        lift = f". Whoever decides what customers may know lifts the embargo with the command below:\n{command}"
         raise Refused(f"nothing of {state['name']} goes out: {why}{lift if state['embargo'] and not state['drill'] else ''}")
 
 

@@ -119,7 +119,7 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
         return
     start = next((each for each in entries if each.run == end.run and each.kind == "run_started"), None)
     what = f"the {start.action} of {start.data.get('service') or 'a service'}" if start else "a run"
-    verdict = "made it worse" if worse else f"failed (verdict {end.state.replace('_', ' ')})"
+    verdict = "broke it" if worse else f"failed (verdict {end.state.replace('_', ' ')})"
     acted = [each for each in action.actions(entries) if each.run == end.run]
     hosts, versions = _hosts_now(entries, end.run), action.versions(acted[-1]) if acted else ""
     now, again = ", ".join(hosts.values()), ", so it is being investigated again" if back else ""

@@ -28,7 +28,8 @@ LIBRARIES = {"requests", "smtplib", "socket", "socketio", "http.client", "urllib
 
 THROUGH_THE_GATE = {
     "plugin_utils/_spool.py": {"Spool._write: write", "append_shared: write"},
-    "plugin_utils/_courier.py": {"log: write", "Courier._write: write_text"},
+    "plugin_utils/_courier/log.py": {"log: write"},
+    "plugin_utils/_courier/main.py": {"Courier._write: write_text"},
     "plugin_utils/_oncall.py": {"LastAnswer.keep: write_text"},
     "plugin_utils/_paging.py": {"Command.page: write", "Command.page: Popen"},
     "plugin_utils/_publishing.py": {"_render: write"},
@@ -45,7 +46,7 @@ THROUGH_THE_GATE = {
 
 _STATES = "rows of names, numbers and states, which are derived from entries"
 WITHOUT_TEXT = {
-    "plugin_utils/_courier_lock.py": {"wake: write": "one point"},
+    "plugin_utils/_courier/lock.py": {"wake: write": "one point"},
     "module_utils/_state.py": {"sealing_key: create": "a key, made at random"},
     "module_utils/_statuspage/static_folder.py": {
         "_create: write": "files of the page, of what _publishing._render has cleaned", "_as_link: symlink_to": "a folder's name",

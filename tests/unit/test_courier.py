@@ -18,7 +18,6 @@ from typing import Any, ClassVar
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
-from ansible_collections.incident.response.plugins.plugin_utils import _deliver
 from ansible_collections.incident.response.plugins.plugin_utils._courier import carrier as courier_carrier
 from ansible_collections.incident.response.plugins.plugin_utils._courier import lock as courier_lock
 from ansible_collections.incident.response.plugins.plugin_utils._courier import main as courier_main
@@ -26,9 +25,10 @@ from ansible_collections.incident.response.plugins.plugin_utils._courier.carrier
 from ansible_collections.incident.response.plugins.plugin_utils._courier.chat import Postman
 from ansible_collections.incident.response.plugins.plugin_utils._courier.lock import CourierLock
 from ansible_collections.incident.response.plugins.plugin_utils._courier.main import Courier
-from ansible_collections.incident.response.plugins.plugin_utils._deliver import Deliverer
 from ansible_collections.incident.response.plugins.plugin_utils._process import started
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, lines_after, places, spools
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import chat as chat_wiring
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.chat import Deliverer
 from sites import eventually
 
 COLLECTIONS = Path(__file__).parents[2] / "collections"
@@ -257,7 +257,7 @@ class Broken:
 
 
 def test_whatever_is_thrown_the_postman_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_deliver, "Deliverer", Broken)
+    monkeypatch.setattr(chat_wiring, "Deliverer", Broken)
     monkeypatch.setattr(Broken, "trouble", [AttributeError("get"), RecursionError("deep"), AssertionError("never"), SystemExit(1)])
     postman = Postman(tmp_path, {"url": "http://chat"})
     postman.start()
@@ -268,7 +268,7 @@ def test_whatever_is_thrown_the_postman_goes_on(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_postman_that_died_is_replaced_by_one_that_brings_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_deliver, "Deliverer", Broken)
+    monkeypatch.setattr(chat_wiring, "Deliverer", Broken)
     courier = Courier(tmp_path, {"url": "http://chat"}, lambda: None)
     first = courier._postman
     assert first is not None

@@ -30,9 +30,9 @@ THROUGH_THE_GATE = {
     "plugin_utils/_spool.py": {"Spool._write: write", "append_shared: write"},
     "plugin_utils/_courier/log.py": {"log: write"},
     "plugin_utils/_courier/main.py": {"Courier._write: write_text"},
-    "plugin_utils/_oncall.py": {"LastAnswer.keep: write_text"},
-    "plugin_utils/_paging.py": {"Command.page: write", "Command.page: Popen"},
-    "plugin_utils/_publishing.py": {"_render: write"},
+    "plugin_utils/_wiring/oncall.py": {"LastAnswer.keep: write_text"},
+    "plugin_utils/_wiring/paging.py": {"Command.page: write", "Command.page: Popen"},
+    "plugin_utils/_wiring/status_page.py": {"_render: write"},
     "plugin_utils/_terminal.py": {"Terminal.display: display", "Terminal.warning: warning", "Terminal.error: error"},
     "module_utils/_http.py": {"Api._asked: ask"},
     "module_utils/_mail.py": {"Mailer.send: send_message"},
@@ -49,11 +49,12 @@ WITHOUT_TEXT = {
     "plugin_utils/_courier/lock.py": {"wake: write": "one point"},
     "module_utils/_state.py": {"sealing_key: create": "a key, made at random"},
     "module_utils/_statuspage/static_folder.py": {
-        "_create: write": "files of the page, of what _publishing._render has cleaned", "_as_link: symlink_to": "a folder's name",
+        "_create: write": "files of the page, of what _wiring.status_page has cleaned", "_as_link: symlink_to": "a folder's name",
     },
     "module_utils/_paging/mail.py": {"Mail.page: send": "Mailer.send"},
     "module_utils/_usecases/communication.py": {"mail: send": "Mailer.send", "draft: write": "makes a text, which is cleaned there"},
-    "plugin_utils/_publishing.py": {"_send: send": "Mailer.send", "_unbroken: call": "an adapter's method"},
+    "plugin_utils/_wiring/mail.py": {"send: send": "Mailer.send"},
+    "plugin_utils/_wiring/status_page.py": {"_unbroken: call": "an adapter's method"},
     "module_utils/_usecases/chat_delivery.py": {"Delivery._optional: call": "a method of the chat's client"},
     "module_utils/_journal/sqlite.py": {
         f"SqliteJournal.{what}": _STATES for what in (
@@ -73,7 +74,7 @@ WITHOUT_TEXT = {
     "module_utils/_web.py": {"_status: request": "asks an address of the configuration how it is, without a body"},
     "module_utils/_statuspage/uptime_kuma.py": {f"UptimeKuma.{what}: call": "by _session" for what in ("create", "update")},
     "plugin_utils/_spool.py": {"start_courier: Popen": "the courier, which gets its settings in its environment"},
-    "plugin_utils/_oncall_source.py": {
+    "plugin_utils/_wiring/oncall_source.py": {
         ": dump": "the answer to the process of ours that started it", "Apart.on_call: run": "a process of ours, which gets its settings",
     },
     "plugin_utils/_process.py": {"started: run": "asks the system since when a process runs"},

@@ -65,9 +65,10 @@ def pager(folder: Path) -> Aside | None:
 
 def _page(folder: Path) -> None:
     from ansible_collections.incident.response.plugins.module_utils._usecases import paging
-    from ansible_collections.incident.response.plugins.plugin_utils import _config, _options, _paging
+    from ansible_collections.incident.response.plugins.plugin_utils import _config, _options
+    from ansible_collections.incident.response.plugins.plugin_utils._wiring import paging as paging_wiring
 
-    policy = _paging.policy(_config.load(_config.find()), folder, _options.of_environment())
+    policy = paging_wiring.policy(_config.load(_config.find()), folder, _options.of_environment())
     with open_journal(folder) as journal:
         for name, entry in paging.look(journal, policy, clock=time.time, write=True) if policy else []:
             log(f"{name}: {entry.text}")
@@ -80,9 +81,10 @@ def publisher(folder: Path) -> Aside:
 
 def _publish(folder: Path) -> None:
     from ansible_collections.incident.response.plugins.module_utils._usecases import communication
-    from ansible_collections.incident.response.plugins.plugin_utils import _config, _publishing
+    from ansible_collections.incident.response.plugins.plugin_utils import _config
+    from ansible_collections.incident.response.plugins.plugin_utils._wiring import status_page as status_page_wiring
 
-    publishing = _publishing.publishing(_config.load(_config.find()), folder)
+    publishing = status_page_wiring.publishing(_config.load(_config.find()), folder)
     with open_journal(folder) as journal:
         told, problems = communication.look(journal, publishing.policy, clock=time.time, write=True)
         shown, more = publishing.show(journal, False)

@@ -56,7 +56,7 @@ class Postman(threading.Thread):
 
     def run(self) -> None:
         from ansible_collections.incident.response.plugins.module_utils._usecases.chat_delivery import Patience
-        from ansible_collections.incident.response.plugins.plugin_utils._deliver import Deliverer
+        from ansible_collections.incident.response.plugins.plugin_utils._wiring.chat import Deliverer
 
         patience = Patience()
         while not self.stop.is_set():

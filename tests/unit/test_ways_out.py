@@ -71,7 +71,7 @@ WITHOUT_TEXT = {
     "module_utils/_owned.py": {"_draft: write": "what it is given: who calls write_text or create is found, too"},
     "module_utils/_exchange.py": {"Exchange._asked: request": "what Api and RocketChat have cleaned"},
     "module_utils/_command.py": {"told: run": "run, below", "run: Popen": "a command of the host that is acted on"},
-    "module_utils/_web.py": {"_status: request": "asks an address of the configuration how it is, without a body"},
+    "module_utils/_backends/web.py": {"_status: request": "asks an address of the configuration how it is, without a body"},
     "module_utils/_statuspage/uptime_kuma.py": {f"UptimeKuma.{what}: call": "by _session" for what in ("create", "update")},
     "plugin_utils/_spool.py": {"start_courier: Popen": "the courier, which gets its settings in its environment"},
     "plugin_utils/_wiring/oncall_source.py": {
@@ -171,7 +171,7 @@ def test_no_other_file_imports_what_reaches_out() -> None:
     assert users == {
         ("requests", "module_utils/_http.py"), ("requests", "module_utils/_exchange.py"), ("requests", "module_utils/_rocketchat/client.py"),
         ("smtplib", "module_utils/_mail.py"),
-        ("http.client", "module_utils/_web.py"), ("logging", "module_utils/_statuspage/uptime_kuma.py"),
+        ("http.client", "module_utils/_backends/web.py"), ("logging", "module_utils/_statuspage/uptime_kuma.py"),
     }  # fmt: skip
 
 

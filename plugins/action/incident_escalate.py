@@ -11,7 +11,7 @@ from ansible_collections.incident.response.plugins.module_utils._ports import Jo
 from ansible_collections.incident.response.plugins.module_utils._state import state_path
 from ansible_collections.incident.response.plugins.module_utils._usecases import escalation, lifecycle
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _phone
-from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import Refused
 from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
 from ansible_collections.incident.response.plugins.plugin_utils._wiring import escalation as escalation_wiring
 

@@ -17,7 +17,7 @@ from ansible_collections.incident.response.plugins.module_utils._usecases import
 from ansible_collections.incident.response.plugins.module_utils._usecases.query import compact
 from ansible_collections.incident.response.plugins.modules import incident_info as module
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _options
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, machine
 from ansible_collections.incident.response.plugins.plugin_utils._wiring import escalation as escalation_wiring
 

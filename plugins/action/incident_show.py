@@ -13,7 +13,7 @@ from ansible_collections.incident.response.plugins.module_utils._journal.sqlite 
 from ansible_collections.incident.response.plugins.module_utils._usecases.query import located, shown
 from ansible_collections.incident.response.plugins.modules import incident_show as module
 from ansible_collections.incident.response.plugins.plugin_utils import _config, _phone
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._wiring import escalation as escalation_wiring
 
 _EVERY = 1.0

@@ -16,7 +16,7 @@ from ansible_collections.incident.response.plugins.module_utils._rocketchat impo
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import chat_commands, communication, escalation, paging, telling
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._wiring import escalation as escalation_wiring
 from ansible_collections.incident.response.plugins.plugin_utils._wiring import paging as paging_wiring
 from ansible_collections.incident.response.plugins.plugin_utils._wiring import status_page as status_page_wiring

@@ -11,7 +11,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 from ansible_collections.incident.response.plugins.module_utils._ports import OncallError
 from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._wiring import oncall as oncall_wiring
 
 _MOST_DAYS = 3660

@@ -21,7 +21,7 @@ from ansible_collections.incident.response.plugins.module_utils._ports import (
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import chat_messages, oncall
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._wiring import oncall as oncall_wiring
 
 _LAST_OWNER = "last-owner-can-not-be-removed"

@@ -13,7 +13,7 @@ from ansible_collections.incident.response.plugins.module_utils._backends import
 from ansible_collections.incident.response.plugins.module_utils._backends import deployment as versions
 from ansible_collections.incident.response.plugins.module_utils._backends.backend import State
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.plugin_utils import _action
+from ansible_collections.incident.response.plugins.plugin_utils import _controller_action
 from ansible_collections.incident.response.plugins.plugin_utils._kubernetes import Cluster, Failed
 
 _UNTOUCHED = "Nothing was touched."
@@ -27,7 +27,7 @@ class _Asked:
     check_mode: bool
 
 
-class ActionModule(_action.ControllerAction):
+class ActionModule(_controller_action.ControllerAction):
     """Decides on the controller, and runs modules of kubernetes.core on the host."""
 
     SPEC: ClassVar = {
@@ -52,7 +52,7 @@ class ActionModule(_action.ControllerAction):
         host = str(variables.get("inventory_hostname", "this host"))
         if not self._shared_loader_obj.module_loader.find_plugin_with_context("kubernetes.core.k8s_info").resolved:
             need = "The backend kubernetes needs the collection kubernetes.core on the controller"
-            raise _action.Refused(f"{need}. {_UNTOUCHED} Install it: ansible-galaxy collection install kubernetes.core")
+            raise _controller_action.Refused(f"{need}. {_UNTOUCHED} Install it: ansible-galaxy collection install kubernetes.core")
         service = Service(Cluster(self._module, params, host), params)
         try:
             return work(service, _Asked(params, self.check))
@@ -60,7 +60,7 @@ class ActionModule(_action.ControllerAction):
             text, touched = str(error), service.touched
             left = {} if self.check or not (params["wanted"] or params["what"] == "restart") else self._left(service, params, text)
             end = "It may have been changed" if touched else _UNTOUCHED.rstrip(".")
-            raise _action.Refused(text if _UNTOUCHED in text else f"{text}. {end}.", **left) from None
+            raise _controller_action.Refused(text if _UNTOUCHED in text else f"{text}. {end}.", **left) from None
 
     def _left(self, service: Service, params: dict[str, Any], why: str) -> dict[str, Any]:
         """The state after a failed change, as far as the cluster reports it."""

@@ -15,7 +15,7 @@ from ansible_collections.incident.response.plugins.module_utils._journal.sqlite 
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._usecases import status_page, status_page_view
 from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
-from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import Refused
 from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
 from ansible_collections.incident.response.plugins.plugin_utils._wiring import status_page as status_page_wiring
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils._backends import nginx
 from ansible_collections.incident.response.plugins.module_utils._core.turns import Place, Situation, Turns, turns, where
-from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import Refused
 
 
 def addresses(host: str, balancer: Mapping[str, Any], hostvars: Mapping[str, Any], seen: Iterable[Place]) -> list[str]:

@@ -144,7 +144,7 @@ def test_displays_are_terminals() -> None:
     """Ansible's own display is made in one file, and each action and the callback have ours."""
     made = {str(path.relative_to(PLUGINS)) for path in FILES if "Display()" in path.read_text()}
     assert made == {"plugin_utils/_terminal.py"}
-    for name in ("plugin_utils/_action.py", "callback/incident_timeline.py"):
+    for name in ("plugin_utils/_controller_action.py", "callback/incident_timeline.py"):
         assert "self._display = Terminal(self._display)" in (PLUGINS / name).read_text()
     for path in (PLUGINS / "action").glob("*.py"):
         code = path.read_text()

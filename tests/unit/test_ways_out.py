@@ -48,7 +48,7 @@ _STATES = "rows of names, numbers and states, which are derived from entries"
 WITHOUT_TEXT = {
     "plugin_utils/_courier/lock.py": {"wake: write": "one point"},
     "module_utils/_state.py": {"sealing_key: create": "a key, made at random"},
-    "module_utils/_statuspage/static_folder.py": {
+    "module_utils/_statuspage/_static/folder.py": {
         "_create: write": "files of the page, of what _wiring.status_page has cleaned", "_as_link: symlink_to": "a folder's name",
     },
     "module_utils/_paging/mail.py": {"Mail.page: send": "Mailer.send"},

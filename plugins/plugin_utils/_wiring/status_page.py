@@ -18,20 +18,20 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import jinja2
-from ansible_collections.incident.response.plugins.module_utils import _gate, _owned
+from ansible_collections.incident.response.plugins.module_utils import _gate, _owned, _statuspage
 from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import Account, Post, Shown, Update
 from ansible_collections.incident.response.plugins.module_utils._ports import Journal, StatusPage, StatusPageError
-from ansible_collections.incident.response.plugins.module_utils._statuspage import static
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.folder import write
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.page import render
 from ansible_collections.incident.response.plugins.module_utils._usecases import communication, status_page_sync, status_page_view
 from ansible_collections.incident.response.plugins.plugin_utils import _config
 from ansible_collections.incident.response.plugins.plugin_utils._wiring.mail import send
 from ansible_collections.incident.response.plugins.plugin_utils._wiring.templates import TEMPLATES, Templates
 
-_PACKAGE = static.__name__.rpartition(".")[0]
-_PROVIDERS = Path(static.__file__).parent
+_PROVIDERS = Path(_statuspage.__path__[0])
 NONE = "none"
 _PATIENCE = 30.0
 """The time to wait for another process that updates the page, in seconds."""
@@ -114,7 +114,7 @@ def _render(frame: status_page_view.Frame, pages: Path, folder: Path, journal: J
             now = time.time()
             records = status_page_view.allowed(journal, status_page_view.STATIC)
             page = _gate.clean_data(status_page_view.page(journal, frame, records, at=utc(now), write=True))
-            static.write(static.render(page, now, TEMPLATES / "status_page"), pages)
+            write(render(page, now, TEMPLATES / "status_page"), pages)
             status_page_view.rendered(journal, frame, records, where, utc(now))
     except OSError as error:
         return [], [f"the status page in {pages} can't be written: {error.strerror or error}"]
@@ -203,7 +203,7 @@ def provider(section: Mapping[str, Any]) -> StatusPage:
 def _loaded(name: str) -> ModuleType | None:
     """The module of a built-in provider or of a file. Raises StatusPageError for an unusable file."""
     if not name.endswith(".py"):
-        return importlib.import_module(f"{_PACKAGE}.{name}") if (_PROVIDERS / f"{name}.py").is_file() else None
+        return importlib.import_module(f"{_statuspage.__name__}.{name}") if (_PROVIDERS / f"{name}.py").is_file() else None
     path = Path(name).expanduser()
     spec = importlib.util.spec_from_file_location(f"incident_response_{path.stem}", path)
     try:

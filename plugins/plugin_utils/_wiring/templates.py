@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
 from ansible_collections.incident.response.plugins.module_utils._core.incident import seconds
-from ansible_collections.incident.response.plugins.module_utils._statuspage.static_bars import lasting
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.bars import lasting
 from ansible_collections.incident.response.plugins.module_utils._usecases import communication, status_page_view
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape

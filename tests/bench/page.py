@@ -33,7 +33,7 @@ from ansible_collections.incident.response.plugins.module_utils._statuspage._sta
 RENDER, UNCHANGED, UPDATE, LARGEST = 0.5, 0.2, 25, 50_000
 """Seconds, seconds, files that one update of an incident changes, and bytes of the first page, with an incident a day."""
 HOUR, DAY = 3600, 86_400
-TEMPLATES = ROOT / "templates" / "status_page"
+TEMPLATES = ROOT / "plugins" / "plugin_utils" / "_templates" / "status_page"
 NOW = datetime.fromisoformat("2026-11-26T14:03:00+00:00").timestamp()
 
 

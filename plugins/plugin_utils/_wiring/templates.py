@@ -16,7 +16,7 @@ from ansible_collections.incident.response.plugins.module_utils._usecases import
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
-TEMPLATES = Path(__file__).absolute().parents[3] / "templates"
+TEMPLATES = Path(__file__).absolute().parents[1] / "_templates"
 
 
 class Templates:

@@ -73,6 +73,18 @@ MAY = {
         "plugin_utils",
     },  # fmt: skip
     "lookup": {"module_utils._core", "plugin_utils"},
+    "plugin_utils/_wiring": {"module_utils", "plugin_utils._config", "plugin_utils._options", "plugin_utils._wiring"},
+    "plugin_utils/_courier": {
+        "module_utils",
+        "plugin_utils._chat_lock",
+        "plugin_utils._config",
+        "plugin_utils._courier",
+        "plugin_utils._options",
+        "plugin_utils._process",
+        "plugin_utils._spool",
+        "plugin_utils._spool_lines",
+        "plugin_utils._wiring",
+    },  # fmt: skip
     "plugin_utils": {"module_utils", "plugin_utils"},
     "doc_fragments": set(),
 }

@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import COMPONENT_STATES, Component, Page, Post, Update
 
-TEMPLATES = Path(__file__).parents[1] / "templates" / "status_page"
+TEMPLATES = Path(__file__).parents[1] / "plugins" / "plugin_utils" / "_templates" / "status_page"
 NOW = datetime.fromisoformat("2026-11-26T14:03:00+00:00").timestamp()
 HOUR, DAY = 3600, 86_400
 URL = "https://status.example.org"

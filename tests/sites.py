@@ -145,7 +145,7 @@ class Site:
                 command = (process / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if str(self.state).encode() in command and any(word.endswith(b"_courier.py") for word in command):
+            if str(self.state).encode() in command and any(word.endswith(b"_courier/main.py") for word in command):
                 found.append(int(process.name))
         return found
 

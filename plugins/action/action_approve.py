@@ -13,7 +13,7 @@ from ansible_collections.incident.response.plugins.module_utils._rocketchat impo
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import approval
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _catalogue, _config, _options, _person
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
 
 _BREAK = 'If it can\'t wait, break the glass: the same command with -e break_glass="reason". It is recorded, and everyone is told.'
 

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 from ansible.errors import AnsibleError
 from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core import argument
-from ansible_collections.incident.response.plugins.module_utils._core.action import Action, Change, actions, gone_back, half_way
 from ansible_collections.incident.response.plugins.module_utils._core.chat_lock import Holder
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.undo import Action, Change, actions, gone_back, half_way
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError, Lease
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import lock
@@ -30,7 +30,7 @@ from ansible_collections.incident.response.plugins.plugin_utils import (
     _run,
     _spool,
 )
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, machine, started
 
 _ROLLBACK = "incident.response.service_rollback"

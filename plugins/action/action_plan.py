@@ -26,7 +26,7 @@ from ansible_collections.incident.response.plugins.module_utils._rocketchat impo
 from ansible_collections.incident.response.plugins.module_utils._usecases import approval as approval_cases
 from ansible_collections.incident.response.plugins.module_utils._usecases import chat_messages
 from ansible_collections.incident.response.plugins.plugin_utils import _arguments, _balance, _catalogue, _config, _options, _person, _pins
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
 
 _LONGEST = 600
 _WRAPPED = textwrap.TextWrapper(100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -22,7 +22,7 @@ from ansible_collections.incident.response.plugins.module_utils._core.verdict im
 )
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.plugin_utils import _options, _run
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._remote import in_one_trip
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import secret_values
 

@@ -15,10 +15,11 @@ from ansible_collections.incident.response.plugins.module_utils._core.status_pag
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._usecases import communication, lifecycle
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
-from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
-from ansible_collections.incident.response.plugins.plugin_utils._publishing import Publishing
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import Refused
 from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import status_page as status_page_wiring
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.status_page import Publishing
 
 
 class ActionModule(TellingAction):
@@ -46,7 +47,7 @@ class ActionModule(TellingAction):
         wanted = lifecycle.Wanted(None, incident=named, service="" if named else self.service_name(params["service"]) or "")
         try:
             folder = self.folder()
-            publishing = _publishing.publishing(config, folder)
+            publishing = status_page_wiring.publishing(config, folder)
             with self.journal(folder) as journal:
                 incident = communication.locate(journal, wanted, params["audience"])
                 seen = len(journal.entries(incident))

@@ -13,7 +13,7 @@ from ansible_collections.incident.response.plugins.module_utils._core import ste
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.plugin_utils import _options, _run, _spool
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
 
 _TIMEOUT = 60.0
 

@@ -11,9 +11,10 @@ from ansible_collections.incident.response.plugins.module_utils._core.incident i
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._state import state_path
 from ansible_collections.incident.response.plugins.module_utils._usecases import escalation, lifecycle
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _phone, _policy
-from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _phone
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import Refused
 from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import escalation as escalation_wiring
 
 
 class ActionModule(TellingAction):
@@ -30,7 +31,7 @@ class ActionModule(TellingAction):
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         if not params["reason"].strip():
             raise Refused("Say why: reason=… is what those who are called read first.")
-        policy = _policy.policy(_catalogue.configuration(self.options["config"]))
+        policy = escalation_wiring.policy(_catalogue.configuration(self.options["config"]))
         named = params["incident"] or str(variables.get("incident") or self.options["incident"] or "")
         wanted = lifecycle.Wanted(None, incident=named, service=self.service_name(params["service"]) or "")
         try:

@@ -16,9 +16,10 @@ from ansible_collections.incident.response.plugins.module_utils._rocketchat.clie
 from ansible_collections.incident.response.plugins.module_utils._usecases import witness
 from ansible_collections.incident.response.plugins.module_utils._usecases.query import compact
 from ansible_collections.incident.response.plugins.modules import incident_info as module
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _options, _policy
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _options
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
 from ansible_collections.incident.response.plugins.plugin_utils._process import alive, machine
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import escalation as escalation_wiring
 
 _WITHIN = 3.0
 """Seconds that chat has for its answer."""
@@ -67,7 +68,7 @@ class ActionModule(ControllerAction):
         """The incidents as readable lines. A configuration with mistakes has no targets, so nothing is overdue."""
         now, clocks = time.time(), None
         with suppress(_config.ConfigError):
-            clocks = _policy.policy(_config.load(_config.find(self.options["config"]))).clocks
+            clocks = escalation_wiring.policy(_config.load(_config.find(self.options["config"]))).clocks
         held = {each["service"]: self._holder(journal, each["service"], now) for each in incidents if each["service"]}
         lines = listing.lines([compact(journal, each, clocks=clocks, now=now) for each in incidents], held)
         return [_gate.clean(line) for line in lines]

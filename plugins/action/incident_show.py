@@ -12,8 +12,9 @@ from ansible_collections.incident.response.plugins.module_utils._core.status imp
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._usecases.query import located, shown
 from ansible_collections.incident.response.plugins.modules import incident_show as module
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _phone, _policy
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _phone
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import escalation as escalation_wiring
 
 _EVERY = 1.0
 """Seconds between two looks at the journal."""
@@ -56,7 +57,7 @@ class ActionModule(ControllerAction):
         info = journal.info(incident)
         runbook = config["services"].get(info["service"], {}).get("runbook", "")
         return shown(
-            journal, incident, clocks=_policy.policy(config).clocks, now=now, oncall=self._oncall(journal, incident, info, folder),
+            journal, incident, clocks=escalation_wiring.policy(config).clocks, now=now, oncall=self._oncall(journal, incident, info, folder),
             links={"Runbook": runbook, **_config.links(config)},
         )  # fmt: skip
 

@@ -15,8 +15,11 @@ from ansible_collections.incident.response.plugins.module_utils._ports import Ch
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import chat_commands, communication, escalation, paging, telling
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options, _paging, _policy, _publishing
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import escalation as escalation_wiring
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import paging as paging_wiring
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import status_page as status_page_wiring
 
 Found = list[tuple[str, Entry]]
 """Entries, by the incident's name."""
@@ -56,11 +59,11 @@ class ActionModule(ControllerAction):
 
     def _tick(self, config: dict[str, Any]) -> tuple[Found, Found, Found]:
         """One tick: the commands and reminders, the paging attempts, and the publications and drafts."""
-        policy = _policy.policy(config)
+        policy = escalation_wiring.policy(config)
         try:
             folder = self.folder()
             with self.journal(folder) as journal:
-                publishing = _publishing.publishing(config, folder)
+                publishing = status_page_wiring.publishing(config, folder)
                 found = self._heard(journal, config, policy, publishing.policy)
                 found += [] if self._wrong else escalation.look(journal, policy, now=time.time(), write=not self.check)
                 paged = self._paged(journal, config, folder)
@@ -109,10 +112,10 @@ class ActionModule(ControllerAction):
             return []
 
     def _paged(self, journal: SqliteJournal, config: dict[str, Any], folder: Path) -> Found:
-        policy = _paging.policy(config, folder, self.options)
+        policy = paging_wiring.policy(config, folder, self.options)
         return paging.look(journal, policy, clock=time.time, write=not self.check) if policy else []
 
-    def _published(self, journal: SqliteJournal, publishing: _publishing.Publishing) -> Found:
+    def _published(self, journal: SqliteJournal, publishing: status_page_wiring.Publishing) -> Found:
         """The publications and drafts. If something can't be written or sent, only warn; it is retried."""
         found, problems = ([], []) if self._wrong else communication.look(journal, publishing.policy, clock=time.time, write=not self.check)
         if not self.check:

@@ -10,8 +10,9 @@ from ansible_collections.incident.response.plugins.module_utils._core import rot
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._ports import OncallError
 from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _oncall
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import oncall as oncall_wiring
 
 _MOST_DAYS = 3660
 
@@ -35,8 +36,8 @@ class ActionModule(ControllerAction):
         if gaps:
             raise Refused(f"The rotation has gaps. {'; '.join(gaps)}. Close them with oncall.schedule.overrides, or other hours.", gaps=gaps)
         try:
-            memory = None if params["at"] else _oncall.memory(section, self.folder())
-            answer = oncall.ask(_oncall.sources(section, self.options), section["people"], when, memory, level=level)
+            memory = None if params["at"] else oncall_wiring.memory(section, self.folder())
+            answer = oncall.ask(oncall_wiring.sources(section, self.options), section["people"], when, memory, level=level)
         except (OncallError, OSError) as error:
             raise Refused(f"Nobody can say who is on call. {error}.") from None
         for problem in [*answer.problems, *answer.uncovered]:

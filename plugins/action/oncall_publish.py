@@ -20,8 +20,9 @@ from ansible_collections.incident.response.plugins.module_utils._ports import (
 )
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import chat_messages, oncall
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _oncall, _options
-from ansible_collections.incident.response.plugins.plugin_utils._action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _options
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import ControllerAction, Refused
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import oncall as oncall_wiring
 
 _LAST_OWNER = "last-owner-can-not-be-removed"
 
@@ -61,7 +62,8 @@ class ActionModule(ControllerAction):
         self._display.display(f"incident.response: {who}{'' if published['changed'] else ', as before'}{moved}")
 
     def _answer(self, section: dict[str, Any]) -> oncall.Answer:
-        answer = oncall.ask(_oncall.sources(section, self.options), section["people"], datetime.now(UTC), _oncall.memory(section, self.folder()))
+        sources, memory = oncall_wiring.sources(section, self.options), oncall_wiring.memory(section, self.folder())
+        answer = oncall.ask(sources, section["people"], datetime.now(UTC), memory)
         if answer.as_of:
             raise OncallError("; ".join(answer.problems))
         for problem in [*answer.problems, *answer.uncovered]:

@@ -13,7 +13,7 @@ from ansible_collections.incident.response.plugins.module_utils._rocketchat impo
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle
 from ansible_collections.incident.response.plugins.modules import rocketchat_incident as module
 from ansible_collections.incident.response.plugins.plugin_utils import _options
-from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import Refused
 from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
 
 

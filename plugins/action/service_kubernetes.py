@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible_collections.incident.response.plugins.module_utils import _backend
-from ansible_collections.incident.response.plugins.module_utils._backend import State
-from ansible_collections.incident.response.plugins.module_utils._core import deployment as versions
-from ansible_collections.incident.response.plugins.module_utils._core import rollout
+from ansible_collections.incident.response.plugins.module_utils._backends import backend, rollout
+from ansible_collections.incident.response.plugins.module_utils._backends import deployment as versions
+from ansible_collections.incident.response.plugins.module_utils._backends.backend import State
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
-from ansible_collections.incident.response.plugins.plugin_utils import _action
+from ansible_collections.incident.response.plugins.plugin_utils import _controller_action
 from ansible_collections.incident.response.plugins.plugin_utils._kubernetes import Cluster, Failed
 
 _UNTOUCHED = "Nothing was touched."
@@ -28,11 +27,11 @@ class _Asked:
     check_mode: bool
 
 
-class ActionModule(_action.ControllerAction):
+class ActionModule(_controller_action.ControllerAction):
     """Decides on the controller, and runs modules of kubernetes.core on the host."""
 
     SPEC: ClassVar = {
-        **_backend.SPEC,
+        **backend.SPEC,
         "what": {"type": "str", "choices": ["version", "replicas", "restart"], "required": True},
         "deployment": {"type": "str", "required": True},
         "namespace": {"type": "str", "default": "default"},
@@ -45,7 +44,7 @@ class ActionModule(_action.ControllerAction):
         "migration_marker": {"type": "str", "default": "MIGRATION_PENDING"},
         "force_migrations": {"type": "bool", "default": False},
     }
-    RULES: ClassVar = {"mutually_exclusive": _backend.RULES["mutually_exclusive"]}
+    RULES: ClassVar = {"mutually_exclusive": backend.RULES["mutually_exclusive"]}
     _requires_connection = True
 
     def act(self, params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
@@ -53,15 +52,15 @@ class ActionModule(_action.ControllerAction):
         host = str(variables.get("inventory_hostname", "this host"))
         if not self._shared_loader_obj.module_loader.find_plugin_with_context("kubernetes.core.k8s_info").resolved:
             need = "The backend kubernetes needs the collection kubernetes.core on the controller"
-            raise _action.Refused(f"{need}. {_UNTOUCHED} Install it: ansible-galaxy collection install kubernetes.core")
+            raise _controller_action.Refused(f"{need}. {_UNTOUCHED} Install it: ansible-galaxy collection install kubernetes.core")
         service = Service(Cluster(self._module, params, host), params)
         try:
             return work(service, _Asked(params, self.check))
-        except (_backend.Refused, versions.NoWay) as error:
+        except (backend.Refused, versions.NoWay) as error:
             text, touched = str(error), service.touched
             left = {} if self.check or not (params["wanted"] or params["what"] == "restart") else self._left(service, params, text)
             end = "It may have been changed" if touched else _UNTOUCHED.rstrip(".")
-            raise _action.Refused(text if _UNTOUCHED in text else f"{text}. {end}.", **left) from None
+            raise _controller_action.Refused(text if _UNTOUCHED in text else f"{text}. {end}.", **left) from None
 
     def _left(self, service: Service, params: dict[str, Any], why: str) -> dict[str, Any]:
         """The state after a failed change, as far as the cluster reports it."""
@@ -69,7 +68,7 @@ class ActionModule(_action.ControllerAction):
             service.stale = True
             state = Template(service, params).look() if params["what"] == "version" else {}
             return service.seen({"state": {"replicas": rollout.replicas(service.deployment)} if params["what"] == "replicas" else state}, "")
-        except (_backend.Refused, versions.NoWay):
+        except (backend.Refused, versions.NoWay):
             return {"state": {}, "healthy": None, "exists": True, "instance": "", "detail": why, "evidence": ""}
 
     def _module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +122,7 @@ class Service:
                     raise
                 if self.look() != before:
                     there = versions.name(versions.state_of(self.look(), self.container))
-                    raise _backend.Refused(f"It has moved since: it is at {there} now. {_UNTOUCHED}") from None
+                    raise backend.Refused(f"It has moved since: it is at {there} now. {_UNTOUCHED}") from None
         self.touched = self.stale = True
 
     def unsure(self, error: Failed) -> None:
@@ -186,7 +185,7 @@ class Service:
         found = self.cluster.find("Deployment", name=self.name)
         if not found:
             there = ", ".join(sorted(each["metadata"]["name"] for each in self.cluster.find("Deployment"))) or "none"
-            raise _backend.Refused(f"The namespace {self._params['namespace']} has no Deployment {self.name}. It has: {there}. {_UNTOUCHED}")
+            raise backend.Refused(f"The namespace {self._params['namespace']} has no Deployment {self.name}. It has: {there}. {_UNTOUCHED}")
         (self.deployment,), self.stale = found, False
 
     def _pods(self) -> list[dict[str, Any]]:
@@ -212,7 +211,7 @@ class Template:
         found = versions.previous(there, known, container) if version == "previous" else versions.exact(version, there, known, container)
         marker = Path("/", self._params["migration_marker"])
         if found != there and not self._params["force_migrations"] and service.cluster.has_file(str(marker)):
-            raise _backend.migration_pending(marker)
+            raise backend.migration_pending(marker)
         return versions.state_of(found, container), versions.about(found)
 
     def find(self, state: State) -> versions.Revision:
@@ -273,7 +272,7 @@ class Replicas:
         service.stale = True
         if not done:
             there = self.name(self.look())
-            raise _backend.Refused(f"It has moved since: it is at {there}, and was seen at {self.name({'replicas': before})}. {_UNTOUCHED}")
+            raise backend.Refused(f"It has moved since: it is at {there}, and was seen at {self.name({'replicas': before})}. {_UNTOUCHED}")
         service.touched = True
 
 
@@ -289,10 +288,10 @@ def work(service: Service, asked: _Asked) -> dict[str, Any]:
         return service.seen({"changed": True}, "")
     replicas = Replicas(service) if what == "replicas" else None
     template = Template(service, params)
-    backend: _backend.Backend = replicas or template
-    result = _backend.work(asked, backend, partial=True)
+    kind: backend.Backend = replicas or template
+    result = backend.work(asked, kind, partial=True)
     if asked.check_mode and params["wanted"] and result["changed"] and what == "version":
         template.find(result["wanted"])
     if params["force"] and params["wanted"] and not result["changed"] and not asked.check_mode:
-        backend.change(result["wanted"])
+        kind.change(result["wanted"])
     return service.seen(result, replicas.missing if replicas else "", replicas.trouble if replicas else "")

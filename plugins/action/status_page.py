@@ -14,9 +14,10 @@ from ansible_collections.incident.response.plugins.module_utils._core.status_pag
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._usecases import status_page, status_page_view
-from ansible_collections.incident.response.plugins.plugin_utils import _catalogue, _publishing
-from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
+from ansible_collections.incident.response.plugins.plugin_utils import _catalogue
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import Refused
 from ansible_collections.incident.response.plugins.plugin_utils._telling import TellingAction
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import status_page as status_page_wiring
 
 
 class ActionModule(TellingAction):
@@ -36,11 +37,11 @@ class ActionModule(TellingAction):
             raise Refused("nothing of a drill goes out. Nothing was published.")
         self.refuse_loose_words(variables)
         config = _catalogue.configuration(self.options["config"])
-        if config["status_page"]["provider"] == _publishing.NONE:
+        if config["status_page"]["provider"] == status_page_wiring.NONE:
             raise Refused("there is no status page: status_page.provider of the configuration is none. Nothing was published.")
         try:
             folder = self.folder()
-            publishing = _publishing.publishing(config, folder)
+            publishing = status_page_wiring.publishing(config, folder)
             with self.journal(folder) as journal:
                 at = utc(time.time())
                 with journal.transaction():

@@ -96,7 +96,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _backend, _command, _nginx
+from ansible_collections.incident.response.plugins.module_utils import _command
+from ansible_collections.incident.response.plugins.module_utils._backends import backend, nginx
 
 _PID = re.compile(r"(?m)^\s*pid\s+([^\s;]+)\s*;")
 _PID_PATH = re.compile(r"--pid-path=(\S+)")
@@ -123,7 +124,7 @@ def _connected(address: str) -> str:
         return ""
 
 
-def connecting(upstreams: list[_nginx.Upstream]) -> set[str]:
+def connecting(upstreams: list[nginx.Upstream]) -> set[str]:
     """The servers that accept a connection."""
     asked = sorted({server.address for upstream in upstreams for server in upstream.servers})
     with ThreadPoolExecutor(max(1, min(32, len(asked)))) as several:
@@ -230,11 +231,11 @@ def read(module: AnsibleModule, path: Path) -> str:
     return ""
 
 
-def seen(upstreams: list[_nginx.Upstream], connects: set[str]) -> list[dict[str, Any]]:
+def seen(upstreams: list[nginx.Upstream], connects: set[str]) -> list[dict[str, Any]]:
     """The upstreams in the form that the module returns."""
     found = []
     for upstream in upstreams:
-        answering = _nginx.answering(upstream, connects.__contains__)
+        answering = nginx.answering(upstream, connects.__contains__)
         servers = [
             {"address": each.address, "state": each.state, "backup": each.backup, "answers": each.address in answering} for each in upstream.servers
         ]
@@ -242,33 +243,33 @@ def seen(upstreams: list[_nginx.Upstream], connects: set[str]) -> list[dict[str,
     return found
 
 
-def changed(module: AnsibleModule, path: Path, text: str) -> tuple[_nginx.Changed, list[dict[str, Any]]]:
+def changed(module: AnsibleModule, path: Path, text: str) -> tuple[nginx.Changed, list[dict[str, Any]]]:
     """The new content of the file, and the affected upstreams before the change. Fails if the change is not allowed."""
     servers, state, name = (module.params[option] for option in ("servers", "state", "upstream"))
-    wanted = {_nginx.address(server) for server in servers}
+    wanted = {nginx.address(server) for server in servers}
     try:
-        about = [each for each in _nginx.upstreams(text) if not wanted or any(server.address in wanted for server in each.servers)]
+        about = [each for each in nginx.upstreams(text) if not wanted or any(server.address in wanted for server in each.servers)]
         connects = connecting(about) if state in {"drained", "absent"} else set()
-        result = _nginx.changed(text, servers, state, name, connects.__contains__)
-    except _nginx.Unclear as error:
+        result = nginx.changed(text, servers, state, name, connects.__contains__)
+    except nginx.Unclear as error:
         module.fail_json(msg=f"{path} is not understood: {error}. {_NOTHING}")
     if result.missing:
-        there = sorted({server.address for each in _nginx.upstreams(text) if name in {"", each.name} for server in each.servers})
+        there = sorted({server.address for each in nginx.upstreams(text) if name in {"", each.name} for server in each.servers})
         listed = f" It has {', '.join(there[:10])}." if there else ""
         module.fail_json(msg=f"{path} has no upstream {name}{' ' if name else ''}with the server {', '.join(result.missing)}.{listed} {_NOTHING}")
     for server, upstream in result.alone:
-        others = [each for each in upstream.servers if each.address != _nginx.address(server)]
+        others = [each for each in upstream.servers if each.address != nginx.address(server)]
         if module.params["alone"] == "refuse" or (module.params["alone"] == "only" and others):
             module.fail_json(msg=f"{server} is the only server of upstream {upstream.name} that serves{_why(others)}. {_NOTHING}{_hint(others)}")
     return result, seen(about, connects)
 
 
-def _why(others: list[_nginx.Server]) -> str:
+def _why(others: list[nginx.Server]) -> str:
     words = {"drained": "was taken out by an earlier run and never put back", "down": "is down by somebody's hand", "serving": "does not answer"}
     return ": " + "; ".join(f"{each.address} {words[each.state]}" for each in others) if others else ""
 
 
-def _hint(others: list[_nginx.Server]) -> str:
+def _hint(others: list[nginx.Server]) -> str:
     return " Restart the service where that one runs first, which puts it back." if any(each.state == "drained" for each in others) else ""
 
 
@@ -283,7 +284,7 @@ def main() -> None:
         "reload_timeout": {"type": "float", "default": 30},
     }
     module = AnsibleModule(argument_spec=spec, required_if=[["state", "present", ["upstream"]]], supports_check_mode=True)
-    _backend.refuse_endless(module, "wait", "reload_timeout")
+    backend.refuse_endless(module, "wait", "reload_timeout")
     path = Path(module.params["path"])
     before = read(module, path)
     result, upstreams = changed(module, path, before)

@@ -56,13 +56,14 @@ evidence:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _backend, _command
+from ansible_collections.incident.response.plugins.module_utils import _command
+from ansible_collections.incident.response.plugins.module_utils._backends import backend
 
 
 def main() -> None:
     spec = {"argv": {"type": "list", "elements": "str", "required": True}, "timeout": {"type": "float", "default": 120}}
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    _backend.refuse_endless(module, "timeout")
+    backend.refuse_endless(module, "timeout")
     command = module.params["argv"]
     if module.check_mode:
         module.exit_json(skipped=True, changed=False, msg="The command would have been run")

@@ -118,9 +118,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _backend, _docker
-from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
-from ansible_collections.incident.response.plugins.module_utils._core import release
+from ansible_collections.incident.response.plugins.module_utils._backends import backend, docker, release
+from ansible_collections.incident.response.plugins.module_utils._backends.backend import Refused, State
 
 _ANY = "incident-response-any-tag"
 
@@ -130,7 +129,7 @@ class Project:
 
     def __init__(self, module: AnsibleModule) -> None:
         given = module.params
-        self.docker = _docker.Docker(module, given["docker_host"])
+        self.docker = docker.Docker(module, given["docker_host"])
         self.folder, self.service, self.timeout = Path(given["path"]), given["service"], given["timeout"]
         self.steady_for: float = given["steady_for"]
         if not self.folder.is_dir():
@@ -165,7 +164,7 @@ class Project:
             each = [self.healthy(one) for one in self.containers() if not only or _name(one) in only]
             return None if None in each else bool(each) and all(each)
 
-        return _docker.until(judged, self.timeout)
+        return docker.until(judged, self.timeout)
 
     def healthy(self, container: dict[str, Any]) -> bool | None:
         return healthy(container, time.time(), self.steady_for)
@@ -209,7 +208,7 @@ class Tag:
         elif version not in there:
             raise Refused(f"This host has no image {self._image(version)}. It has {_some(list(there))}. Nothing was touched.")
         if version != now["tag"] and not self._module.params["force_migrations"]:
-            _backend.check_migrations(self._project.folder / self._module.params["migration_marker"])
+            backend.check_migrations(self._project.folder / self._module.params["migration_marker"])
         return {"tag": version}, self._project.docker.about_image(self._image(version))
 
     def change(self, wanted: State) -> None:
@@ -245,7 +244,7 @@ class Tag:
         found = re.escape(self._image(_ANY)).replace(re.escape(_ANY), r"([A-Za-z0-9_][A-Za-z0-9_.-]*)")
         inspect = self._project.docker.inspect
         built = {match[1]: each for match in map(re.compile(found).fullmatch, lines) if match for each in inspect("image", [match[0]])}
-        instants = {tag: _docker.instant(each["Created"]) for tag, each in built.items()}
+        instants = {tag: docker.instant(each["Created"]) for tag, each in built.items()}
         return dict(sorted(instants.items(), key=lambda each: (each[1], each[0] != "latest", each[0])))
 
     def _image(self, tag: str) -> str:
@@ -307,7 +306,7 @@ def healthy(container: dict[str, Any], now: float, steady_for: float) -> bool | 
     """Whether the container is healthy and has run for long enough; None if it is too early to say. `now` is in seconds since 1970. Each start resets
     the time, so a container that crashes sooner after each start is never healthy, whatever its own check says in between."""
     state = container["State"]
-    crashes = int(container.get("RestartCount", 0)) >= _docker.CRASHES
+    crashes = int(container.get("RestartCount", 0)) >= docker.CRASHES
     if state["Status"] == "restarting":
         return False if crashes else None
     if state["Status"] != "running":
@@ -315,7 +314,7 @@ def healthy(container: dict[str, Any], now: float, steady_for: float) -> bool | 
     check = (state.get("Health") or {}).get("Status", "none")
     if check == "unhealthy":
         return False
-    if check in {"healthy", "none"} and now - _docker.instant(state["StartedAt"]) >= steady_for:
+    if check in {"healthy", "none"} and now - docker.instant(state["StartedAt"]) >= steady_for:
         return True
     return False if crashes else None
 
@@ -395,7 +394,7 @@ def seen(project: Project, result: dict[str, Any], broken: dict[str, str]) -> di
     evidence = [project.trouble, *(f"{name}: {log}" for name, log in last.items())]
     return {
         **result, "healthy": bool(containers) and not ill, "exists": True, "detail": words, "evidence": "\n".join(filter(None, evidence)),
-        "broken": broken, "memory_left": _backend.memory_left(),
+        "broken": broken, "memory_left": backend.memory_left(),
         "instance": " ".join(f"{each['Id'][:12]}@{each['State']['StartedAt']}" for each in containers),
     }  # fmt: skip
 
@@ -410,10 +409,10 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             project.restart()
         return seen(project, {"changed": True}, {})
     count = Count(project)
-    backend: _backend.Backend = count if what == "replicas" else Tag(project, module)
-    result = _backend.work(module, backend, partial=True)
+    kind: backend.Backend = count if what == "replicas" else Tag(project, module)
+    result = backend.work(module, kind, partial=True)
     if module.params["force"] and module.params["wanted"] and not result["changed"] and not module.check_mode:
-        backend.change(result["wanted"])
+        kind.change(result["wanted"])
     return seen(project, result, count.broken)
 
 
@@ -426,7 +425,7 @@ def main() -> None:
         "env_file": {"type": "str", "default": ".env"},
         "variable": {"type": "str", "default": "TAG"},
     }
-    module = AnsibleModule(argument_spec={**spec, **_docker.SPEC, **_backend.SPEC}, **_backend.RULES)
+    module = AnsibleModule(argument_spec={**spec, **docker.SPEC, **backend.SPEC}, **backend.RULES)
     try:
         module.exit_json(**work(module))
     except (Refused, OSError) as error:

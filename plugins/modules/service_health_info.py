@@ -119,7 +119,8 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _backend, _command, _identity, _web
+from ansible_collections.incident.response.plugins.module_utils import _command
+from ansible_collections.incident.response.plugins.module_utils._backends import backend, identity, web
 
 _TOLD = "Id,LoadState,ActiveState,InvocationID,NRestarts,MainPID,ExecMainStartTimestampMonotonic"
 
@@ -165,8 +166,8 @@ def _token(shown: dict[str, str]) -> tuple[str, ...]:
 
 def look_at_http(address: str, timeout: float) -> tuple[bool, str]:
     try:
-        status = _web.status(address, timeout)
-    except _web.TROUBLE as error:
+        status = web.status(address, timeout)
+    except web.TROUBLE as error:
         return False, f"HTTP: {error}"
     return status < 400, f"HTTP {status}"
 
@@ -203,8 +204,8 @@ def look(module: AnsibleModule) -> dict[str, Any]:
             seen.append(words)
     if wanted["identity"]:
         code, said = run(module, wanted["identity"], errors=False)
-        about["instance"] = _identity.of_answer(said) if code == 0 else ""
-    token = about.pop("token"), about["instance"], [_identity.listening(port) for port in ports(wanted)]
+        about["instance"] = identity.of_answer(said) if code == 0 else ""
+    token = about.pop("token"), about["instance"], [identity.listening(port) for port in ports(wanted)]
     return {"healthy": all(good), **about, "detail": ", ".join(seen), "evidence": evidence, "token": token}
 
 
@@ -246,7 +247,7 @@ def must(module: AnsibleModule, *command: str) -> str:
 
 def ports(wanted: dict[str, Any]) -> list[int]:
     """The ports of this host in the checks."""
-    return [port for port in (_identity.port_of(wanted[name]) for name in ("http", "tcp") if wanted[name]) if port]
+    return [port for port in (identity.port_of(wanted[name]) for name in ("http", "tcp") if wanted[name]) if port]
 
 
 def look_until_steady(module: AnsibleModule) -> dict[str, Any]:
@@ -281,8 +282,8 @@ def _flaps(given: dict[str, Any], anew: int) -> str:
 
 def listener(wanted: dict[str, Any]) -> str:
     """The processes that listen on the ports of the checks."""
-    inodes = sorted(inode for port in ports(wanted) for inode in _identity.listening(port))
-    return (_identity.owners(inodes) or f"socket {' '.join(inodes)}") if inodes else ""
+    inodes = sorted(inode for port in ports(wanted) for inode in identity.listening(port))
+    return (identity.owners(inodes) or f"socket {' '.join(inodes)}") if inodes else ""
 
 
 def last_words(module: AnsibleModule, unit: str) -> str:
@@ -308,7 +309,7 @@ def main() -> None:
         "timeout": {"type": "float", "default": 10},
     }
     module = AnsibleModule(argument_spec=spec, required_one_of=[["unit", "command", "http", "tcp"]], supports_check_mode=True)
-    _backend.refuse_endless(module, "delay", "steady_for", "timeout")
+    backend.refuse_endless(module, "delay", "steady_for", "timeout")
     address, port = module.params["http"], (module.params["tcp"] or ":1").rpartition(":")[2]
     if address and not address.startswith(("http://", "https://")):
         module.fail_json(msg=f"http must begin with http:// or https://, not {address!r}")

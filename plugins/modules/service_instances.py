@@ -116,8 +116,9 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _backend, _command, _web
-from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
+from ansible_collections.incident.response.plugins.module_utils import _command
+from ansible_collections.incident.response.plugins.module_utils._backends import backend, web
+from ansible_collections.incident.response.plugins.module_utils._backends.backend import Refused, State
 
 
 class Instances:
@@ -180,8 +181,8 @@ class Instances:
         if not self._http:
             return True
         try:
-            return _web.status(self._http.replace("{port}", str(self.port(number)))) < 400
-        except _web.TROUBLE:
+            return web.status(self._http.replace("{port}", str(self.port(number)))) < 400
+        except web.TROUBLE:
             return False
 
     def _gets_healthy(self, number: int) -> bool:
@@ -240,14 +241,14 @@ def main() -> None:
         "restart": {"type": "int"},
         "timeout": {"type": "float", "default": 120},
     }
-    module = AnsibleModule(argument_spec={**spec, **_backend.SPEC}, **_backend.RULES)
-    _backend.refuse_endless(module, "delay", "steady_for", "timeout")
+    module = AnsibleModule(argument_spec={**spec, **backend.SPEC}, **backend.RULES)
+    backend.refuse_endless(module, "delay", "steady_for", "timeout")
     try:
         instances = Instances(module)
         restart = module.params["restart"]
         if restart is not None and not module.check_mode:
             instances.restart(restart)
-        result = _backend.work(module, instances, partial=True)
+        result = backend.work(module, instances, partial=True)
         result["changed"] |= restart is not None
         numbers, crashed = result["state"]["instances"], instances.are({"failed"})
         ill = [number for number in numbers if not instances.healthy(number)] if not module.check_mode or not result["changed"] else []
@@ -259,7 +260,7 @@ def main() -> None:
     evidence = "\n".join(f"instance {number}: {log}" for number, log in instances.broken.items())
     module.exit_json(
         **result, healthy=not ill, exists=True, instance="", detail=words, evidence=evidence, broken=instances.broken,
-        crashed=crashed, ill=ill, memory_left=_backend.memory_left(), cpus_left=cpus_left(),
+        crashed=crashed, ill=ill, memory_left=backend.memory_left(), cpus_left=cpus_left(),
         ports={str(number): str(instances.port(number)) for number in [*numbers, *crashed]},
     )  # fmt: skip
 

@@ -53,8 +53,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _backend, _command
-from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
+from ansible_collections.incident.response.plugins.module_utils import _command
+from ansible_collections.incident.response.plugins.module_utils._backends import backend
+from ansible_collections.incident.response.plugins.module_utils._backends.backend import Refused, State
 
 _PRIORITY = re.compile(r"(?m)^ (?:\*\*\*| {3}) (\S+) (-?\d+)$")
 _LONGEST = 900.0
@@ -162,8 +163,8 @@ def _some(names: list[str]) -> str:
 
 def main() -> None:
     spec: dict[str, dict[str, Any]] = {"package": {"type": "str", "required": True}}
-    module = AnsibleModule(argument_spec={**spec, **_backend.SPEC}, **_backend.RULES)
-    _backend.run(module, Package(module.params["package"]))
+    module = AnsibleModule(argument_spec={**spec, **backend.SPEC}, **backend.RULES)
+    backend.run(module, Package(module.params["package"]))
 
 
 if __name__ == "__main__":

@@ -74,9 +74,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _backend, _command
-from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
-from ansible_collections.incident.response.plugins.module_utils._core import release
+from ansible_collections.incident.response.plugins.module_utils import _command
+from ansible_collections.incident.response.plugins.module_utils._backends import backend, release
+from ansible_collections.incident.response.plugins.module_utils._backends.backend import Refused, State
 
 _LONGEST = 60.0
 _LOGGED = re.compile(r"deployed as release (\S+) by (\S+)")
@@ -111,7 +111,7 @@ class Releases:
         elif version not in there:
             raise Refused(f"There is no release {version}. {release.listed(there.values())}. Nothing was touched.")
         if version != current.name and not self._force:
-            _backend.check_migrations(self._path / self._marker, self._link / self._marker)
+            backend.check_migrations(self._path / self._marker, self._link / self._marker)
         return {"current": os.fspath(current.with_name(version))}, self._about(version)
 
     def change(self, wanted: State) -> None:
@@ -174,8 +174,8 @@ def main() -> None:
         "migration_marker": {"type": "str", "default": "MIGRATION_PENDING"},
         "force_migrations": {"type": "bool", "default": False},
     }
-    module = AnsibleModule(argument_spec={**spec, **_backend.SPEC}, **_backend.RULES)
-    _backend.run(module, Releases(module))
+    module = AnsibleModule(argument_spec={**spec, **backend.SPEC}, **backend.RULES)
+    backend.run(module, Releases(module))
 
 
 if __name__ == "__main__":

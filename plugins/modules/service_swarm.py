@@ -95,9 +95,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.incident.response.plugins.module_utils import _backend, _docker
-from ansible_collections.incident.response.plugins.module_utils._backend import Refused, State
-from ansible_collections.incident.response.plugins.module_utils._core import release
+from ansible_collections.incident.response.plugins.module_utils._backends import backend, docker, release
+from ansible_collections.incident.response.plugins.module_utils._backends.backend import Refused, State
 
 _GRACE = 10 * 10**9  # nanoseconds until a task is killed, where a spec doesn't say
 
@@ -107,7 +106,7 @@ class Service:
 
     def __init__(self, module: AnsibleModule) -> None:
         given = module.params
-        self.docker = _docker.Docker(module, given["docker_host"])
+        self.docker = docker.Docker(module, given["docker_host"])
         self.name, self.timeout, self.steady_for, self.trouble = given["service"], given["timeout"], given["steady_for"], ""
         if self.docker.must("docker", "info", "--format", "{{.Swarm.ControlAvailable}}").strip() != "true":
             raise Refused("This host is no manager of a swarm. Nothing was touched. Name one: hosts in the service catalogue, or -e host=…")
@@ -136,7 +135,7 @@ class Service:
 
     def wait(self) -> bool:
         """Wait until all tasks have the wanted state, or can't reach it."""
-        return _docker.until(self._converged, self.timeout)
+        return docker.until(self._converged, self.timeout)
 
     def healthy(self) -> bool:
         return bool(self._converged())
@@ -147,7 +146,7 @@ class Service:
     def failures(self) -> list[dict[str, Any]]:
         """The tasks that failed since this run's first check, the newest last. Older failed tasks are no evidence for this run."""
         found = [each for each in self.tasks() if _failed(each) and each["ID"] not in self._before]
-        return sorted(found, key=lambda each: _docker.instant(each["Status"]["Timestamp"]))
+        return sorted(found, key=lambda each: docker.instant(each["Status"]["Timestamp"]))
 
     def waiting(self) -> list[dict[str, Any]]:
         """The tasks that no node accepts."""
@@ -175,7 +174,7 @@ class Image:
         if image != now["image"]:
             self._refuse_missing(image)
         if image != now["image"] and not self._module.params["force_migrations"]:
-            _backend.check_migrations(Path("/", self._module.params["migration_marker"]))
+            backend.check_migrations(Path("/", self._module.params["migration_marker"]))
         return {"image": image}, self._service.docker.about_image(image) + self._risk(image)
 
     def change(self, wanted: State) -> None:
@@ -209,17 +208,17 @@ class Image:
         (form, place), (form_now, place_now) = (release.pattern(tag_of(each)) for each in (image, now))
         if form == form_now and place and place_now and place != place_now:
             return bool(place > place_now)
-        built = [[_docker.instant(each["Created"]) for each in self._service.docker.inspect("image", [name])] for name in (image, now)]
+        built = [[docker.instant(each["Created"]) for each in self._service.docker.inspect("image", [name])] for name in (image, now)]
         if all(built):
             return built[0] > built[1]
         return str((self._service.look().get("UpdateStatus") or {}).get("State", "")).startswith("rollback_")
 
     def _refuse_missing(self, image: str) -> None:
         """Raises Refused if nobody is known to have the image, because all its tasks would be rejected."""
-        docker = self._service.docker
-        if docker.inspect("image", [image]) or image in {image_of(each["Spec"]) for each in self._service.tasks() if not _failed(each)}:
+        engine = self._service.docker
+        if engine.inspect("image", [image]) or image in {image_of(each["Spec"]) for each in self._service.tasks() if not _failed(each)}:
             return
-        code, dummy, why = docker.run("docker", "manifest", "inspect", image)
+        code, dummy, why = engine.run("docker", "manifest", "inspect", image)
         if code:
             last = "".join(why.strip().splitlines()[-1:])[:200]
             raise Refused(
@@ -285,7 +284,7 @@ def converged(service: dict[str, Any], tasks: list[dict[str, Any]], before: set[
     if status not in {"updating", "rollback_started"} and len(good) == len(wanted) == count_of(service, len(wanted)):
         return True
     slots = [each.get("Slot") or each.get("NodeID") for each in tasks if _failed(each) and each["ID"] not in before]
-    return False if any(slots.count(slot) >= _docker.CRASHES for slot in slots) else None
+    return False if any(slots.count(slot) >= docker.CRASHES for slot in slots) else None
 
 
 def running(service: dict[str, Any], tasks: list[dict[str, Any]], now: float, steady_for: float) -> list[dict[str, Any]]:
@@ -293,7 +292,7 @@ def running(service: dict[str, Any], tasks: list[dict[str, Any]], now: float, st
     return [
         each for each in tasks
         if each["DesiredState"] == each["Status"]["State"] == "running" and image_of(each["Spec"]) == image_of(service["Spec"])
-        and now - _docker.instant(each["Status"]["Timestamp"]) >= steady_for
+        and now - docker.instant(each["Status"]["Timestamp"]) >= steady_for
     ]  # fmt: skip
 
 
@@ -370,16 +369,16 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             service.wait()
         return seen(service, {"changed": True}, "")
     replicas = Replicas(service)
-    backend: _backend.Backend = replicas if what == "replicas" else Image(service, module)
-    result = _backend.work(module, backend, partial=True)
+    kind: backend.Backend = replicas if what == "replicas" else Image(service, module)
+    result = backend.work(module, kind, partial=True)
     if module.params["force"] and module.params["wanted"] and not result["changed"] and not module.check_mode:
-        backend.change(result["wanted"])
+        kind.change(result["wanted"])
     return seen(service, result, replicas.missing)
 
 
 def main() -> None:
     spec: dict[str, dict[str, Any]] = {"service": {"type": "str", "required": True}}
-    module = AnsibleModule(argument_spec={**spec, **_docker.SPEC, **_backend.SPEC}, **_backend.RULES)
+    module = AnsibleModule(argument_spec={**spec, **docker.SPEC, **backend.SPEC}, **backend.RULES)
     try:
         module.exit_json(**work(module))
     except (Refused, OSError) as error:

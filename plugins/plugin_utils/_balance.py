@@ -7,17 +7,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.incident.response.plugins.module_utils import _nginx
+from ansible_collections.incident.response.plugins.module_utils._backends import nginx
 from ansible_collections.incident.response.plugins.module_utils._core.turns import Place, Situation, Turns, turns, where
-from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import Refused
 
 
 def addresses(host: str, balancer: Mapping[str, Any], hostvars: Mapping[str, Any], seen: Iterable[Place]) -> list[str]:
     """The addresses of a host's servers in an upstream. Instances have separate ports: all servers with the host's address."""
     base = hostvars[host].get("ansible_host") or host
     if "port" in balancer:
-        return [_nginx.address(f"{base}:{balancer['port']}")]
-    there = _nginx.address(f"{base}:0").rpartition(":")[0]
+        return [nginx.address(f"{base}:{balancer['port']}")]
+    there = nginx.address(f"{base}:0").rpartition(":")[0]
     return sorted({each.address for each in seen if each.address.rpartition(":")[0] == there})
 
 

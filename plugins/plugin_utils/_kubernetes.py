@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.incident.response.plugins.module_utils._backend import Refused
-from ansible_collections.incident.response.plugins.module_utils._core.api_answer import CONFLICT, code, complaint
-from ansible_collections.incident.response.plugins.module_utils._core.deployment import Thing
+from ansible_collections.incident.response.plugins.module_utils._backends.api_answer import CONFLICT, code, complaint
+from ansible_collections.incident.response.plugins.module_utils._backends.backend import Refused
+from ansible_collections.incident.response.plugins.module_utils._backends.deployment import Thing
 
 Run = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Runs a module with its arguments on the host, and returns its result."""

@@ -13,7 +13,8 @@ from ansible_collections.incident.response.plugins.module_utils._core.oncall imp
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._ports import OncallError, OncallSource
 from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _oncall
+from ansible_collections.incident.response.plugins.plugin_utils import _config
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import oncall as oncall_wiring
 
 _MOST = 6
 UNKNOWN = "whoever you know: the configuration knows nobody who is on call (oncall)"
@@ -52,8 +53,8 @@ def whom(options: Mapping[str, Any], folder: Path, severity: str, names: Sequenc
 
 def _answer(section: Mapping[str, Any], options: Mapping[str, Any], folder: Path, *, ask: bool) -> oncall.Answer:
     """The people on call. Raises OncallError if no source answers."""
-    memory = _oncall.memory(section, folder)
-    sources: list[OncallSource] = _oncall.sources(section, options) if ask or memory is None else []
+    memory = oncall_wiring.memory(section, folder)
+    sources: list[OncallSource] = oncall_wiring.sources(section, options) if ask or memory is None else []
     return oncall.ask(sources, section["people"], datetime.now(UTC), memory)
 
 

@@ -25,7 +25,9 @@ from ansible_collections.incident.response.plugins.module_utils._journal.sqlite 
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir, state_path
 from ansible_collections.incident.response.plugins.module_utils._usecases import communication, escalation, lifecycle, query, status_page
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _phone, _policy, _publishing
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _phone
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import escalation as escalation_wiring
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import status_page as status_page_wiring
 
 _STATES = {
     "incident_open": Status.OPEN, "incident_acknowledge": Status.ACKNOWLEDGED, "incident_investigate": Status.INVESTIGATING,
@@ -112,8 +114,8 @@ def _escalate(journal: SqliteJournal, step: Step) -> None:
     incident = lifecycle.locate(journal, _about(step)) or ""
     level = step.given.get("level")
     escalation.escalate(
-        journal, incident, _policy.policy(step.config), reason=str(step.given["reason"]), target=int(level) if level else None, at=utc(time.time()),
-        actor="",
+        journal, incident, escalation_wiring.policy(step.config), reason=str(step.given["reason"]), target=int(level) if level else None,
+        at=utc(time.time()), actor="",
     )  # fmt: skip
 
 
@@ -136,7 +138,7 @@ def _show(journal: SqliteJournal, step: Step) -> None:
         **words, text=str(step.given.get("message") or "").strip(), incident=named, service="" if named else step.service,
         components={str(name): str(state) for name, state in components.items()},
     )  # fmt: skip
-    listed = _publishing.publishing(step.config, Path()).listed
+    listed = status_page_wiring.publishing(step.config, Path()).listed
     status_page.plan(journal, wanted, listed or status_page.known(journal), at=utc(time.time()), actor="")
 
 

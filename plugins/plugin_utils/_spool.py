@@ -228,7 +228,7 @@ def encoded_line(**fields: Any) -> bytes:
 def start_courier(folder: Path, run: str, environ: Mapping[str, str] | None = None, lock: int = -1) -> subprocess.Popen[bytes]:
     """Start the courier, which carries the spool into the journal and to chat, and keeps running after this process. Raises OSError. `lock` is the
     file descriptor of the couriers' lock, if this process holds it for the new courier."""
-    program = Path(__file__).absolute().with_name("_courier.py")
+    program = Path(__file__).absolute().with_name("_courier") / "main.py"
     with _owned.folder(folder, link=True) as parent:
         log = _owned.opened(parent, folder / "courier.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:

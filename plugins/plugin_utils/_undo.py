@@ -10,9 +10,8 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible_collections.incident.response.plugins.module_utils import _owned
-from ansible_collections.incident.response.plugins.module_utils._core.action import Action, actions
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact
-from ansible_collections.incident.response.plugins.module_utils._core.undo import standing, undoable, undone
+from ansible_collections.incident.response.plugins.module_utils._core.undo import Action, actions, standing, undoable, undone
 from ansible_collections.incident.response.plugins.module_utils._journal.location import unverified_journal
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError

@@ -27,12 +27,13 @@ from ansible_collections.incident.response.plugins.module_utils._core.status_pag
     Post,
     Update,
 )
-from ansible_collections.incident.response.plugins.module_utils._statuspage.static import render, write  # noqa: E402 - after the path is set
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.folder import write  # noqa: E402 - after the path is set
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.page import render  # noqa: E402
 
 RENDER, UNCHANGED, UPDATE, LARGEST = 0.5, 0.2, 25, 50_000
 """Seconds, seconds, files that one update of an incident changes, and bytes of the first page, with an incident a day."""
 HOUR, DAY = 3600, 86_400
-TEMPLATES = ROOT / "templates" / "status_page"
+TEMPLATES = ROOT / "plugins" / "plugin_utils" / "_templates" / "status_page"
 NOW = datetime.fromisoformat("2026-11-26T14:03:00+00:00").timestamp()
 
 

@@ -75,6 +75,6 @@ def couriers(folder: Path) -> dict[int, float]:
             fields = (process / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if str(folder).encode() in command and any(word.endswith(b"_courier.py") for word in command):
+        if str(folder).encode() in command and any(word.endswith(b"_courier/main.py") for word in command):
             found[int(process.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return found

@@ -21,7 +21,8 @@ from ansible_collections.incident.response.plugins.module_utils._core.status imp
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._usecases import escalation
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _policy
+from ansible_collections.incident.response.plugins.plugin_utils import _config
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import escalation as escalation_wiring
 
 TARGET = 1.0
 ENTRIES = 60
@@ -49,7 +50,7 @@ def main() -> None:
     parser.add_argument("--closed", type=int, default=10_000)
     parser.add_argument("--open", type=int, default=50)
     given = parser.parse_args()
-    policy, now = _policy.policy(_config.load(None)), time.time()
+    policy, now = escalation_wiring.policy(_config.load(None)), time.time()
     print(f"What a tick costs over {given.closed} closed and {given.open} open incidents (target: {TARGET} s)\n\n| | seconds | told |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as made:
         path = Path(made) / "journal.db"

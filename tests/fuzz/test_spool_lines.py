@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
-from ansible_collections.incident.response.plugins.plugin_utils._courier import Carrier
+from ansible_collections.incident.response.plugins.plugin_utils._courier.carrier import Carrier
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, lines_after
 from hypothesis import given, settings
 from hypothesis import strategies as st

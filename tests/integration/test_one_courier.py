@@ -13,7 +13,7 @@ from sites import Site, eventually
 STEPS = 12
 COUNTS = """
 import os, sys
-if any(word.endswith("_courier.py") for word in sys.orig_argv):
+if any(word.endswith("_courier/main.py") for word in sys.orig_argv):
     with open(os.environ["STARTS"], "a") as starts:
         starts.write(".")
 """

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._statuspage import static, static_api
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static import api as static_api
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.folder import write
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.page import render
 from axe_playwright_python import base as axe  # type: ignore[import-untyped]
 from pages import HOSTILE, NOW, TEMPLATES, empty, hostile, outage, quiet, served
 from playwright import sync_api
@@ -62,7 +64,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server with a page for each day that we show."""
     folder = tmp_path_factory.mktemp("sites")
     for name, page in (("quiet", quiet()), ("outage", outage()), ("empty", empty()), ("hostile", hostile())):
-        static.write(static.render(page, NOW, TEMPLATES), folder / name)
+        write(render(page, NOW, TEMPLATES), folder / name)
     with served(folder) as address:
         yield address
 

@@ -20,7 +20,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import Page
-from ansible_collections.incident.response.plugins.module_utils._statuspage import static, static_api
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static import api as static_api
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.folder import write
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.page import render
 from environments import locked
 from pages import NOW, TEMPLATES, URL, empty, outage, quiet, served
 from sites import eventually
@@ -59,7 +61,7 @@ def seconds(at: str) -> str:
 @contextmanager
 def read(exporter: Path, page: Page, folder: Path) -> Iterator[Metrics]:
     """What the exporter tells of the page, once it has looked."""
-    static.write(static.render(page, NOW, TEMPLATES), folder / "page")
+    write(render(page, NOW, TEMPLATES), folder / "page")
     port, log = free_port(), folder / "exporter.log"
     with served(folder / "page") as address:
         (folder / "services.json").write_text(json.dumps({"acme": {"name": "Acme", "url": f"{address}/api/v2/summary.json"}}))

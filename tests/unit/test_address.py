@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.incident.response.plugins.action.action_plan import _refuse_twice
 from ansible_collections.incident.response.plugins.module_utils._core.address import spelled
-from ansible_collections.incident.response.plugins.plugin_utils._action import Refused
+from ansible_collections.incident.response.plugins.plugin_utils._controller_action import Refused
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core.release import Doubt
+from ansible_collections.incident.response.plugins.module_utils._backends.release import Doubt
 from ansible_collections.incident.response.plugins.modules import service_compose, service_swarm
 
 AT = "2026-11-10T10:00:00Z"

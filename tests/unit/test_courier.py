@@ -18,12 +18,17 @@ from typing import Any, ClassVar
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
-from ansible_collections.incident.response.plugins.plugin_utils import _courier, _courier_lock, _deliver
-from ansible_collections.incident.response.plugins.plugin_utils._courier import Carrier, Courier, Postman
-from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock
-from ansible_collections.incident.response.plugins.plugin_utils._deliver import Deliverer
+from ansible_collections.incident.response.plugins.plugin_utils._courier import carrier as courier_carrier
+from ansible_collections.incident.response.plugins.plugin_utils._courier import lock as courier_lock
+from ansible_collections.incident.response.plugins.plugin_utils._courier import main as courier_main
+from ansible_collections.incident.response.plugins.plugin_utils._courier.carrier import Carrier
+from ansible_collections.incident.response.plugins.plugin_utils._courier.chat import Postman
+from ansible_collections.incident.response.plugins.plugin_utils._courier.lock import CourierLock
+from ansible_collections.incident.response.plugins.plugin_utils._courier.main import Courier
 from ansible_collections.incident.response.plugins.plugin_utils._process import started
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, lines_after, places, spools
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import chat as chat_wiring
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.chat import Deliverer
 from sites import eventually
 
 COLLECTIONS = Path(__file__).parents[2] / "collections"
@@ -131,7 +136,7 @@ def test_half_a_line_and_no_more_is_set_aside_and_keeps_no_courier(tmp_path: Pat
     (path,) = in_two_places(tmp_path / "state", monkeypatch, 0, half='{"run":"a"')[:1]
     places(tmp_path / "state")[1].joinpath("a.jsonl").unlink()
     carrier = Carrier(tmp_path / "state")
-    monkeypatch.setattr(_courier, "COMMIT_EVERY", 0.0)
+    monkeypatch.setattr(courier_carrier, "COMMIT_EVERY", 0.0)
     assert [carrier.step() for dummy in range(3)] == [(True, False)] * 3
     os.utime(path, (0, 0))
     carrier.step()
@@ -252,7 +257,7 @@ class Broken:
 
 
 def test_whatever_is_thrown_the_postman_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_deliver, "Deliverer", Broken)
+    monkeypatch.setattr(chat_wiring, "Deliverer", Broken)
     monkeypatch.setattr(Broken, "trouble", [AttributeError("get"), RecursionError("deep"), AssertionError("never"), SystemExit(1)])
     postman = Postman(tmp_path, {"url": "http://chat"})
     postman.start()
@@ -263,7 +268,7 @@ def test_whatever_is_thrown_the_postman_goes_on(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_postman_that_died_is_replaced_by_one_that_brings_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_deliver, "Deliverer", Broken)
+    monkeypatch.setattr(chat_wiring, "Deliverer", Broken)
     courier = Courier(tmp_path, {"url": "http://chat"}, lambda: None)
     first = courier._postman
     assert first is not None
@@ -296,8 +301,8 @@ def test_a_spool_that_breaks_the_courier_in_a_new_way_leaves_the_others(tmp_path
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import CourierLock
-from ansible_collections.incident.response.plugins.plugin_utils._courier_lock import marked
+from ansible_collections.incident.response.plugins.plugin_utils._courier.lock import CourierLock
+from ansible_collections.incident.response.plugins.plugin_utils._courier.lock import marked
 lock = CourierLock(Path(sys.argv[1]), "", marked(os.environ))
 assert lock.take()
 print("held", flush=True)
@@ -325,7 +330,7 @@ def holder(tmp_path: Path, environment: dict[str, str]) -> Iterator[subprocess.P
 def test_a_courier_that_does_nothing_any_more_is_ended_and_another_takes_over(
     tmp_path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_courier_lock, "STUCK", 1.0)
+    monkeypatch.setattr(courier_lock, "STUCK", 1.0)
     holder.send_signal(signal.SIGSTOP)
     with CourierLock(tmp_path) as lock:
         assert eventually(lambda: lock.end_stuck() == holder.pid)
@@ -334,7 +339,7 @@ def test_a_courier_that_does_nothing_any_more_is_ended_and_another_takes_over(
 
 
 def test_a_courier_that_works_keeps_its_place(tmp_path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_courier_lock, "STUCK", 1.0)
+    monkeypatch.setattr(courier_lock, "STUCK", 1.0)
     signs = set[int]()
     with CourierLock(tmp_path) as lock:
         assert not lock.take()
@@ -375,7 +380,7 @@ def test_who_stands_in_line_and_wants_nothing_any_more_or_is_gone_holds_nobody_u
 
 
 def test_who_was_stopped_while_it_stood_in_line_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_courier_lock, "POLITE", 0.5)
+    monkeypatch.setattr(courier_lock, "POLITE", 0.5)
     with CourierLock(tmp_path, "wrong") as holder, CourierLock(tmp_path, "right") as stopped:
         assert holder.take()
         assert not stopped.take(wants=True)
@@ -403,8 +408,8 @@ class Troubled(Idle):
 def test_a_courier_gives_way_only_where_it_gets_nothing_to_chat_and_another_one_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str, wanted: bool, gives: bool
 ) -> None:
-    monkeypatch.setattr(_courier, "TURN", 0.0)
-    monkeypatch.setattr(_courier, "GIVE_UP", 0.3)
+    monkeypatch.setattr(courier_main, "TURN", 0.0)
+    monkeypatch.setattr(courier_main, "GIVE_UP", 0.3)
     courier = Courier(tmp_path, {}, lambda: None, wanted=lambda: wanted)
     monkeypatch.setattr(courier, "_postman", Troubled(problem))
     assert courier.work() is not gives
@@ -416,7 +421,7 @@ def test_a_courier_that_works_is_asked_to_look_again_and_no_other_is_started(
     started = list[int]()
     with CourierLock(tmp_path) as lock:
         assert lock.wishes() == 0
-        assert _courier_lock.wake(tmp_path, environment, started.append) is None
+        assert courier_lock.wake(tmp_path, environment, started.append) is None
         assert lock.wishes() == 1
     assert started == []
     assert holder.poll() is None
@@ -430,8 +435,8 @@ def test_where_none_works_one_is_started_that_holds_the_lock_before_it_is_up(tmp
         kept.append(os.dup(lock))
         return "started"
 
-    assert _courier_lock.wake(tmp_path, environment, start) == "started"
-    assert _courier_lock.wake(tmp_path, environment, kept.append) is None
+    assert courier_lock.wake(tmp_path, environment, start) == "started"
+    assert courier_lock.wake(tmp_path, environment, kept.append) is None
     with CourierLock(tmp_path) as another, CourierLock(tmp_path, inherited=kept[0]) as new:
         assert not another.take()
         assert new.take()
@@ -448,11 +453,11 @@ def test_a_courier_that_would_do_something_else_or_nothing_is_not_asked(
     elif differs == "configuration":
         (tmp_path / "incident-response.yml").write_text("services: {}")
     else:
-        monkeypatch.setattr(_courier_lock, "FRESH", 0.5)
+        monkeypatch.setattr(courier_lock, "FRESH", 0.5)
         holder.send_signal(signal.SIGSTOP)
         time.sleep(0.6)
     started = list[int]()
-    _courier_lock.wake(tmp_path, environment, started.append)
+    courier_lock.wake(tmp_path, environment, started.append)
     assert started == [-1]
 
 
@@ -464,11 +469,11 @@ def test_a_wish_that_comes_while_the_courier_ends_is_heard(tmp_path: Path, monke
         courier.heard = courier._wishes()
         looks.append(courier.heard)
         if len(looks) < 3:
-            _courier_lock.wake(tmp_path, os.environ, started.append)
+            courier_lock.wake(tmp_path, os.environ, started.append)
         return True
 
     monkeypatch.setattr(Courier, "work", work)
-    _courier._work(tmp_path, [], {}, lambda: None)
+    courier_main._work(tmp_path, [], {}, lambda: None)
     assert (looks, started) == ([0, 1, 2], [])
 
 

@@ -11,25 +11,26 @@ import pytest
 from ansible_collections.incident.response.plugins.module_utils._ports import OncallError
 from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
 from ansible_collections.incident.response.plugins.module_utils._usecases.oncall import Answer
-from ansible_collections.incident.response.plugins.plugin_utils import _deliver, _oncall
-from ansible_collections.incident.response.plugins.plugin_utils._deliver import Deliverer
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import chat as chat_wiring
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import oncall as oncall_wiring
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.chat import Deliverer
 
 SECTION: dict[str, Any] = {"timeout": 20, "sources": [{"type": "ical", "calendars": ["a.ics"]}], "people": {}}
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> None:
-    monkeypatch.setattr(_oncall, "first_level", lambda *_: answer)
+    monkeypatch.setattr(oncall_wiring, "first_level", lambda *_: answer)
 
 
 def test_it_is_whom_the_sources_name_and_chat_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, Answer([{"username": "ada"}, {"username": ""}]))
-    assert _deliver._on_call(SECTION, tmp_path) == ["ada"]
+    assert chat_wiring._on_call(SECTION, tmp_path) == ["ada"]
 
 
 def test_a_stale_answer_names_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, Answer([{"username": "ada"}], ["ical: it can't be reached"], "2025-11-10T10:05:00.000Z"))
     with pytest.raises(OncallError, match=r"ical: it can't be reached; the last known answer is of 2025-11-10T10:05:00.000Z"):
-        _deliver._on_call(SECTION, tmp_path)
+        chat_wiring._on_call(SECTION, tmp_path)
 
 
 def test_a_configuration_with_mistakes_names_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,5 +47,5 @@ def test_a_configuration_with_mistakes_names_nobody(tmp_path: Path, monkeypatch:
 
 def test_a_last_answer_that_lacks_what_it_should_have_names_nobody_in_chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oncall, "ask", lambda *_, **_more: Answer([{"level": 1, "name": "Ada"}]))
-    assert _deliver._on_call(SECTION, tmp_path) == []
-    assert _oncall.first_level(SECTION, tmp_path, {}).oncall == [{"level": 1, "name": "Ada", "email": "", "username": "", "phone": ""}]
+    assert chat_wiring._on_call(SECTION, tmp_path) == []
+    assert oncall_wiring.first_level(SECTION, tmp_path, {}).oncall == [{"level": 1, "name": "Ada", "email": "", "username": "", "phone": ""}]

@@ -10,10 +10,10 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core import deployment as versions
-from ansible_collections.incident.response.plugins.module_utils._core import rollout
-from ansible_collections.incident.response.plugins.module_utils._core.api_answer import code, complaint
-from ansible_collections.incident.response.plugins.module_utils._core.deployment import CAUSE, HASH, RESTARTED, REVISION, NoWay, Revision
+from ansible_collections.incident.response.plugins.module_utils._backends import deployment as versions
+from ansible_collections.incident.response.plugins.module_utils._backends import rollout
+from ansible_collections.incident.response.plugins.module_utils._backends.api_answer import code, complaint
+from ansible_collections.incident.response.plugins.module_utils._backends.deployment import CAUSE, HASH, RESTARTED, REVISION, NoWay, Revision
 from ansible_collections.incident.response.plugins.plugin_utils import _kubernetes
 from sites import eventually
 

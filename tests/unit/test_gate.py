@@ -13,7 +13,8 @@ import pytest
 from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
-from ansible_collections.incident.response.plugins.plugin_utils import _courier, _spool
+from ansible_collections.incident.response.plugins.plugin_utils import _spool
+from ansible_collections.incident.response.plugins.plugin_utils._courier.log import log
 
 PLANT = "tr0ub4dor and three"
 AT = "2025-11-10T10:00:00.000Z"
@@ -49,7 +50,7 @@ def test_lines_of_the_spool_have_no_secret_and_what_is_learned_later_counts_for_
 
 
 def test_the_couriers_log_has_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
-    _courier.log(f"https://ada:{PLANT.partition(' ')[0]}@chat.example.com can't be reached: {PLANT}")
+    log(f"https://ada:{PLANT.partition(' ')[0]}@chat.example.com can't be reached: {PLANT}")
     said = capsys.readouterr().err
     assert "tr0ub" not in said
     assert "ada:[redacted]@chat.example.com can't be reached: [redacted]" in said
@@ -59,10 +60,10 @@ def test_what_breaks_the_courier_off_is_logged_without_secrets(tmp_path: Path) -
     """An error that nobody thought of has its values in it."""
     code = (
         "import sys; from pathlib import Path\n"
-        "from ansible_collections.incident.response.plugins.plugin_utils import _courier\n"
+        "from ansible_collections.incident.response.plugins.plugin_utils._courier import main\n"
         "def broken(*_more, **_others): raise RuntimeError('https://ada:hunter2secret@chat.example.com')\n"
-        "_courier._work = broken\n"
-        "_courier.main(Path(sys.argv[1]), 'run')\n"
+        "main._work = broken\n"
+        "main.main(Path(sys.argv[1]), 'run')\n"
     )
     root = Path(__file__).parents[2] / "collections"
     ended = subprocess.run(

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.incident.response.plugins.module_utils._core.action import actions, half_way
 from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
 from ansible_collections.incident.response.plugins.module_utils._core.left_out import BALANCER, left_out, words
+from ansible_collections.incident.response.plugins.module_utils._core.undo import actions, half_way
 
 PLAN = {"name": "rollback", "hosts": {host: {"before": {"at": "2"}, "wanted": {"at": "1"}} for host in ("one", "two")}}
 

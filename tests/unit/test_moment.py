@@ -17,11 +17,12 @@ from ansible_collections.incident.response.plugins.module_utils._journal.moment 
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._usecases import escalation
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _policy
+from ansible_collections.incident.response.plugins.plugin_utils import _config
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import escalation as escalation_wiring
 
 T = 1_790_000_000.0
 MINUTE, HOUR = 60.0, 3600.0
-POLICY = _policy.policy(_config.load(None))
+POLICY = escalation_wiring.policy(_config.load(None))
 
 
 class Machine:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils import _nginx
+from ansible_collections.incident.response.plugins.module_utils._backends import nginx
 
 FILE = """upstream api {
     least_conn;
@@ -20,7 +20,7 @@ server { listen 80; server_name api; location / { proxy_pass http://api; } }
 
 def changed_text(text: str, servers: list[str], state: str, upstream: str = "", answer: set[str] | None = None) -> tuple[str, list[str], list[str]]:
     """The new text, the missing servers, and those that are alone. Without `answer` all servers answer."""
-    changed = _nginx.changed(text, servers, state, upstream, lambda server: answer is None or server in answer)
+    changed = nginx.changed(text, servers, state, upstream, lambda server: answer is None or server in answer)
     return changed.text, changed.missing, [server for server, _upstream in changed.alone]
 
 
@@ -56,7 +56,7 @@ def test_a_server_is_alone_where_the_others_are_out_or_do_not_answer(state: str)
 
 def test_a_server_of_several_upstreams_stays_where_it_is_alone_only() -> None:
     text = "upstream api { server a:8080; server b:8080; }\nupstream web { server a:8080; }\n"
-    assert changed_text(text, ["a:8080"], "drained") == (text.replace("a:8080", f"a:8080{_nginx.OURS}", 1), [], ["a:8080"])
+    assert changed_text(text, ["a:8080"], "drained") == (text.replace("a:8080", f"a:8080{nginx.OURS}", 1), [], ["a:8080"])
 
 
 @pytest.mark.parametrize("server", ["10.0.0.1:8080", "10.0.0.12:81", "api", "10.0.0.99:8080"])
@@ -112,13 +112,13 @@ HARD = {
 
 @pytest.mark.parametrize("text", HARD.values(), ids=HARD)
 def test_whatever_nginx_understands_is_drained_where_it_serves_and_put_back_to_the_byte(text: str) -> None:
-    (*_others, upstream) = _nginx.upstreams(text)
+    (*_others, upstream) = nginx.upstreams(text)
     assert [(each.address, each.state) for each in upstream.servers] == [(A, "serving"), (B, "serving")]
     for server in (A, B):
         drained, missing, alone = changed_text(text, [server], "drained")
         assert (missing, alone) == ([], [])
-        assert [{each.address: each.state for each in found.servers} for found in _nginx.upstreams(drained)] == [
-            {A: "serving", B: "serving"} | {server: "drained"} for _found in _nginx.upstreams(text)
+        assert [{each.address: each.state for each in found.servers} for found in nginx.upstreams(drained)] == [
+            {A: "serving", B: "serving"} | {server: "drained"} for _found in nginx.upstreams(text)
         ]
         assert changed_text(drained, [server], "serving") == (text, [], [])
         assert changed_text(drained, [B if server == A else A], "drained")[2][:1] == [B if server == A else A]
@@ -127,7 +127,7 @@ def test_whatever_nginx_understands_is_drained_where_it_serves_and_put_back_to_t
 @pytest.mark.parametrize("text", [text for name, text in HARD.items() if name not in {"http and stream", "a file that is included"}])
 def test_whatever_nginx_understands_gets_a_server_and_loses_it_to_the_byte(text: str) -> None:
     more = changed_text(text, ["10.0.0.13:8080"], "present", "api")[0]
-    assert [each.address for each in _nginx.upstreams(more)[-1].servers] == [A, B, "10.0.0.13:8080"]
+    assert [each.address for each in nginx.upstreams(more)[-1].servers] == [A, B, "10.0.0.13:8080"]
     assert changed_text(more, ["10.0.0.13:8080"], "absent", "api")[0] == text
 
 
@@ -145,7 +145,7 @@ def test_whatever_nginx_understands_gets_a_server_and_loses_it_to_the_byte(text:
     ],
 )
 def test_what_is_not_understood_is_refused_by_name(text: str, says: str) -> None:
-    with pytest.raises(_nginx.Unclear) as refused:
+    with pytest.raises(nginx.Unclear) as refused:
         changed_text(text, [A], "drained")
     assert says in str(refused.value)
 
@@ -153,12 +153,12 @@ def test_what_is_not_understood_is_refused_by_name(text: str, says: str) -> None
 def test_a_server_is_put_back_although_the_upstream_includes_others() -> None:
     """Else what was taken out before an include came in would stay out."""
     text = f"upstream api {{\n  server {A};\n  include servers.conf;\n}}\n"
-    drained = text.replace(A, A + _nginx.OURS)
+    drained = text.replace(A, A + nginx.OURS)
     assert changed_text(drained, [A], "serving")[0] == text
 
 
 def test_which_of_two_upstreams_of_one_name_gets_a_server_is_not_guessed() -> None:
-    with pytest.raises(_nginx.Unclear, match=r"2 upstreams have the name api \(lines 1 and 2\)"):
+    with pytest.raises(nginx.Unclear, match=r"2 upstreams have the name api \(lines 1 and 2\)"):
         changed_text(HARD["http and stream"], ["10.0.0.13:8080"], "present", "api")
 
 
@@ -180,7 +180,7 @@ def test_the_first_server_of_an_empty_upstream() -> None:
 def test_an_address_is_known_in_each_of_its_spellings(stands: str, asked: str) -> None:
     text = f"upstream api {{ server {stands} weight=2; server b:1; }}\n"
     drained, missing, _alone = changed_text(text, [asked], "drained")
-    assert (missing, drained) == ([], text.replace("weight=2", f"weight=2{_nginx.OURS}"))
+    assert (missing, drained) == ([], text.replace("weight=2", f"weight=2{nginx.OURS}"))
     assert changed_text(drained, [asked], "serving")[0] == text
 
 

@@ -12,8 +12,8 @@ import pytest
 from ansible_collections.incident.response.plugins.module_utils._core.oncall import Named
 from ansible_collections.incident.response.plugins.module_utils._ports import OncallError
 from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
-from ansible_collections.incident.response.plugins.plugin_utils import _oncall
-from ansible_collections.incident.response.plugins.plugin_utils._oncall_source import Apart
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import oncall as oncall_wiring
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.oncall_source import Apart
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 PEOPLE = {"ada": {"email": "ada@example.com"}, "lin": {}}
@@ -56,7 +56,7 @@ def test_why_it_can_not_answer_comes_through(tmp_path: Path) -> None:
 @pytest.mark.parametrize("event", ENDLESS.values(), ids=ENDLESS)
 def test_a_calendar_without_an_end_is_given_up_and_the_next_source_asked(tmp_path: Path, event: str) -> None:
     given = section(calendar(tmp_path, event), {"type": "schedule"}, timeout=5)
-    answer = oncall.ask(_oncall.sources(given, {}), PEOPLE, NOW, None)
+    answer = oncall.ask(oncall_wiring.sources(given, {}), PEOPLE, NOW, None)
     assert [each["source"] for each in answer.oncall][0] in {"ical", "schedule"}
     if answer.oncall[0]["source"] == "schedule":
         assert len(answer.problems) == 1

@@ -27,7 +27,7 @@ from ansible_collections.incident.response.plugins.module_utils._oncall.pagerdut
 from ansible_collections.incident.response.plugins.module_utils._oncall.schedule import Schedule
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatDown, OncallError, OncallSource, Room
 from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
-from ansible_collections.incident.response.plugins.plugin_utils._oncall import LastAnswer
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.oncall import LastAnswer
 from servers.provider import Contract, Provider
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)

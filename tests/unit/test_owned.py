@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.incident.response.plugins.module_utils import _owned, _state
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal, unverified_journal
 from ansible_collections.incident.response.plugins.module_utils._owned import NotOurs
-from ansible_collections.incident.response.plugins.plugin_utils._oncall import LastAnswer
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.oncall import LastAnswer
 
 NOBODY = 65534
 

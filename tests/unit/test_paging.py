@@ -28,8 +28,8 @@ from ansible_collections.incident.response.plugins.module_utils._ports import No
 from ansible_collections.incident.response.plugins.module_utils._usecases import paging
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
 from ansible_collections.incident.response.plugins.plugin_utils import _config
-from ansible_collections.incident.response.plugins.plugin_utils._paging import Command
-from ansible_collections.incident.response.plugins.plugin_utils._paging import policy as policy_of
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.paging import Command
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.paging import policy as policy_of
 from servers.mail import MailServer
 from servers.provider import Contract, Provider
 

@@ -23,7 +23,7 @@ from ansible_collections.incident.response.plugins.module_utils._usecases import
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_delivery import Delivery
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Settings
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
-from ansible_collections.incident.response.plugins.plugin_utils._publishing import Templates
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.templates import Templates
 
 OPENED = datetime.fromisoformat("2026-10-24T23:59:30+00:00").timestamp()
 RULES = Rules(

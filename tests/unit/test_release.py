@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core.release import Doubt, Release, in_order, listed, previous
+from ansible_collections.incident.response.plugins.module_utils._backends.release import Doubt, Release, in_order, listed, previous
 
 INSTANTS = ("20261101100000", "20261110100000", "20261120100000")
 

@@ -21,14 +21,10 @@ MAY = {
     "module_utils/_gate.py": {"module_utils._core"},
     "module_utils/_owned.py": set(),
     "module_utils/_state.py": {"module_utils._owned"},
-    "module_utils/_backend.py": set(),
     "module_utils/_libraries.py": set(),
     "module_utils/_limit.py": set(),
-    "module_utils/_web.py": {"module_utils._limit"},
-    "module_utils/_nginx.py": set(),
-    "module_utils/_identity.py": set(),
     "module_utils/_command.py": set(),
-    "module_utils/_docker.py": {"module_utils._backend", "module_utils._command"},
+    "module_utils/_backends": {"module_utils._core", "module_utils._command", "module_utils._limit", "module_utils._backends"},
     "module_utils/_journal": {
         "module_utils._core",
         "module_utils._gate",
@@ -77,6 +73,18 @@ MAY = {
         "plugin_utils",
     },  # fmt: skip
     "lookup": {"module_utils._core", "plugin_utils"},
+    "plugin_utils/_wiring": {"module_utils", "plugin_utils._config", "plugin_utils._options", "plugin_utils._wiring"},
+    "plugin_utils/_courier": {
+        "module_utils",
+        "plugin_utils._chat_lock",
+        "plugin_utils._config",
+        "plugin_utils._courier",
+        "plugin_utils._options",
+        "plugin_utils._process",
+        "plugin_utils._spool",
+        "plugin_utils._spool_lines",
+        "plugin_utils._wiring",
+    },  # fmt: skip
     "plugin_utils": {"module_utils", "plugin_utils"},
     "doc_fragments": set(),
 }
@@ -113,6 +121,12 @@ def test_imports_go_in_the_promised_direction(path: Path) -> None:
 def test_the_core_needs_the_standard_library_only(path: Path) -> None:
     others = {each.partition(".")[0] for each in imported(path) if not each.startswith(PREFIX)}
     assert others <= set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "_backends" in path.parts], ids=lambda path: path.name)
+def test_what_runs_on_hosts_needs_the_standard_library_and_what_comes_with_each_module(path: Path) -> None:
+    others = {each for each in imported(path) if not each.startswith(PREFIX)} - {"ansible.module_utils.basic"}
+    assert {each.partition(".")[0] for each in others} <= set(sys.stdlib_module_names)
 
 
 def test_the_core_passes_its_tests_without_ansible() -> None:

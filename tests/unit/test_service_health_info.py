@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils import _identity
+from ansible_collections.incident.response.plugins.module_utils._backends import identity
 from ansible_collections.incident.response.plugins.modules import service_health_info
 
 
@@ -77,22 +77,22 @@ def listens() -> Iterator[tuple[int, int]]:
 
 def test_who_listens_on_a_port_of_this_host_is_known_by_number_and_start(listens: tuple[int, int]) -> None:
     pid, port = listens
-    assert _identity.port_of(f"http://localhost:{port}/health") == _identity.port_of(f"127.0.0.1:{port}") == port
-    inodes = _identity.listening(port)
-    assert _identity.owners(inodes) == _identity.process(pid)
-    assert _identity.process(pid).startswith(f"{pid}@")
+    assert identity.port_of(f"http://localhost:{port}/health") == identity.port_of(f"127.0.0.1:{port}") == port
+    inodes = identity.listening(port)
+    assert identity.owners(inodes) == identity.process(pid)
+    assert identity.process(pid).startswith(f"{pid}@")
 
 
 def test_a_port_of_another_host_and_one_where_nobody_listens_say_nothing() -> None:
-    assert _identity.port_of("http://192.0.2.7:8080/") == 0
-    assert _identity.port_of("http://[") == 0
+    assert identity.port_of("http://192.0.2.7:8080/") == 0
+    assert identity.port_of("http://[") == 0
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # bound, and no one listens
-        assert _identity.listening(bound.getsockname()[1]) == frozenset()
-    assert _identity.owners([]) == _identity.owners(["1"]) == ""
+        assert identity.listening(bound.getsockname()[1]) == frozenset()
+    assert identity.owners([]) == identity.owners(["1"]) == ""
 
 
 def test_a_number_is_a_process_that_has_to_live() -> None:
-    assert _identity.of_answer(f"{os.getpid()}\n") == _identity.process(os.getpid()) != ""
-    assert _identity.of_answer("4194999\n") == ""
-    assert _identity.of_answer("run 7\nof api\n") == "run_7_of_api"
+    assert identity.of_answer(f"{os.getpid()}\n") == identity.process(os.getpid()) != ""
+    assert identity.of_answer("4194999\n") == ""
+    assert identity.of_answer("run 7\nof api\n") == "run_7_of_api"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils import _command
-from ansible_collections.incident.response.plugins.module_utils._backend import Refused
+from ansible_collections.incident.response.plugins.module_utils._backends.backend import Refused
 from ansible_collections.incident.response.plugins.modules import service_package
 
 INSTALLED = "2025-11-01 10:00:00 install api:amd64 <none> 1.9"

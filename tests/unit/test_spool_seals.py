@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
-from ansible_collections.incident.response.plugins.plugin_utils._courier import Carrier
+from ansible_collections.incident.response.plugins.plugin_utils._courier.carrier import Carrier
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, append_shared, lines_after, places, spools
 from sites import eventually
 

@@ -26,8 +26,10 @@ from xml.etree import ElementTree
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import Component, Page, Post, Update
-from ansible_collections.incident.response.plugins.module_utils._statuspage import static, static_api, static_bars
-from ansible_collections.incident.response.plugins.module_utils._statuspage.static_folder import write
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static import api as static_api
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static import bars as static_bars
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static import page as static_page
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.folder import write
 from pages import DAY, HOSTILE, HOUR, NOW, TEMPLATES, URL, component, empty, hostile, outage, post, quiet
 from sites import A_RUN
 
@@ -38,7 +40,7 @@ NAMES = ["quiet", "outage", "empty", "hostile"]
 
 
 def render(page: Page, now: float = NOW) -> dict[str, bytes]:
-    return static.render(page, now, TEMPLATES)
+    return static_page.render(page, now, TEMPLATES)
 
 
 def text(page: Page, name: str = "index.html") -> str:
@@ -216,7 +218,7 @@ def test_no_two_states_differ_by_their_colour_alone() -> None:
     style = (TEMPLATES / "style.css").read_text()
     widths = {letter: int(width) for letter, width in re.findall(r"\.b([a-z])\{stroke:[^;]*;stroke-width:(\d+)\}", style)}
     assert widths == static_bars.HEIGHTS
-    assert len(set(static.KINDS.values())) == 5
+    assert len(set(static_page.KINDS.values())) == 5
 
 
 # Statuspage's public API
@@ -499,7 +501,7 @@ PROGRAM = f"""
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {str(COLLECTIONS)!r})
-from ansible_collections.incident.response.plugins.module_utils._statuspage.static_folder import write
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.folder import write
 folder, files = Path(sys.argv[1]), {FILES!r}
 def version(number):
     return {{name: f"{{name}} of {{number}}\\n".encode() for name in files}} | {{"same.txt": b"same\\n"}}

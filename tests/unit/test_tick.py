@@ -19,11 +19,12 @@ from ansible_collections.incident.response.plugins.module_utils._core.status imp
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._usecases import escalation
 from ansible_collections.incident.response.plugins.module_utils._usecases.record import open_incident
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _policy
+from ansible_collections.incident.response.plugins.plugin_utils import _config
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import escalation as escalation_wiring
 
 OPENED = datetime.fromisoformat("2026-10-24T23:50:00+00:00").timestamp()
 """Ten minutes before midnight, and two hours before Europe's clocks change."""
-DEFAULT = _policy.policy(_config.load(None))
+DEFAULT = escalation_wiring.policy(_config.load(None))
 POLICY = replace(DEFAULT, levels=tuple(replace(each, notify=each.notify or ("somebody",)) for each in DEFAULT.levels))
 MINUTE, HOUR = 60, 3600
 

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.incident.response.plugins.module_utils._core.action import Action, Change
-from ansible_collections.incident.response.plugins.module_utils._core.undo import standing, undoable, undone
+from ansible_collections.incident.response.plugins.module_utils._core.undo import Action, Change, standing, undoable, undone
 
 
 def action(run: str, **hosts: Change) -> Action:

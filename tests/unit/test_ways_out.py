@@ -28,10 +28,11 @@ LIBRARIES = {"requests", "smtplib", "socket", "socketio", "http.client", "urllib
 
 THROUGH_THE_GATE = {
     "plugin_utils/_spool.py": {"Spool._write: write", "append_shared: write"},
-    "plugin_utils/_courier.py": {"log: write", "Courier._write: write_text"},
-    "plugin_utils/_oncall.py": {"LastAnswer.keep: write_text"},
-    "plugin_utils/_paging.py": {"Command.page: write", "Command.page: Popen"},
-    "plugin_utils/_publishing.py": {"_render: write"},
+    "plugin_utils/_courier/log.py": {"log: write"},
+    "plugin_utils/_courier/main.py": {"Courier._write: write_text"},
+    "plugin_utils/_wiring/oncall.py": {"LastAnswer.keep: write_text"},
+    "plugin_utils/_wiring/paging.py": {"Command.page: write", "Command.page: Popen"},
+    "plugin_utils/_wiring/status_page.py": {"_render: write"},
     "plugin_utils/_terminal.py": {"Terminal.display: display", "Terminal.warning: warning", "Terminal.error: error"},
     "module_utils/_http.py": {"Api._asked: ask"},
     "module_utils/_mail.py": {"Mailer.send: send_message"},
@@ -45,14 +46,15 @@ THROUGH_THE_GATE = {
 
 _STATES = "rows of names, numbers and states, which are derived from entries"
 WITHOUT_TEXT = {
-    "plugin_utils/_courier_lock.py": {"wake: write": "one point"},
+    "plugin_utils/_courier/lock.py": {"wake: write": "one point"},
     "module_utils/_state.py": {"sealing_key: create": "a key, made at random"},
-    "module_utils/_statuspage/static_folder.py": {
-        "_create: write": "files of the page, of what _publishing._render has cleaned", "_as_link: symlink_to": "a folder's name",
+    "module_utils/_statuspage/_static/folder.py": {
+        "_create: write": "files of the page, of what _wiring.status_page has cleaned", "_as_link: symlink_to": "a folder's name",
     },
     "module_utils/_paging/mail.py": {"Mail.page: send": "Mailer.send"},
     "module_utils/_usecases/communication.py": {"mail: send": "Mailer.send", "draft: write": "makes a text, which is cleaned there"},
-    "plugin_utils/_publishing.py": {"_send: send": "Mailer.send", "_unbroken: call": "an adapter's method"},
+    "plugin_utils/_wiring/mail.py": {"send: send": "Mailer.send"},
+    "plugin_utils/_wiring/status_page.py": {"_unbroken: call": "an adapter's method"},
     "module_utils/_usecases/chat_delivery.py": {"Delivery._optional: call": "a method of the chat's client"},
     "module_utils/_journal/sqlite.py": {
         f"SqliteJournal.{what}": _STATES for what in (
@@ -69,10 +71,10 @@ WITHOUT_TEXT = {
     "module_utils/_owned.py": {"_draft: write": "what it is given: who calls write_text or create is found, too"},
     "module_utils/_exchange.py": {"Exchange._asked: request": "what Api and RocketChat have cleaned"},
     "module_utils/_command.py": {"told: run": "run, below", "run: Popen": "a command of the host that is acted on"},
-    "module_utils/_web.py": {"_status: request": "asks an address of the configuration how it is, without a body"},
+    "module_utils/_backends/web.py": {"_status: request": "asks an address of the configuration how it is, without a body"},
     "module_utils/_statuspage/uptime_kuma.py": {f"UptimeKuma.{what}: call": "by _session" for what in ("create", "update")},
     "plugin_utils/_spool.py": {"start_courier: Popen": "the courier, which gets its settings in its environment"},
-    "plugin_utils/_oncall_source.py": {
+    "plugin_utils/_wiring/oncall_source.py": {
         ": dump": "the answer to the process of ours that started it", "Apart.on_call: run": "a process of ours, which gets its settings",
     },
     "plugin_utils/_process.py": {"started: run": "asks the system since when a process runs"},
@@ -142,7 +144,7 @@ def test_displays_are_terminals() -> None:
     """Ansible's own display is made in one file, and each action and the callback have ours."""
     made = {str(path.relative_to(PLUGINS)) for path in FILES if "Display()" in path.read_text()}
     assert made == {"plugin_utils/_terminal.py"}
-    for name in ("plugin_utils/_action.py", "callback/incident_timeline.py"):
+    for name in ("plugin_utils/_controller_action.py", "callback/incident_timeline.py"):
         assert "self._display = Terminal(self._display)" in (PLUGINS / name).read_text()
     for path in (PLUGINS / "action").glob("*.py"):
         code = path.read_text()
@@ -169,7 +171,7 @@ def test_no_other_file_imports_what_reaches_out() -> None:
     assert users == {
         ("requests", "module_utils/_http.py"), ("requests", "module_utils/_exchange.py"), ("requests", "module_utils/_rocketchat/client.py"),
         ("smtplib", "module_utils/_mail.py"),
-        ("http.client", "module_utils/_web.py"), ("logging", "module_utils/_statuspage/uptime_kuma.py"),
+        ("http.client", "module_utils/_backends/web.py"), ("logging", "module_utils/_statuspage/uptime_kuma.py"),
     }  # fmt: skip
 
 

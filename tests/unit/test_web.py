@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils import _web
+from ansible_collections.incident.response.plugins.module_utils._backends import web
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -51,24 +51,24 @@ def server() -> Iterator[str]:
     [("", 200), ("/", 200), ("/200?x=1", 204), ("/404", 404), ("/500", 500), ("/503", 503), ("/to", 200), ("/to-relative", 500), ("/304", 304)],
 )
 def test_the_status_is_that_of_the_page_in_the_end(server: str, path: str, status: int) -> None:
-    assert _web.status(f"http://{server}{path}") == status
+    assert web.status(f"http://{server}{path}") == status
 
 
 def test_a_name_and_a_password_in_the_address_are_given(server: str) -> None:
-    assert _web.status(f"http://ada:s3cret%2F1@{server}/secret") == 200
-    assert _web.status(f"http://{server}/secret") == 401
+    assert web.status(f"http://ada:s3cret%2F1@{server}/secret") == 200
+    assert web.status(f"http://{server}/secret") == 401
 
 
 @pytest.mark.parametrize("path", ["/to-self", "/to-file", "/garbage"])
 def test_what_makes_no_sense_is_trouble(server: str, path: str) -> None:
-    with pytest.raises(_web.TROUBLE):
-        _web.status(f"http://{server}{path}")
+    with pytest.raises(web.TROUBLE):
+        web.status(f"http://{server}{path}")
 
 
 @pytest.mark.parametrize("address", ["http://", "http:///x", "ftp://127.0.0.1/", "http://127.0.0.1:port/", "http://127.0.0.1:9/", "http://a b/"])
 def test_an_address_that_nobody_answers_on_is_trouble(address: str) -> None:
-    with pytest.raises(_web.TROUBLE):
-        _web.status(address)
+    with pytest.raises(web.TROUBLE):
+        web.status(address)
 
 
 def test_a_server_that_takes_the_question_and_says_nothing_is_trouble() -> None:
@@ -76,7 +76,7 @@ def test_a_server_that_takes_the_question_and_says_nothing_is_trouble() -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         with pytest.raises(TimeoutError):
-            _web.status(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.2)
+            web.status(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.2)
 
 
 def test_a_certificate_that_nobody_vouches_for_is_trouble(tmp_path: Path) -> None:
@@ -88,8 +88,8 @@ def test_a_certificate_that_nobody_vouches_for_is_trouble(tmp_path: Path) -> Non
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         running.socket = context.wrap_socket(running.socket, server_side=True)
         threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        with pytest.raises(_web.TROUBLE, match="CERTIFICATE_VERIFY_FAILED"):
-            _web.status(f"https://127.0.0.1:{running.server_address[1]}/")
+        with pytest.raises(web.TROUBLE, match="CERTIFICATE_VERIFY_FAILED"):
+            web.status(f"https://127.0.0.1:{running.server_address[1]}/")
         running.shutdown()
 
 
@@ -108,6 +108,6 @@ def test_a_server_that_drips_has_no_status_when_the_time_is_up(begins: bytes) ->
     with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as running:
         threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         with pytest.raises(TimeoutError, match="no answer within 1 s"):
-            _web.status(f"http://127.0.0.1:{running.server_address[1]}/", timeout=1)
+            web.status(f"http://127.0.0.1:{running.server_address[1]}/", timeout=1)
         over.set()
         running.shutdown()

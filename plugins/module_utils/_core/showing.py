@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from . import task_line
-from .action import actions
 from .columns import plain
 from .escalation import Clocks, due, length
 from .incident import ROLES, Entry, seconds, utc
 from .status import Status
-from .undo import undoable
+from .undo import actions, undoable
 
 _DETAILS = {f"ansible.builtin.{name}" for name in ("validate_argument_spec", "include_role", "include_tasks", "include_vars")}
 """Unimportant tasks in records of versions that did not mark them."""

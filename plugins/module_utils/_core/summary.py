@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from .action import PLANNED, actions
 from .clip import clip, line, names
 from .incident import Entry
+from .undo import PLANNED, actions
 from .verdict import CHANGE_FAILED, GOOD, PUT_BACK, STILL_GOOD, Verdict, mark
 
 Quote = Callable[[str, int], str]

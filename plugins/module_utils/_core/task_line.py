@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from .action import PLANNED
 from .incident import Entry
+from .undo import PLANNED
 
 _BAD = {"failed", "unreachable", "rescued"}
 _PLAN = re.compile(r": plan [0-9a-f]{12}: ")

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from .._core import action
 from .._core.incident import FAILED, Entry, calling, derive, transition
 from .._core.naming import numbered
 from .._core.severity import DEFAULT_SEVERITY, Severity
 from .._core.status import Status, is_back
+from .._core.undo import actions, failed, versions
 from .._core.verdict import Verdict
 from .._ports import Journal
 
@@ -111,7 +111,7 @@ def open_incident(
 def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     """Take a mitigated incident back to investigating after a failed action. This, and an action that made it worse, calls the people on call."""
     entries = journal.entries(incident)
-    if not action.failed(entries, end.run):
+    if not failed(entries, end.run):
         return
     current, worse = Status(derive(incident, entries)["status"]), end.state == Verdict.MADE_WORSE
     back = is_back(current, Status.INVESTIGATING)
@@ -120,15 +120,15 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     start = next((each for each in entries if each.run == end.run and each.kind == "run_started"), None)
     what = f"the {start.action} of {start.data.get('service') or 'a service'}" if start else "a run"
     verdict = "broke it" if worse else f"failed (verdict {end.state.replace('_', ' ')})"
-    acted = [each for each in action.actions(entries) if each.run == end.run]
-    hosts, versions = _hosts_now(entries, end.run), action.versions(acted[-1]) if acted else ""
+    acted = [each for each in actions(entries) if each.run == end.run]
+    hosts, left = _hosts_now(entries, end.run), versions(acted[-1]) if acted else ""
     now, again = ", ".join(hosts.values()), ", so it is being investigated again" if back else ""
     eased = worse and list(hosts) == [True]
     began = f"{what[:1].upper()}{what[1:]}"
     text = f"{now}: {what} {verdict}" if now else f"{began} {verdict}"
     if eased:
         text = f"{began} failed and was undone: {now}. The incident is still open: find another way"
-    text += f"{again}{f'; {versions}' if versions else ''}"
+    text += f"{again}{f'; {left}' if left else ''}"
     alone = not (start and start.data.get("person"))  # no person started it
     step = transition(current, Status.INVESTIGATING, at=end.at, actor=end.actor, run=end.run) if back else []
     journal.append(incident, [*step, calling(f"{FAILED}{end.run}", text, at=end.at, pages=worse or alone, eased=eased)])

@@ -11,8 +11,8 @@ from calendar import timegm
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import _command
-from ._backend import Refused
+from .. import _command
+from .backend import Refused
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

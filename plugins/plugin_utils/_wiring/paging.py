@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The notifiers of the configuration, and the people whom they call."""
+"""Builds the notifiers, and finds the people whom they call, from the configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from ansible_collections.incident.response.plugins.module_utils._paging.pagerdut
 from ansible_collections.incident.response.plugins.module_utils._paging.webhook import Webhook
 from ansible_collections.incident.response.plugins.module_utils._ports import Notifier, PageError
 from ansible_collections.incident.response.plugins.module_utils._usecases.paging import Policy
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _oncall
+from ansible_collections.incident.response.plugins.plugin_utils import _config
+from ansible_collections.incident.response.plugins.plugin_utils._wiring import oncall
 
 _FOLLOWING = {"pagerduty"}
 
@@ -79,7 +80,7 @@ def policy(config: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) 
     def whom(names: Sequence[str]) -> list[Named]:
         if names:
             return [known(duty["people"], Named(username=name)) for name in names]
-        answer = _oncall.first_level(duty, folder, options)
+        answer = oncall.first_level(duty, folder, options)
         return [Named(each["name"], each["email"], each["username"], each["phone"]) for each in answer.oncall]
 
     return Policy(rules, {name: _notifier(each) for name, each in named.items()}, whom)

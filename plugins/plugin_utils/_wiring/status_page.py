@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The status page, texts and recipients of the configuration in the form of the use cases."""
+"""Builds what is published, and the status page that shows it, from the configuration."""
 
 from __future__ import annotations
 
@@ -18,23 +18,20 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import jinja2
-from ansible_collections.incident.response.plugins.module_utils import _gate, _owned
+from ansible_collections.incident.response.plugins.module_utils import _gate, _owned, _statuspage
 from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, seconds, utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import Account, Post, Shown, Update
-from ansible_collections.incident.response.plugins.module_utils._mail import Mailer, MailError
 from ansible_collections.incident.response.plugins.module_utils._ports import Journal, StatusPage, StatusPageError
-from ansible_collections.incident.response.plugins.module_utils._statuspage import static
-from ansible_collections.incident.response.plugins.module_utils._statuspage.static_bars import lasting
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.folder import write
+from ansible_collections.incident.response.plugins.module_utils._statuspage._static.page import render
 from ansible_collections.incident.response.plugins.module_utils._usecases import communication, status_page_sync, status_page_view
 from ansible_collections.incident.response.plugins.plugin_utils import _config
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup, escape
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.mail import send
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.templates import TEMPLATES, Templates
 
-TEMPLATES = Path(__file__).absolute().parents[2] / "templates"
-_PACKAGE = static.__name__.rpartition(".")[0]
-_PROVIDERS = Path(static.__file__).parent
+_PROVIDERS = Path(_statuspage.__path__[0])
 NONE = "none"
 _PATIENCE = 30.0
 """The time to wait for another process that updates the page, in seconds."""
@@ -63,10 +60,10 @@ def publishing(config: Mapping[str, Any], folder: Path) -> Publishing:
     policy = communication.Policy(
         rules=_rules(config),
         components=partial(_components, services, {each.name for each in listed}, section["provider"] == status_page_view.STATIC),
-        write=_templates(config).write,
+        write=Templates.of(config).write,
         channel=config["channels"]["customer_success"],
         recipients={audience: len(found) for audience, found in words["recipients"].items() if words.get("mail")},
-        send=partial(_send, config) if words.get("mail") else None,
+        send=partial(send, config) if words.get("mail") else None,
         shows=shows,
     )
     names = tuple(each.name for each in listed)
@@ -117,7 +114,7 @@ def _render(frame: status_page_view.Frame, pages: Path, folder: Path, journal: J
             now = time.time()
             records = status_page_view.allowed(journal, status_page_view.STATIC)
             page = _gate.clean_data(status_page_view.page(journal, frame, records, at=utc(now), write=True))
-            static.write(static.render(page, now, TEMPLATES / "status_page"), pages)
+            write(render(page, now, TEMPLATES / "status_page"), pages)
             status_page_view.rendered(journal, frame, records, where, utc(now))
     except OSError as error:
         return [], [f"the status page in {pages} can't be written: {error.strerror or error}"]
@@ -206,7 +203,7 @@ def provider(section: Mapping[str, Any]) -> StatusPage:
 def _loaded(name: str) -> ModuleType | None:
     """The module of a built-in provider or of a file. Raises StatusPageError for an unusable file."""
     if not name.endswith(".py"):
-        return importlib.import_module(f"{_PACKAGE}.{name}") if (_PROVIDERS / f"{name}.py").is_file() else None
+        return importlib.import_module(f"{_statuspage.__name__}.{name}") if (_PROVIDERS / f"{name}.py").is_file() else None
     path = Path(name).expanduser()
     spec = importlib.util.spec_from_file_location(f"incident_response_{path.stem}", path)
     try:
@@ -217,75 +214,3 @@ def _loaded(name: str) -> ModuleType | None:
     except Exception as error:  # it is custom code
         raise StatusPageError(f"status_page.provider: {path} can't be used: {type(error).__name__}: {error}", lasting=True) from None
     return module
-
-
-def _templates(config: Mapping[str, Any]) -> Templates:
-    section = config["status_page"]
-    return Templates(config["communication"].get("templates", ""), section["url"] if section["provider"] == status_page_view.STATIC else "")
-
-
-class Templates:
-    """The templates for each audience and occasion. A custom folder overrides the collection's templates file by file."""
-
-    def __init__(self, own: str, page_url: str) -> None:
-        folders = [*([Path(own).expanduser()] if own else []), TEMPLATES / "communication"]
-        self._own, self._page_url = folders[0] if own else None, page_url
-        loader = jinja2.FileSystemLoader(folders)
-        self._text = ImmutableSandboxedEnvironment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=False, keep_trailing_newline=False)
-        self._html = ImmutableSandboxedEnvironment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=True)
-        self._text.filters |= {"clock": _clock, "since": _since}
-
-    def write(self, audience: str, occasion: str, facts: Mapping[str, Any]) -> tuple[str, str]:
-        """The subject (the first line of the template) and the text. Raises publish.TemplateError."""
-        name = f"{audience}/{occasion}.j2"
-        if self._own and not self._own.is_dir():
-            raise communication.TemplateError(f"communication.templates: there is no folder {self._own}")
-        text = self._made(self._text, name, {**facts, "page_url": self._page_url})
-        first, _line, rest = text.strip().partition("\n")
-        if not first.startswith("Subject:") or not rest.strip():
-            raise communication.TemplateError(f"the template {name} must begin with a line 'Subject: …', and say something after it")
-        return " ".join(first.removeprefix("Subject:").split()), rest.strip()
-
-    def html(self, subject: str, text: str) -> str:
-        """The text in the format of a mail. Raises publish.TemplateError."""
-        paragraphs = [Markup("<br>").join(escape(line) for line in part.splitlines()) for part in text.split("\n\n") if part.strip()]
-        return self._made(self._html, "mail.html.j2", {"subject": subject, "paragraphs": paragraphs, "page_url": self._page_url})
-
-    @staticmethod
-    def _made(environment: jinja2.Environment, name: str, facts: Mapping[str, Any]) -> str:
-        try:
-            return environment.get_template(name).render(facts)
-        except jinja2.TemplateNotFound as error:
-            raise communication.TemplateError(f"there is no template {error.name}") from None
-        except jinja2.TemplateSyntaxError as error:
-            raise communication.TemplateError(f"the template {error.name}, line {error.lineno}: {error.message}") from None
-        except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
-            raise communication.TemplateError(f"the template {name}: {error}") from None
-
-
-def _send(config: Mapping[str, Any], mail: communication_rules.Mail) -> str:
-    """Send the mail. Returns the text for the timeline. Raises publish.Undelivered."""
-    words = config["communication"]
-    given, to = words["mail"], words["recipients"][mail.audience]
-    password = os.environ.get(given.get("password_env", ""), "").strip()
-    if "user" in given and not password:
-        raise communication.Undelivered(f"the environment has no {given['password_env']}")
-    mailer = Mailer(given["host"], given["from"], given.get("port", 0), given.get("security", "starttls"), given.get("user", ""), password)
-    templates = _templates(config)
-    try:
-        mailer.send(to, mail.subject, f"{mail.text}\n", templates.html(mail.subject, mail.text), hidden=True)
-    except communication.TemplateError as error:
-        raise communication.Undelivered(str(error)) from None
-    except MailError as error:
-        raise communication.Undelivered(str(error), partly=error.partly) from None
-    return f"Wrote to {mail.audience}: {', '.join(to) if len(to) <= 5 else f'{len(to)} addresses'}"
-
-
-@jinja2.pass_context
-def _clock(context: jinja2.runtime.Context, at: str) -> str:
-    return communication_rules.clock(at, str(context["at"]))
-
-
-def _since(until: str, at: str) -> str:
-    """A duration in the words of the status page."""
-    return lasting(seconds(until) - seconds(at))

@@ -23,15 +23,12 @@ try:
 except ImportError:
     jinja2 = None  # type: ignore[assignment]
 
-from .._core.incident import utc
-from .._core.status_page import COMPONENT_STATES, OPERATIONAL, Component, Page, Post, worst
-from .._core.uptime import DAY, Day, days, instant, percentage
-from .._ports import StatusPageError
-from . import static_api
-from .static_bars import lasting, paths, tokens, told
-from .static_folder import write
-
-__all__ = ["render", "write"]
+from ..._core.incident import utc
+from ..._core.status_page import COMPONENT_STATES, OPERATIONAL, Component, Page, Post, worst
+from ..._core.uptime import DAY, Day, days, instant, percentage
+from ..._ports import StatusPageError
+from . import api
+from .bars import lasting, paths, tokens, told
 
 PAST_DAYS = 14
 MANY = 12
@@ -52,7 +49,7 @@ def render(page: Page, now: float, templates: Path) -> dict[str, bytes]:
     if jinja2 is None:
         raise StatusPageError("the Python library jinja2 is missing where Ansible runs: pip install jinja2", lasting=True)
     page = _clean(page)
-    found = {name: _json(document) for name, document in static_api.documents(page).items()}
+    found = {name: _json(document) for name, document in api.documents(page).items()}
     return found | _Site(page, now, templates).files()
 
 
@@ -232,7 +229,7 @@ class _Site:
             keep_trailing_newline=False, auto_reload=False,
         )  # fmt: skip
         environment.filters |= {
-            "id": static_api.post_id, "link": partial(static_api.link, page), "kind": lambda state: KINDS.get(state, "none"), "state": _states,
+            "id": api.post_id, "link": partial(api.link, page), "kind": lambda state: KINDS.get(state, "none"), "state": _states,
             "status": _states, "impact": _impact, "impact_kind": _impact_kind, "machine": _machine, "readable": _readable, "planned": _planned,
             "stamp": lambda at: _machine(at) or "1970-01-01T00:00:00Z", "rfc822": lambda at: formatdate(instant(at) or 0, usegmt=True),
             "begun": _begun, "lasted": _lasted, "touched": _touched, "worst_first": _worst_first, "counted": _counted, "paragraphs": _paragraphs,
@@ -241,7 +238,7 @@ class _Site:
         support = page.support_url if _web(page.support_url) or page.support_url.startswith("mailto:") else ""
         environment.globals |= {
             "page": page, "site": site, "support": support, "style_hash": _hash(environment, "style.css"),
-            "page_id": f"{site}/history.atom" if site else f"urn:incident-response:{static_api.identifier('page', page.title)}",
+            "page_id": f"{site}/history.atom" if site else f"urn:incident-response:{api.identifier('page', page.title)}",
         }  # fmt: skip
         drawn: Any = environment.get_template("macros.html").module
         environment.globals |= {"sprite": drawn.sprite(), "favicons": {kind: drawn.favicon(kind) for kind in (*KINDS.values(), "none")}}
@@ -257,8 +254,8 @@ class _Site:
         for month in self._months:
             for post in month.posts:
                 text = self._html("incident.html", "../", _impact_kind(post), here="", post=post, month=month)
-                found[f"incidents/{static_api.post_id(post)}.html"] = text
-        newest = self._page.posts[: static_api.NEWEST]
+                found[f"incidents/{api.post_id(post)}.html"] = text
+        newest = self._page.posts[: api.NEWEST]
         entry = self._environment.get_template("entry.html")
         for name in ("history.atom", "history.rss"):
             found[name] = self._environment.get_template(name).render(posts=newest, content=lambda post: entry.render(post=post)).encode()

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import groupby
 
-from .._core.status_page import COMPONENT_STATES, OPERATIONAL
-from .._core.uptime import Day
+from ..._core.status_page import COMPONENT_STATES, OPERATIONAL
+from ..._core.uptime import Day
 
 LETTERS = {"": "u", **dict(zip(COMPONENT_STATES, "omdpx", strict=True))}
 HEIGHT = 20

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """An on-call source of somebody else, asked in a process of its own: a calendar without an end, or a server that hangs, is killed with it.
 
-    python _oncall_source.py < question > answer
+    python _wiring/oncall_source.py < question > answer
 
 Both are JSON. The token stays in the environment, and is in neither.
 """
@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-_COLLECTION = Path(__file__).absolute().parents[2]
+_COLLECTION = Path(__file__).absolute().parents[3]
 if __name__ == "__main__":
     _IN_TREE = _COLLECTION.parents[1].name == "ansible_collections"
     sys.path[0] = str(_COLLECTION.parents[2] if _IN_TREE else _COLLECTION / "collections")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .redact import cut, redact
+from .._core.redact import cut, redact
 
 Thing = Mapping[str, Any]
 State = dict[str, Any]

@@ -21,7 +21,8 @@ from ansible_collections.incident.response.plugins.module_utils._core.redact imp
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._state import state_dir
-from ansible_collections.incident.response.plugins.plugin_utils import _config, _courier_lock, _journal, _needs, _options, _run, _spool
+from ansible_collections.incident.response.plugins.plugin_utils import _config, _journal, _needs, _options, _run, _spool
+from ansible_collections.incident.response.plugins.plugin_utils._courier import lock as courier_lock
 from ansible_collections.incident.response.plugins.plugin_utils._origin import Origin, origin
 from ansible_collections.incident.response.plugins.plugin_utils._secrets import in_vaults, meet_configuration, secret_values, secrets_of_hosts, unseen
 from ansible_collections.incident.response.plugins.plugin_utils._terminal import Terminal, cleaned
@@ -154,7 +155,7 @@ class ControllerAction(ActionBase):
         try:
             if anew:
                 return _spool.start_courier(folder, "", environment)
-            return _courier_lock.wake(folder, environment, lambda lock: _spool.start_courier(folder, "", environment, lock))
+            return courier_lock.wake(folder, environment, lambda lock: _spool.start_courier(folder, "", environment, lock))
         except OSError as error:
             why = str(error) if isinstance(error, _owned.NotOurs) else f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
             raise OSError(f"It is recorded, but no courier can work in {folder} ({why}). Mend that, then run incident.response.deliver") from error

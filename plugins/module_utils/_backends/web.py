@@ -9,7 +9,7 @@ import base64
 import http.client
 import urllib.parse
 
-from ._limit import Limit
+from .._limit import Limit
 
 TROUBLE = (OSError, ValueError, http.client.HTTPException)
 """The exceptions of `status` without an answer, or with an invalid one."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .redact import cut
+from .._core.redact import cut
 
 CONFLICT = 409
 _CHECK = {

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The clocks and levels of the configuration in the form of the use cases."""
+"""Builds the clocks and the levels of escalation from the configuration."""
 
 from __future__ import annotations
 

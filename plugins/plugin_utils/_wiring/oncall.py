@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The chain of on-call sources in the configuration, and their last answer."""
+"""Builds the chain of on-call sources from the configuration, and keeps their last answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ansible_collections.incident.response.plugins.module_utils._rocketchat impo
 from ansible_collections.incident.response.plugins.module_utils._rocketchat.client import RocketChat
 from ansible_collections.incident.response.plugins.module_utils._usecases import oncall
 from ansible_collections.incident.response.plugins.plugin_utils import _options
-from ansible_collections.incident.response.plugins.plugin_utils._oncall_source import ICAL, WITH_TOKEN, Apart
+from ansible_collections.incident.response.plugins.plugin_utils._wiring.oncall_source import ICAL, WITH_TOKEN, Apart
 
 _EMPTY = {"level": 1, "name": "", "email": "", "username": "", "phone": ""}
 EMBEDDED = [{"type": "schedule"}]

@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Combines the journal, chat and the configuration for a delivery."""
+"""Builds a delivery from the journal, chat and the configuration."""
 
 from __future__ import annotations
 
@@ -69,9 +69,10 @@ class Deliverer:
 
 def _on_call(section: Mapping[str, Any], folder: Path) -> list[str]:
     """The user names of the first level that is on call now. Sources have little time: an opened incident waits for them. Raises OncallError."""
-    from ansible_collections.incident.response.plugins.plugin_utils import _oncall, _options  # slow, and not needed without a schedule
+    from ansible_collections.incident.response.plugins.plugin_utils import _options
+    from ansible_collections.incident.response.plugins.plugin_utils._wiring import oncall  # slow, and not needed without a schedule
 
-    answer = _oncall.first_level({**section, "timeout": min(float(section["timeout"]), _QUICK)}, folder, _options.of_environment())
+    answer = oncall.first_level({**section, "timeout": min(float(section["timeout"]), _QUICK)}, folder, _options.of_environment())
     if answer.as_of:
         raise OncallError(f"{'; '.join(answer.problems)}; the last known answer is of {answer.as_of}")
     return [each["username"] for each in answer.oncall if each["username"]]

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .._core.status_page import COMPONENT_STATES, IMPACTS, OPERATIONAL, Component, Page, Post, Update, worst
+from ..._core.status_page import COMPONENT_STATES, IMPACTS, OPERATIONAL, Component, Page, Post, Update, worst
 
 NEWEST = 50
 """The largest number of posts in a list."""

@@ -57,6 +57,7 @@ def at_rest() -> Iterator[None]:
     yield
     for each in Site.made:
         each.end_couriers()
+        assert each.undeclared() == set()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Generates docs/configuration.md from the schema, docs/plugins.md from ansible-doc, and docs/playbooks.md from the declared variables.
+"""Generates docs/configuration.md from the schema, docs/plugins.md from ansible-doc, docs/playbooks.md from the declared variables, and
+docs/record.md from the declared entries.
 
 `--check` only compares the pages with their sources.
 """
@@ -160,6 +161,53 @@ def playbooks() -> Iterator[str]:
         yield ""
 
 
+RECORD_HEAD = """# The record
+
+The record of an incident is a list of entries. Entries are only added, and never changed. [Operate](operate.md#the-record) says where the journal
+is, and [security.md](security.md) how it is sealed. `incident_info` returns the entries without their data.
+
+Each entry is a JSON object with these keys:
+
+| key | value |
+|---|---|
+| `kind` | one of the kinds below |
+| `at` | the time: UTC, ISO 8601 with a `Z` |
+| `actor` | who did it |
+| `text` | the entry in words, without known secrets |
+| `run`, `run_seq` | the run, and the position of the entry in it; together they are unique |
+| `host`, `action`, `state`, `changed`, `duration_ms` | of a task, or of a whole run |
+| `data` | the data of its kind, below |
+
+An entry may lack each of the keys of `data`, because older versions wrote fewer. It may have others, which a later version wrote. If a key has a value
+of another type, the entry is not recorded; a line of a spool is set aside, and reported. An entry in the journal that does not fit is shown as
+damaged.
+
+`make docs` generates this page from `plugins/module_utils/_core/entry.py`.
+"""
+
+
+def record() -> Iterator[str]:
+    """The kinds of entries, and the data of each."""
+    sys.path.insert(0, str(ROOT / "collections"))
+    from ansible_collections.incident.response.plugins.module_utils._core.entry import ANY, DATA
+
+    yield RECORD_HEAD
+    yield "Entries of any kind may have in `data`:\n"
+    yield from facts(ANY)
+    for kind, known in DATA.items():
+        yield f"## `{kind}`\n\n{kind.about}\n"
+        if known:
+            yield from facts(known)
+
+
+def facts(known: Any) -> Iterator[str]:
+    """The keys of an entry's data as a table."""
+    yield "| key of `data` | value | meaning |\n|---|---|---|"
+    for key, fact in known.items():
+        yield f"| `{key}` | {fact.words} | {fact.about} |"
+    yield ""
+
+
 def plain(text: str) -> str:
     """Ansible's markup as Markdown."""
     return re.sub(r"\b(?:[CVOEMP]|RV)\((?:ignore:|[\w.]+#\w+:)?([^)#]+)(?:#\w+)?\)", r"`\1`", text).replace("|", "\\|")
@@ -170,6 +218,7 @@ def main() -> None:
         "configuration.md": HEAD + "\n".join(rows(SCHEMA, "")) + "\n",
         "plugins.md": "\n".join(plugins()).rstrip() + "\n",
         "playbooks.md": "\n".join(playbooks()).rstrip() + "\n",
+        "record.md": "\n".join(record()).rstrip() + "\n",
     }
     for name, text in pages.items():
         path = ROOT / "docs" / name

@@ -14,7 +14,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import COMPONENT_STATES, Component, Page, Post, Update
 
 TEMPLATES = Path(__file__).parents[1] / "plugins" / "plugin_utils" / "_templates" / "status_page"

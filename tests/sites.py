@@ -9,16 +9,19 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils import _state
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, undeclared
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 
@@ -148,6 +151,16 @@ class Site:
             if str(self.state).encode() in command and any(word.endswith(b"_courier/main.py") for word in command):
                 found.append(int(process.name))
         return found
+
+    def undeclared(self) -> set[str]:
+        """What the journal's entries have in their data, and docs/record.md doesn't know."""
+        path = self.state / "journal.db"
+        if not path.is_file():
+            return set()
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database, suppress(sqlite3.Error, ValueError, TypeError, AttributeError):
+            entries = [Entry.from_json(str(body, "utf-8")) for (body,) in database.execute("SELECT body FROM entries")]
+            return {f"{entry.kind}.{key}" for entry in entries for key in undeclared(entry)}
+        return set()  # a test damaged it
 
     def end_couriers(self) -> None:
         """Kill them, as a machine that is switched off does."""

@@ -13,7 +13,7 @@ from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core import argument
 from ansible_collections.incident.response.plugins.module_utils._core.chat_lock import Holder
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
 from ansible_collections.incident.response.plugins.module_utils._core.undo import Action, Change, actions, gone_back, half_way
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatError, JournalError, Lease
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect

@@ -16,7 +16,7 @@ from ansible_collections.incident.response.plugins.module_utils._core import app
 from ansible_collections.incident.response.plugins.module_utils._core.address import spelled
 from ansible_collections.incident.response.plugins.module_utils._core.burden import Burden, burden, risk
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut
 from ansible_collections.incident.response.plugins.module_utils._core.scale import cautions, count, planned, refusal, running
 from ansible_collections.incident.response.plugins.module_utils._core.severity import DEFAULT_SEVERITY, Severity

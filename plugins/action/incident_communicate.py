@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from ansible_collections.incident.response.plugins.module_utils import _gate
 from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
 from ansible_collections.incident.response.plugins.module_utils._core.communication import Draft
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import INCIDENT_STATES
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import JournalError

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
-from ansible_collections.incident.response.plugins.module_utils._core.incident import derive, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
 from ansible_collections.incident.response.plugins.module_utils._ports import (
     ChatError,
     ChatForbidden,

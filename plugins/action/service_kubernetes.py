@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from ansible_collections.incident.response.plugins.module_utils._backends import backend, rollout
 from ansible_collections.incident.response.plugins.module_utils._backends import deployment as versions
 from ansible_collections.incident.response.plugins.module_utils._backends.backend import State
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
 from ansible_collections.incident.response.plugins.plugin_utils import _controller_action
 from ansible_collections.incident.response.plugins.plugin_utils._kubernetes import Cluster, Failed
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from ._core import chain, status_page
 from ._core.approval import Person, Said
 from ._core.chat_lock import Written
-from ._core.incident import Entry
+from ._core.entry import Entry
 from ._core.moment import Moment
 from ._core.oncall import Duty
 from ._core.paging import Alert

@@ -149,7 +149,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._core.incident import CONCERNS, RESOLUTION, ROLES, utc
+from ..module_utils._core.entry import utc
+from ..module_utils._core.incident import CONCERNS, RESOLUTION, ROLES
 from ..module_utils._core.severity import Severity
 from ..module_utils._core.status import Status
 from ..module_utils._journal.location import open_journal

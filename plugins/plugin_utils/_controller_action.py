@@ -16,7 +16,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.incident.response.plugins.module_utils import _gate, _owned
 from ansible_collections.incident.response.plugins.module_utils._core import drill, moment
 from ansible_collections.incident.response.plugins.module_utils._core.drill import Drill
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect

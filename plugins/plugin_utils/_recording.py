@@ -13,7 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.template import Templar
 from ansible_collections.incident.response.plugins.module_utils import _gate
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._core.left_out import BALANCER, LeftOut, words
 from ansible_collections.incident.response.plugins.module_utils._core.outcome import Seen, outcome_of
 from ansible_collections.incident.response.plugins.module_utils._core.redact import cut, redact, shown

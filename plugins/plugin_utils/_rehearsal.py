@@ -18,7 +18,8 @@ from ansible import context
 from ansible.errors import AnsibleError
 from ansible_collections.incident.response.plugins.module_utils._core import argument
 from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
-from ansible_collections.incident.response.plugins.module_utils._core.incident import RESOLUTION, ROLES, derive, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import RESOLUTION, ROLES, derive
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal

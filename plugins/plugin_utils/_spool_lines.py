@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils import _owned
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, misfit, utc
 from ansible_collections.incident.response.plugins.module_utils._state import sealing_key
 
 _SEAL, _END = b',"seal":"', b'"}'
@@ -24,7 +24,6 @@ _LARGEST = 2**53
 _FIRST = 2**20
 """A size that is larger than the first line of a spool."""
 _TEXTS = ("kind", "run", "at", "actor", "text", "host", "action", "state")
-_FACTS = ("since", "recorder", "service", "incident", "severity", "title", "link", "verdict")
 UNSEALED = "unsealed"
 """The mark in the data of a line of an older version without seals."""
 
@@ -123,7 +122,7 @@ def _is_line(line: Any) -> bool:
         and (changed is None or isinstance(changed, bool))
         and isinstance(data, dict)
         and _is_count(data.get("pid", 0))
-        and all(isinstance(data.get(name, ""), str) for name in _FACTS)
+        and not misfit(Entry(line["kind"], "", data=data))
     )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc  # noqa: E402 - after the path is set
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc  # noqa: E402 - after the path is set
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import (  # noqa: E402 - after the path is set
     COMPONENT_STATES,
     IMPACTS,

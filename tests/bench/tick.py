@@ -15,7 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "collections"))
 
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, transition, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import transition
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal

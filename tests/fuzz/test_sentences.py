@@ -9,7 +9,7 @@ from typing import Any
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
 from ansible_collections.incident.response.plugins.module_utils._core.clip import clip
 from ansible_collections.incident.response.plugins.module_utils._core.decisive import decisive, kept
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry
 from hypothesis import example, given
 from hypothesis import strategies as st
 

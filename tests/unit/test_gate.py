@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils import _gate
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.plugin_utils import _spool
 from ansible_collections.incident.response.plugins.plugin_utils._courier.log import log

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry
 from ansible_collections.incident.response.plugins.module_utils._ports import Projection
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Place, Planner, Settings
 

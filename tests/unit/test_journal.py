@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import chain
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._journal.location import location
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import Lease

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import Post, Shown, Update
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, seconds, transition, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, unix_time, utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import transition
 from ansible_collections.incident.response.plugins.module_utils._core.moment import Moment, doubt, happened, skewed
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
@@ -109,7 +110,7 @@ def test_what_is_said_of_one_moment_stays_so(tmp_path: Path) -> None:
     with record(tmp_path, machine) as journal:
         times = [entry.at for entry in journal.reckoned(incident)]
         assert len(set(times)) == 1
-        assert seconds(times[0]) == pytest.approx(T)
+        assert unix_time(times[0]) == pytest.approx(T)
         assert journal.info(incident)["entries"][0]["arrived_at"] == utc(T)
         assert journal.verify(incident).verified
         assert {entry.at for entry in journal.entries(incident)} == {at}  # what is sealed stays as it was written

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatDown, ChatForbidden, ChatRejected, Message, Room

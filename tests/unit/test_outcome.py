@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry
 from ansible_collections.incident.response.plugins.module_utils._core.outcome import Seen, outcome_of
 from ansible_collections.incident.response.plugins.module_utils._core.undo import actions
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict, mark

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, calling, derive, transition, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import calling, derive, transition
 from ansible_collections.incident.response.plugins.module_utils._core.oncall import Named
 from ansible_collections.incident.response.plugins.module_utils._core.paging import Alert, Rules
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity

@@ -14,9 +14,11 @@ import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
 from ansible_collections.incident.response.plugins.module_utils._core import status_page
 from ansible_collections.incident.response.plugins.module_utils._core.communication import Mail, Rules
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, derive, transition, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import derive, transition
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
+from ansible_collections.incident.response.plugins.module_utils._journal import sqlite
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatDown, Message, Room
 from ansible_collections.incident.response.plugins.module_utils._usecases import chat_commands, communication
@@ -367,16 +369,24 @@ def test_a_sender_that_was_killed_is_stepped_in_for(journal: SqliteJournal) -> N
     assert any("Wrote" in each for each in look(journal, given, 121))
 
 
-def test_damaged_entries_say_nothing_and_stop_nothing(journal: SqliteJournal) -> None:
+def test_damaged_entries_say_nothing_and_stop_nothing(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
     """The record may hold what an older or a broken version wrote."""
+    monkeypatch.setattr(sqlite, "misfit", lambda _entry: "")
     incident = opened(journal)
     damaged: list[Mapping[str, Any]] = [{"draft": "x"}, {"draft": {"audience": 1}}, {"post": 7}, {"of": "x"}]
     damaged.append({"post": {"components": [1], "status": 5}})
     for data in damaged:
         for kind in ("draft", "published", "sent"):
             adds(journal, incident, 1, kind, **data)
-    look(journal, plan(post=Post()), 400)
-    assert status_page.histories(journal.published())
+
+    def goes_on() -> None:
+        look(journal, plan(post=Post()), 400)
+        assert status_page.histories(journal.published())
+
+    goes_on()
+    monkeypatch.undo()  # now they are told as damaged
+    goes_on()
+    assert [each.kind for each in journal.entries(incident)].count("unreadable") == 4
 
 
 def test_a_draft_of_what_is_over_is_heard_in_chat_as_long_as_it_waits(journal: SqliteJournal) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import listing, showing
 from ansible_collections.incident.response.plugins.module_utils._core.columns import fitted, plain, table, width
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._core.escalation import Clocks
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, derive, utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
 from ansible_collections.incident.response.plugins.module_utils._core.showing import Shown, lasted, timeline
 
 START = 1_800_000_000.0

@@ -24,7 +24,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import Component, Page, Post, Update
 from ansible_collections.incident.response.plugins.module_utils._statuspage._static import api as static_api
 from ansible_collections.incident.response.plugins.module_utils._statuspage._static import bars as static_bars

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry
 from ansible_collections.incident.response.plugins.module_utils._core.summary import next_steps, plan_line, sentence, spoken, symptom
 
 AT, RUN = "2025-11-10T10:05:00.000Z", "20251110T100500-1a2b3c4d"

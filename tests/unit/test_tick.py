@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import escalation as escalation_rules
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, derive, transition, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import derive, transition
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import uptime
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import COMPONENT_STATES, OPERATIONAL, Component
 
 NOW = datetime.fromisoformat("2026-11-26T12:00:00+00:00").timestamp()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._usecases.witness import doubt
 

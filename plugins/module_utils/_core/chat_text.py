@@ -13,8 +13,9 @@ from urllib.parse import quote
 from . import summary, task_line
 from .clip import clip, isolated
 from .communication import Draft, words
+from .entry import Entry, unix_time
 from .escalation import unnamed
-from .incident import FAILED, Entry, seconds
+from .incident import FAILED
 
 LIMIT = 4800
 """UTF-16 units in one message. A server refuses more than 5000 by default (Message_MaxAllowedSize)."""
@@ -208,7 +209,7 @@ def _over(state: dict[str, Any], entry: Entry) -> str:
     """The text about a resolved or closed incident: what, when, how, by whom."""
     after = ""
     with suppress(ValueError, TypeError):
-        after = f", after {summary.spoken(seconds(entry.at) - seconds(state['opened_at']))}"
+        after = f", after {summary.spoken(unix_time(entry.at) - unix_time(state['opened_at']))}"
     fix, message = str(state["resolution"].get("fix") or ""), str(entry.data.get("block", {}).get("message") or "")
     how = f"fix: {quoted(fix)}" if fix else quoted(message)
     words = f": {quoted(state['title'], 60)}{f' · {how}' if how else ''}"

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from . import status_page
-from .incident import Entry, relapses, seconds, utc
+from .entry import Entry, unix_time, utc
+from .incident import relapses
 from .status import Status
 from .status_page import COMPONENT_STATES, OPERATIONAL, Record, claims, states_of
 
@@ -123,17 +124,17 @@ def _occasion(audience: str, state: Mapping[str, Any], entries: Sequence[Entry],
         return "resolved" if said and not done and not ill and not (post and post.is_over) else ""
     mitigated = status is Status.MITIGATED
     if not said:
-        late = now >= seconds(state["opened_at"]) + rules.after
+        late = now >= unix_time(state["opened_at"]) + rules.after
         return "first_notice" if audience == CUSTOMERS and late and not pending and not mitigated else ""
     if (mitigated or relapses(entries)) and not _since_turn(entries, audience):
         return "update"
     every = rules.every.get(state["severity"])
-    if not every or now < seconds(said[-1].at) + LEAD * every:
+    if not every or now < unix_time(said[-1].at) + LEAD * every:
         return ""
     if pending and not notes(entries, entries[pending.position - 1].at):
         return ""
     limit = rules.resolve.get(state["severity"])
-    late = not mitigated and bool(limit) and now >= seconds(state["opened_at"]) + (limit or 0)
+    late = not mitigated and bool(limit) and now >= unix_time(state["opened_at"]) + (limit or 0)
     return "delay" if late and not _has_drafted(entries, audience, "delay") else "update"
 
 
@@ -231,8 +232,8 @@ def mails(entries: Sequence[Entry], now: float) -> Iterator[Mail]:
         failed = [each for each in tried if each.state == "failed"]
         if tried:
             last = tried[-1]
-            lost = last.kind == "sending" and now >= seconds(last.at) + _LOST
-            again = last in failed and not last.data.get("partly") and len(failed) < _TRIES and now >= seconds(last.at) + _WAIT
+            lost = last.kind == "sending" and now >= unix_time(last.at) + _LOST
+            again = last in failed and not last.data.get("partly") and len(failed) < _TRIES and now >= unix_time(last.at) + _WAIT
             if not (lost or again):
                 continue
         yield Mail(position, str(entry.data["audience"]), str(entry.data["subject"]), str(entry.data["text"]))
@@ -240,7 +241,7 @@ def mails(entries: Sequence[Entry], now: float) -> Iterator[Mail]:
 
 def next_due(at: str, every: float | None) -> str:
     """The promised time of the next update, UTC; empty without a promise."""
-    return utc(seconds(at) + every) if every else ""
+    return utc(unix_time(at) + every) if every else ""
 
 
 def words(state: str) -> str:

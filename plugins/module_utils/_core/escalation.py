@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .incident import CONCERNS, Entry, relapses, seconds, utc
+from .entry import Entry, unix_time, utc
+from .incident import CONCERNS, relapses
 from .severity import Severity
 from .status import Status
 
@@ -57,7 +58,7 @@ def due(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks, now:
     never late."""
     if state["drill"] or not state["opened_at"]:
         return []
-    since = now - seconds(state["opened_at"])
+    since = now - unix_time(state["opened_at"])
     if Status(state["status"]).is_over:
         return list(_review(state, clocks, now))
     concerns = [Reminder(f"concern {each}", each, CONCERNS[each], _CALLED_FOR[each]) for each in state["concerns"]]
@@ -136,7 +137,7 @@ def _stages(state: Mapping[str, Any], clocks: Clocks, since: float, again: int) 
 def _silence(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks, now: float) -> Iterator[Reminder]:
     """Reminders about missing updates. The key contains the position of the last update, so that a new update starts the clock again."""
     position, last = max(((number, each) for number, each in enumerate(entries, start=1) if _is_news(each)), key=lambda each: each[0])
-    quiet = now - seconds(last.at)
+    quiet = now - unix_time(last.at)
     if clocks.update:
         for times, key, target in ((1, "update", 0), (2, "update twice", LEAD)):
             text = f"no update for {length(times * clocks.update)}: say what is known, even if it is nothing new"
@@ -158,7 +159,7 @@ def _review(state: Mapping[str, Any], clocks: Clocks, now: float) -> Iterator[Re
     over = state["resolved_at"] or state["closed_at"]
     if not clocks.review or not over or state["status"] == Status.REVIEWED:
         return
-    deadline = seconds(over) + clocks.review
+    deadline = unix_time(over) + clocks.review
     for before, words in _REVIEW_WARNINGS:
         if before < clocks.review:
             yield from _late(

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
+from .entry import Entry
 from .naming import provisional
 from .severity import DEFAULT_SEVERITY
 from .status import Status, is_back, steps
@@ -36,49 +36,6 @@ CONCERNS = {
     "trade_off": "a trade-off has to be decided",
 }
 """The problems that the handbook escalates, whatever the clocks say. A suspected breach also sets an embargo, until somebody lifts it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One event. `at` is UTC, ISO 8601 with a `Z`; `run_seq` is its position in its run's spool."""
-
-    kind: str
-    at: str
-    actor: str = ""
-    text: str = ""
-    run: str = ""
-    run_seq: int | None = None
-    host: str = ""
-    action: str = ""
-    state: str = ""
-    changed: bool | None = None
-    duration_ms: int | None = None
-    data: dict[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        """The exact text that is stored and sealed."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str) -> Entry:
-        """Read a stored entry. Raises ValueError or TypeError for an invalid one."""
-        return cls(**json.loads(text))
-
-    def line(self) -> str:
-        """The entry in the handbook's format: `10:05 - Investigating high error rate`."""
-        where = f" on {self.host}" if self.host and self.host not in self.text else ""
-        outcome = f": {self.state}" if self.kind == "task" else ""
-        return f"{self.at[11:16]} - {self.text or self.action}{where}{outcome}"
-
-
-def utc(seconds: float) -> str:
-    """A Unix time in the format of our records."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def seconds(at: str) -> float:
-    """The Unix time of a text from `utc`."""
-    return datetime.fromisoformat(at).timestamp()
 
 
 def transition(current: Status, wanted: Status, *, at: str, actor: str, run: str = "", run_seq: int | None = None) -> list[Entry]:

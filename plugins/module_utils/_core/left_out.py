@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from .incident import Entry
+from .entry import Entry
 
 BALANCER = "incident.response.nginx_upstream"
 _UNSURE = ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .incident import utc
+from .entry import utc
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .incident import Entry, seconds
+from .entry import Entry, unix_time
 from .oncall import Named
 from .status import Status
 
@@ -120,14 +120,14 @@ def _answered(position: int, call: Entry, entries: Sequence[Entry], status: Stat
 
 
 def _next(position: int, call: Entry, entries: Sequence[Entry], rules: Rules, now: float) -> Attempt | None:
-    ready = seconds(call.at) + rules.after
+    ready = unix_time(call.at) + rules.after
     for notifier in rules.notifiers:
         tried = _tried(position, notifier, TRIGGER, entries)
         if not tried or tried[-1].kind == "paging":
-            ready = max(ready, seconds(tried[-1].at) + _LOST) if tried else ready
+            ready = max(ready, unix_time(tried[-1].at) + _LOST) if tried else ready
             people = tuple(map(str, call.data.get("notify", [])))
             return Attempt(position, notifier, TRIGGER, str(call.data.get("reason", "")), people) if now >= ready else None
-        ready = seconds(tried[-1].at) + (rules.wait if tried[-1].state == "ok" else 0)
+        ready = unix_time(tried[-1].at) + (rules.wait if tried[-1].state == "ok" else 0)
     return None
 
 
@@ -142,7 +142,7 @@ def _follows(position: int, notifier: str, event: str, entries: Sequence[Entry],
     failed = sum(each.state == "failed" for each in told)
     if last.state == "ok" or failed >= _FOLLOW_TRIES:
         return False
-    return now >= seconds(last.at) + (rules.wait if last.state == "failed" else _LOST)
+    return now >= unix_time(last.at) + (rules.wait if last.state == "failed" else _LOST)
 
 
 def _tried(position: int, notifier: str, event: str, entries: Sequence[Entry]) -> list[Entry]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .incident import utc
+from .entry import utc
 from .moment import TOLERANCE
 
 _FORM = re.compile(r"([0-9a-f]{12})-([0-9a-f]{1,8})-([0-9a-f]{8})")

@@ -11,8 +11,9 @@ from typing import Any
 
 from . import task_line
 from .columns import plain
+from .entry import Entry, unix_time, utc
 from .escalation import Clocks, due, length
-from .incident import ROLES, Entry, seconds, utc
+from .incident import ROLES
 from .status import Status
 from .undo import actions, undoable
 
@@ -243,7 +244,7 @@ def _links(shown: Shown) -> list[str]:
 def _instant(at: Any) -> float | None:
     """The Unix time; None if there is none, or if an entry was tampered with."""
     try:
-        return seconds(at) if at else None
+        return unix_time(at) if at else None
     except (TypeError, ValueError):
         return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .incident import Entry
+from .entry import Entry
 
 INCIDENT_STATES = ("investigating", "identified", "monitoring", "resolved")
 MAINTENANCE_STATES = ("scheduled", "in_progress", "verifying", "completed")

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from .clip import clip, line, names
-from .incident import Entry
+from .entry import Entry
 from .undo import PLANNED, actions
 from .verdict import CHANGE_FAILED, GOOD, PUT_BACK, STILL_GOOD, Verdict, mark
 

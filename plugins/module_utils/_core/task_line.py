@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from .incident import Entry
+from .entry import Entry
 from .undo import PLANNED
 
 _BAD = {"failed", "unreachable", "rescued"}

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .incident import Entry
+from .entry import Entry
 from .left_out import BALANCER, left_out
 from .verdict import GOOD
 

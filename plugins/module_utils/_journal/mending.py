@@ -11,7 +11,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .._core.incident import Entry, derive
+from .._core.entry import Entry
+from .._core.incident import derive
 from .connection import Connection
 from .marks import INDEX, OUTBOX, PROJECTION, Marks
 

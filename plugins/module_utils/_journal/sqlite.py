@@ -13,7 +13,8 @@ from typing import Any
 
 from .. import _gate
 from .._core import chain
-from .._core.incident import Entry, derive, seconds, utc
+from .._core.entry import Entry, Kind, misfit, unix_time, utc
+from .._core.incident import derive
 from .._core.moment import TOLERANCE, Moment, happened
 from .._core.naming import normal, number_of
 from .._core.status_page import ALONE, Record
@@ -54,14 +55,16 @@ CREATE TABLE IF NOT EXISTS arrivals (
 def _read(body: bytes | str) -> Entry:
     """A stored entry. A damaged one is marked as such, so that the others stay usable."""
     try:
-        return Entry.from_json(body.decode() if isinstance(body, bytes) else str(body))
+        entry = Entry.from_json(body.decode() if isinstance(body, bytes) else str(body))
     except (ValueError, TypeError):
-        return Entry("unreadable", "", text="this entry can't be read any more")
+        return Entry(Kind.UNREADABLE, "", text="this entry can't be read any more")
+    wrong = misfit(entry)
+    return Entry(Kind.UNREADABLE, str(entry.at), text=f"this entry is damaged, since its {wrong}: {entry.text}") if wrong else entry
 
 
 def _settled(entry: Entry, arrival: Moment, present: Moment) -> Entry:
     try:
-        at = seconds(entry.at)
+        at = unix_time(entry.at)
     except (ValueError, TypeError):
         return entry
     true = happened(at, arrival, present)
@@ -149,6 +152,9 @@ class SqliteJournal:
         count, last = (stored.count, stored.seal) if stored else (0, chain.START)
         before, arrived = count, self.moment()
         for entry in entries:
+            wrong = misfit(entry)
+            if wrong:
+                raise ValueError(f"an entry of the kind {entry.kind} is not recorded: its {wrong}")
             if (
                 entry.run_seq is not None
                 and self._db.execute("SELECT 1 FROM entries WHERE run = ? AND run_seq = ?", (entry.run, entry.run_seq)).fetchone()

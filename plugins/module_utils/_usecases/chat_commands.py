@@ -13,7 +13,8 @@ from .._core import chat_command
 from .._core import communication as communication_rules
 from .._core.approval import Said
 from .._core.chat_command import Command
-from .._core.incident import Entry, derive, transition, utc
+from .._core.entry import Entry, utc
+from .._core.incident import derive, transition
 from .._core.status import Status
 from .._ports import Chat, ChatForbidden, ChatRejected, Journal
 from . import communication, escalation

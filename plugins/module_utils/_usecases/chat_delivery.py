@@ -14,7 +14,8 @@ from typing import Any
 
 from .. import _gate
 from .._core import chat_text, communication
-from .._core.incident import Entry, derive, seconds
+from .._core.entry import Entry, unix_time
+from .._core.incident import derive
 from .._core.severity import Severity
 from .._ports import Chat, ChatError, ChatForbidden, ChatRejected, Journal, JournalError, Message, Outgoing, Projection
 from .chat_messages import Place, Planner, Settings, message_id, place
@@ -219,7 +220,7 @@ class Delivery:
         entries = self._journal.reckoned(incident) if outgoing.channel or outgoing.pin or outgoing.invite else []
         if len(entries) < outgoing.first:
             return outgoing.text
-        late = self._now() - seconds(entries[outgoing.first - 1].at)
+        late = self._now() - unix_time(entries[outgoing.first - 1].at)
         return chat_text.belated(outgoing.text, late) if late > _LATE else outgoing.text
 
     def _optional(self, incident: str, key: str, words: str, call: Callable[..., None], *arguments: object) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .._core import chat_lock, chat_text
 from .._core.chat_lock import Claim, Holder, Written
-from .._core.incident import utc
+from .._core.entry import utc
 from .._ports import ChatDown, ChatRejected, LockChat, Message
 
 _TRIES = 6

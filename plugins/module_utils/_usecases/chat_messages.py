@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._core import chat_text, communication, summary
-from .._core.incident import ROLES, Entry, derive
+from .._core.entry import Entry
+from .._core.incident import ROLES, derive
 from .._core.status import Status
 from .._ports import Journal, Outgoing, Projection
 

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from .._core import chat_text, naming
-from .._core.incident import Entry, derive
+from .._core.entry import Entry
+from .._core.incident import derive
 from .._core.redact import link
 from .._core.severity import Severity
 from .._core.status import Status

@@ -12,7 +12,8 @@ from typing import Any
 from .. import _gate
 from .._core import communication, status_page
 from .._core.communication import CUSTOMERS, Draft, Rules
-from .._core.incident import Entry, derive, relapses, seconds, utc
+from .._core.entry import Entry, unix_time, utc
+from .._core.incident import derive, relapses
 from .._core.status import Status
 from .._core.status_page import ALONE, OPERATIONAL, OVER
 from .._ports import Journal
@@ -114,7 +115,7 @@ def said_already(journal: Journal, incident: str, policy: Policy, wanted: Draft,
     if last is None or (last.data.get("message"), last.data.get("stage")) != (wanted.message, wanted.stage):
         return False
     every = policy.rules.every.get(derive(incident, entries)["severity"])
-    return wanted.occasion == "resolved" or not every or now < seconds(last.at) + communication.LEAD * every
+    return wanted.occasion == "resolved" or not every or now < unix_time(last.at) + communication.LEAD * every
 
 
 def locate(journal: Journal, wanted: lifecycle.Wanted, audience: str) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .._core import escalation
-from .._core.incident import Entry, derive, utc
+from .._core.entry import Entry, utc
+from .._core.incident import derive
 from .._core.status import Status
 from .._ports import Journal
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._core.incident import CONCERNS, RESOLUTION, ROLES, Entry, calling, derive, transition
+from .._core.entry import Entry
+from .._core.incident import CONCERNS, RESOLUTION, ROLES, calling, derive, transition
 from .._core.severity import DEFAULT_SEVERITY, Severity
 from .._core.status import IllegalTransition, Status, is_back, steps
 from .._ports import Journal

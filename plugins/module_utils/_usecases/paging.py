@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .._core import paging
-from .._core.incident import Entry, derive, utc
+from .._core.entry import Entry, utc
+from .._core.incident import derive
 from .._core.oncall import Named
 from .._ports import Journal, Notifier, OncallError, PageError
 from .escalation import watched

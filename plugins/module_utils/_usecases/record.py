@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from .._core.incident import FAILED, Entry, calling, derive, transition
+from .._core.entry import Entry
+from .._core.incident import FAILED, calling, derive, transition
 from .._core.naming import numbered
 from .._core.severity import DEFAULT_SEVERITY, Severity
 from .._core.status import Status, is_back

@@ -12,7 +12,8 @@ from typing import Any
 
 from .._core import communication as communication_rules
 from .._core import status_page
-from .._core.incident import Entry, derive, utc
+from .._core.entry import Entry, utc
+from .._core.incident import derive
 from .._core.status import Status
 from .._core.status_page import ALONE, IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES, OPERATIONAL, OVER, Post
 from .._ports import Journal

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from .._core import communication, status_page
-from .._core.incident import Entry, derive, utc
+from .._core.entry import Entry, utc
+from .._core.incident import derive
 from .._core.status_page import ALONE, OPERATIONAL, Post, Record, Update
 from .._ports import Journal, StatusPage, StatusPageError
 from . import status_page_view

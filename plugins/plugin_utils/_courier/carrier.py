@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils import _owned
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._core.outcome import Outcome, Seen, outcome_of
 from ansible_collections.incident.response.plugins.module_utils._core.verdict import Verdict
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
@@ -244,10 +244,14 @@ def _noted(seen: Carried, line: dict[str, Any]) -> Carried:
         host = data.get("for") or line.get("host")  # a delegated task begins on the host for which it is done
         others = tuple(each for each in seen.begun if each.get("host") != host)
         seen = replace(seen, begun=(*others, line) if line["kind"] == "begun" else others)
-    if isinstance(data.get("lock"), dict):
-        seen = replace(seen, lock=data["lock"])
     if line["kind"] == "run_ended":
         seen = replace(seen, refused=bool(data.get("refused")))
+    return _of_task(seen, line, data) if line["kind"] == "task" else seen
+
+
+def _of_task(seen: Carried, line: dict[str, Any], data: dict[str, Any]) -> Carried:
+    if data.get("lock"):
+        seen = replace(seen, lock=data["lock"])
     if "health" in data:  # the plan of an action of ours
         seen = replace(seen, waits=False)
     if data.get("only"):  # a plan, and no more

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 
 from ansible_collections.incident.response.plugins.module_utils import _gate
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
 
 
 def log(text: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
 from ansible_collections.incident.response.plugins.module_utils import _gate, _owned
-from ansible_collections.incident.response.plugins.module_utils._core.incident import utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
 from ansible_collections.incident.response.plugins.module_utils._core.oncall import Duty
 from ansible_collections.incident.response.plugins.module_utils._core.rotation import NO_ZONES
 from ansible_collections.incident.response.plugins.module_utils._oncall.chat_topic import ChatTopic

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import jinja2
 from ansible_collections.incident.response.plugins.module_utils import _gate, _owned, _statuspage
 from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
-from ansible_collections.incident.response.plugins.module_utils._core.incident import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
 from ansible_collections.incident.response.plugins.module_utils._core.redact import shown
 from ansible_collections.incident.response.plugins.module_utils._core.status_page import Account, Post, Shown, Update
 from ansible_collections.incident.response.plugins.module_utils._ports import Journal, StatusPage, StatusPageError

@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
-from ansible_collections.incident.response.plugins.module_utils._core.incident import seconds
+from ansible_collections.incident.response.plugins.module_utils._core.entry import unix_time
 from ansible_collections.incident.response.plugins.module_utils._statuspage._static.bars import lasting
 from ansible_collections.incident.response.plugins.module_utils._usecases import communication, status_page_view
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -71,4 +71,4 @@ def _clock(context: jinja2.runtime.Context, at: str) -> str:
 
 def _since(until: str, at: str) -> str:
     """A duration in the words of the status page."""
-    return lasting(seconds(until) - seconds(at))
+    return lasting(unix_time(until) - unix_time(at))

@@ -23,7 +23,7 @@ try:
 except ImportError:
     jinja2 = None  # type: ignore[assignment]
 
-from ..._core.incident import utc
+from ..._core.entry import utc
 from ..._core.status_page import COMPONENT_STATES, OPERATIONAL, Component, Page, Post, worst
 from ..._core.uptime import DAY, Day, days, instant, percentage
 from ..._ports import StatusPageError

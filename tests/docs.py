@@ -178,8 +178,8 @@ Each entry is a JSON object with these keys:
 | `host`, `action`, `state`, `changed`, `duration_ms` | of a task, or of a whole run |
 | `data` | the data of its kind, below |
 
-An entry may lack each of the keys of `data`, because older versions wrote fewer. It may have others, which a later version wrote. If a key has a value
-of another type, the entry is not recorded; a line of a spool is set aside, and reported. An entry in the journal that does not fit is shown as
+An entry may lack each of the keys of `data`, because older versions wrote fewer. It may have others, which a later version wrote. If a key has a
+value of another type, the entry is not recorded; a line of a spool is set aside, and reported. An entry in the journal that does not fit is shown as
 damaged.
 
 `make docs` generates this page from `plugins/module_utils/_core/entry.py`.

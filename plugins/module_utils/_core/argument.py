@@ -175,8 +175,8 @@ def _since(known: Variable, given: object) -> object:
     return given if _AGO.fullmatch(str(given).strip()) else _time(known, given)
 
 
-def _ticket(_known: Variable, given: object) -> object:
-    if not plan.is_ticket(str(given)):
+def _ticket(known: Variable, given: object) -> object:
+    if not plan.is_ticket(str(_named(known, given))):
         raise Wrong("is no plan's ticket: the same command with plan=true instead prints one")
     return given
 

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Carries the lines of spools into the journal: the lines of a run in their order, each once, and its end even if its controller was killed.
 
-A spool is removed once the journal has all of it. One that is damaged, or that somebody else may have written, is kept, and holds no other up.
+A spool is removed once the journal has all of it. One that is damaged, or that somebody else may have written, is kept, and the others are carried
+all the same.
 """
 
 from __future__ import annotations

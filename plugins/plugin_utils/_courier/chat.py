@@ -1,6 +1,6 @@
 # Copyright: contributors to incident.response
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Brings the journal to chat in a thread of its own, so that a chat that hangs holds the journal up for no moment.
+"""Brings the journal to chat in a thread of its own: what is written to the journal never waits for chat.
 
 Nothing that is thrown ends the thread; one that is stuck is replaced (`Postman.lost`).
 """

@@ -120,5 +120,5 @@ class ActionModule(ControllerAction):
         with self.journal(self.folder()) as journal:
             still_open = [derive(each, journal.entries(each)) for each in journal.open_incidents()]
         # if the source doesn't say since when, the day separates one hand-over to the same people from the next
-        text = chat_text.handover(names, first["until"], [each for each in still_open if not each["drill"]])
+        text = chat_text.handover(names, first["until"], [each for each in still_open if not each.drill])
         chat.post(Message(chat_messages.message_id("on call", room.rid, first["from"] or utc(time.time())[:10], *names), room.rid, text))

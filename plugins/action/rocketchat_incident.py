@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core import communication, step_line
 from ansible_collections.incident.response.plugins.module_utils._core.incident import ROLES, derive
-from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import lifecycle
@@ -80,7 +79,7 @@ class ActionModule(TellingAction):
         """Warn if an incident is over but the status page still shows it to customers."""
         entries = journal.entries(incident)
         state, post = derive(incident, entries), communication.post_of(entries)
-        if Status(state["status"]).is_over and post and not post.is_over:
-            how = f"ansible-playbook incident.response.incident_communicate -e 'incident={state['name']} publish=true'"
-            text = f"customers still read {communication.words(post.status).capitalize()!r} of {state['name']}. Tell them that it is over: {how}"
+        if state.stage.is_over and post and not post.is_over:
+            how = f"ansible-playbook incident.response.incident_communicate -e 'incident={state.name} publish=true'"
+            text = f"customers still read {communication.words(post.status).capitalize()!r} of {state.name}. Tell them that it is over: {how}"
             self._display.warning(f"incident.response: {text}")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
 from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry
+from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
 from ansible_collections.incident.response.plugins.module_utils._ports import Projection
 from ansible_collections.incident.response.plugins.module_utils._usecases.chat_messages import Place, Planner, Settings
 
@@ -114,7 +115,7 @@ def test_a_breach_is_told_with_its_service() -> None:
 
 @pytest.mark.parametrize("title", ["x" * 300, "@all #general `x` http://evil", "שירות\u202e", "👩\u200d👩\u200d👧" * 100])
 def test_a_title_of_anybody_calls_nobody_and_leaves_the_rest_where_it_is(title: str) -> None:
-    state = {"severity": "P1", "title": title, "service": "api", "opened_at": OPENED, "resolution": {}, "drill": False, "status": "open"}
+    state = derive("i", [Entry("opened", OPENED, data={"severity": "P1", "title": title, "service": "api"})])
     for text in (chat_text.announcement(state, "room", "ada", ()), chat_text.all_clear(state, "room", status("resolved"))):
         assert chat_text.mentioned(text) == []
         assert text.endswith("#room")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
 from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
+from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._ports import ChatDown, ChatForbidden, ChatRejected, Message, Room
@@ -194,7 +195,7 @@ def test_an_older_version_sees_what_is_refused_as_what_it_gave_up(journal: Sqlit
 
 
 def opening(links: dict[str, str], title: str = "Slow") -> str:
-    state = {"severity": "P1", "title": title, "service": "api", "opened_at": AT, "status": "open", "drill": False}
+    state = derive("i", [Entry("opened", AT, data={"severity": "P1", "title": title, "service": "api"})])
     return chat_text.opening(state, "ada", "", ["alice"], links)[0]
 
 

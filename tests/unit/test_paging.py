@@ -81,7 +81,7 @@ def adds(journal: SqliteJournal, incident: str, seconds: float, kind: str = "not
 
 def goes(journal: SqliteJournal, incident: str, after: str, seconds: float) -> None:
     with journal.transaction():
-        current = derive(incident, journal.entries(incident))["status"]
+        current = derive(incident, journal.entries(incident)).status
         journal.append(incident, transition(Status(current), Status(after), at=utc(OPENED + seconds), actor="ada"))
 
 
@@ -212,7 +212,7 @@ def test_a_preview_pages_nobody_and_writes_nothing(journal: SqliteJournal) -> No
     phone, incident = Phone(), opened(journal)
     before = journal.entries(incident)
     ((name, entry),) = paging.look(journal, plan(phone=phone), clock=lambda: OPENED, write=False)
-    assert (name, entry.text) == (derive(incident, before)["name"], "Paged Ada by phone")
+    assert (name, entry.text) == (derive(incident, before).name, "Paged Ada by phone")
     assert phone.pages == []
     assert journal.entries(incident) == before
 

@@ -67,7 +67,7 @@ def adds(journal: SqliteJournal, incident: str, seconds: float, kind: str = "not
 
 def goes(journal: SqliteJournal, incident: str, after: str, seconds: float, **data: Any) -> None:
     with journal.transaction():
-        current = derive(incident, journal.entries(incident))["status"]
+        current = derive(incident, journal.entries(incident)).status
         entries = transition(Status(current), Status(after), at=utc(OPENED + seconds), actor="ada")
         journal.append(incident, [replace(each, data={**each.data, **data}) for each in entries])
 
@@ -233,7 +233,7 @@ def test_a_concern_after_a_lifted_embargo_puts_it_under_one_again(journal: Sqlit
     changes: list[dict[str, Any]] = [{"embargo": True}, {"embargo": False}, {"concerns": ["security"]}, {"embargo": False}]
     for seconds, data in enumerate(changes):
         adds(journal, incident, seconds, "changed", **data)
-        states.append(derive(incident, journal.entries(incident))["embargo"])
+        states.append(derive(incident, journal.entries(incident)).embargo)
     assert states == [True, False, True, False]
 
 

@@ -35,7 +35,7 @@ def task(minutes: float, text: str, host: str = "web-1", state: str = "ok", **mo
 
 def shown(*entries: Entry, minutes: float = 20, clocks: Clocks = CLOCKS, **more: Any) -> Shown:
     everything = [OPENED, *entries]
-    return Shown({**derive("1", everything), "verified": True, "pending": 0}, everything, clocks, START + 60 * minutes, **more)
+    return Shown({**derive("1", everything).public(), "verified": True, "pending": 0}, everything, clocks, START + 60 * minutes, **more)
 
 
 def clock_texts(there: Shown) -> list[str]:
@@ -69,7 +69,7 @@ def test_without_a_target_nothing_is_late() -> None:
 
 def test_a_drill_is_never_overdue() -> None:
     drill = replace(OPENED, data={**OPENED.data, "drill": True})
-    there = Shown(derive("1", [drill]), [drill], CLOCKS, START + 99999)
+    there = Shown(derive("1", [drill]).public(), [drill], CLOCKS, START + 99999)
     assert showing.overdue(there) == []
 
 

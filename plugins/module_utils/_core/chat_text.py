@@ -15,7 +15,7 @@ from .clip import clip, isolated
 from .communication import Draft, words
 from .entry import Entry, unix_time
 from .escalation import unnamed
-from .incident import FAILED
+from .incident import FAILED, Incident
 
 LIMIT = 4800
 """UTF-16 units in one message. A server refuses more than 5000 by default (Message_MaxAllowedSize)."""
@@ -119,7 +119,7 @@ def address(link: str) -> str:
 
 
 def opening(
-    state: dict[str, Any],
+    state: Incident,
     actor: str,
     link: str,
     oncall: Sequence[str],
@@ -138,11 +138,11 @@ def opening(
         text += f" (the team, since it isn't known who is on call: {quoted(instead)})" if instead else ""
     helps = helping(links, LIMIT - units(text) - 100)
     text += f"\n{helps}" if helps else ""
-    values = {"Severity": state["severity"], "Service": quoted(state["service"]), "Opened by": quoted(actor), "Opened at": state["opened_at"]}
+    values = {"Severity": state.severity, "Service": quoted(state.service), "Opened by": quoted(actor), "Opened at": state.opened_at}
     fields = [{"title": title, "value": value, "short": True} for title, value in values.items() if value]
     if link:
         fields.append({"title": "Link", "value": link, "short": False})
-    return text, [{"color": _COLOURS.get(state["severity"], "#888888"), "fields": fields}]
+    return text, [{"color": _COLOURS.get(state.severity, "#888888"), "fields": fields}]
 
 
 def approval(
@@ -180,82 +180,82 @@ def glass(about: str, name: str, actor: str, reason: str, people: Iterable[str],
     return f"{called} 🔨 *Emergency override* · {what} · #{name}".strip()
 
 
-def titled(state: dict[str, Any], seen: str = "", limit: int = 300) -> str:
+def titled(state: Incident, seen: str = "", limit: int = 300) -> str:
     """The service, the `seen` health, and the title in at most `limit` characters."""
-    return " · ".join(filter(None, (quoted(state["service"]), seen, quoted(state["title"], limit))))
+    return " · ".join(filter(None, (quoted(state.service), seen, quoted(state.title, limit))))
 
 
-def announcement(state: dict[str, Any], name: str, actor: str, told: Sequence[str], seen: str = "", doing: str = "") -> str:
+def announcement(state: Incident, name: str, actor: str, told: Sequence[str], seen: str = "", doing: str = "") -> str:
     """The announcement in #incidents: the called people, the title, the `seen` health, the current action, and the channel."""
     people = " ".join(f"@{person}" for person in told)
     return f"{people} {_called(state, seen, actor, doing)} · #{name}".strip()
 
 
-def _called(state: dict[str, Any], seen: str, actor: str, doing: str, severity: str = "") -> str:
+def _called(state: Incident, seen: str, actor: str, doing: str, severity: str = "") -> str:
     """The reason for the call. If an action opened the incident, its name is no problem description, so the text says what it does."""
-    sign, own = "" if state["drill"] else f"{_SIGNS.get(state['severity'], '🚨')} ", f" of {state['service'] or 'a service'}"
-    title = "" if doing and state["title"].endswith(own) and state["title"] != own else quoted(state["title"], 300)
-    first = f" as {severity}, raised since" if severity not in ("", state["severity"]) else ""
-    by = doing or f"opened by {quoted(actor)}{first}{', nobody has taken it yet' if state['status'] == 'open' else ''}"
-    return f"{sign}*{state['severity']}* {' · '.join(filter(None, (quoted(state['service']), seen, title, by)))}"
+    sign, own = "" if state.drill else f"{_SIGNS.get(state.severity, '🚨')} ", f" of {state.service or 'a service'}"
+    title = "" if doing and state.title.endswith(own) and state.title != own else quoted(state.title, 300)
+    first = f" as {severity}, raised since" if severity not in ("", state.severity) else ""
+    by = doing or f"opened by {quoted(actor)}{first}{', nobody has taken it yet' if state.status == 'open' else ''}"
+    return f"{sign}*{state.severity}* {' · '.join(filter(None, (quoted(state.service), seen, title, by)))}"
 
 
-def all_clear(state: dict[str, Any], name: str, entry: Entry) -> str:
+def all_clear(state: Incident, name: str, entry: Entry) -> str:
     """The message in #incidents at the end of an incident: `entry` resolves or closes it."""
     return f"{_over(state, entry)} · #{name}"
 
 
-def _over(state: dict[str, Any], entry: Entry) -> str:
+def _over(state: Incident, entry: Entry) -> str:
     """The text about a resolved or closed incident: what, when, how, by whom."""
     after = ""
     with suppress(ValueError, TypeError):
-        after = f", after {summary.spoken(unix_time(entry.at) - unix_time(state['opened_at']))}"
-    fix, message = str(state["resolution"].get("fix") or ""), str(entry.data.get("block", {}).get("message") or "")
+        after = f", after {summary.spoken(unix_time(entry.at) - state.opened)}"
+    fix, message = str(state.resolution.get("fix") or ""), str(entry.data.get("block", {}).get("message") or "")
     how = f"fix: {quoted(fix)}" if fix else quoted(message)
-    words = f": {quoted(state['title'], 60)}{f' · {how}' if how else ''}"
-    what = f"{quoted(state['service'] or 'incident')} {str(entry.data['to']).upper()} at {entry.at[11:16]}{after}{words}"
-    return f"✅ *{state['severity']}* {what} · by {quoted(entry.actor)}"
+    words = f": {quoted(state.title, 60)}{f' · {how}' if how else ''}"
+    what = f"{quoted(state.service or 'incident')} {str(entry.data['to']).upper()} at {entry.at[11:16]}{after}{words}"
+    return f"✅ *{state.severity}* {what} · by {quoted(entry.actor)}"
 
 
-def backlog(state: dict[str, Any], actor: str) -> str:
+def backlog(state: Incident, actor: str) -> str:
     """The line in #incidents for a P3."""
-    service = f" · service {quoted(state['service'])}" if state["service"] else ""
-    return f"🗒 *{state['severity']}* {quoted(state['title'])}{service} · for the backlog · noted by {quoted(actor)} · `{state['name']}`"
+    service = f" · service {quoted(state.service)}" if state.service else ""
+    return f"🗒 *{state.severity}* {quoted(state.title)}{service} · for the backlog · noted by {quoted(actor)} · `{state.name}`"
 
 
-def continued(state: dict[str, Any], before: str, oncall: Sequence[str], why: str) -> str:
+def continued(state: Incident, before: str, oncall: Sequence[str], why: str) -> str:
     """The first message of the room in which an incident goes on."""
     people = "".join(f"@{person} " for person in oncall)
-    return f"{people}🚨 *{state['severity']}* · {quoted(state['title'])} ({state['status']}) goes on here: #{before} {why}"
+    return f"{people}🚨 *{state.severity}* · {quoted(state.title)} ({state.status}) goes on here: #{before} {why}"
 
 
-def moved(state: dict[str, Any], before: str, room: str, why: str) -> str:
+def moved(state: Incident, before: str, room: str, why: str) -> str:
     """The message in #incidents about an incident with a new room."""
-    return f"↪️ *{state['severity']}* {quoted(state['title'])} goes on in #{room}: #{before} {why}"
+    return f"↪️ *{state.severity}* {quoted(state.title)} goes on in #{room}: #{before} {why}"
 
 
-def called(state: dict[str, Any], room: str, people: Sequence[str]) -> str:
+def called(state: Incident, room: str, people: Sequence[str]) -> str:
     """The message to people who could not be called in time."""
     names = " ".join(f"@{person}" for person in people)
-    return f"{names} 🚨 *{state['severity']}* {quoted(state['title'])} ({state['status']}) · you could not be called before · #{room}"
+    return f"{names} 🚨 *{state.severity}* {quoted(state.title)} ({state.status}) · you could not be called before · #{room}"
 
 
-def worse(state: dict[str, Any], before: str, severity: str, entry: Entry, told: Sequence[str]) -> str:
+def worse(state: Incident, before: str, severity: str, entry: Entry, told: Sequence[str]) -> str:
     """The message in #incidents about a raised severity, with the reason."""
     people = "".join(f"@{person} " for person in told)
     why = entry.text.partition("): ")[2]
-    return f"{people}🚨 *{before} → {severity}* {titled(state)}{f': {quoted(why)}' if why else ''} · by {quoted(entry.actor)} · #{state['name']}"
+    return f"{people}🚨 *{before} → {severity}* {titled(state)}{f': {quoted(why)}' if why else ''} · by {quoted(entry.actor)} · #{state.name}"
 
 
-def security(state: dict[str, Any], entry: Entry) -> str:
+def security(state: Incident, entry: Entry) -> str:
     """The message in #security about a suspected breach."""
-    return f"🔒 *{state['severity']}* {titled(state)} · {quoted(entry.text)} · by {quoted(entry.actor)} · #{state['name']}"
+    return f"🔒 *{state.severity}* {titled(state)} · {quoted(entry.text)} · by {quoted(entry.actor)} · #{state.name}"
 
 
-def topic(state: dict[str, Any], oncall: Sequence[str]) -> str:
+def topic(state: Incident, oncall: Sequence[str]) -> str:
     """Severity, status, service and who is on call, always current."""
     people = f" · on call: {', '.join(oncall)}" if oncall else ""
-    return marked(f"{state['severity']} · {state['status']} · {inert(state['service']) or 'no service'}{people}", drill=state["drill"])
+    return marked(f"{state.severity} · {state.status} · {inert(state.service) or 'no service'}{people}", drill=state.drill)
 
 
 def duty(topic: str, people: Sequence[str]) -> str:
@@ -265,10 +265,10 @@ def duty(topic: str, people: Sequence[str]) -> str:
     return " | ".join([said, *rest])
 
 
-def handover(people: Sequence[str], until: str, still_open: Sequence[dict[str, Any]]) -> str:
+def handover(people: Sequence[str], until: str, still_open: Sequence[Incident]) -> str:
     """The message about a new person on call: who, until when, and the open incidents."""
     text = f"🔁 *On call*: {' · '.join(people)}{f' until {until[:16]}Z' if until else ''}"
-    lines = (f"still open: *{each['severity']}* {quoted(each['title'])} ({each['status']}) · #{each['name']}" for each in still_open)
+    lines = (f"still open: *{each.severity}* {quoted(each.title)} ({each.status}) · #{each.name}" for each in still_open)
     return "\n".join([text, *lines])
 
 
@@ -295,9 +295,9 @@ def closing(entries: Sequence[Entry], head: str, count: int, severity: str = "",
     return "\n".join(filter(None, [what, *shown, witness]))
 
 
-def late(entry: Entry, state: dict[str, Any], name: str, oncall: Sequence[str]) -> str:
+def late(entry: Entry, state: Incident, name: str, oncall: Sequence[str]) -> str:
     """A reminder, or the call of the next level of escalation, with the mentioned people."""
-    about = f"*{state['severity']}* {titled(state, limit=60)}"
+    about = f"*{state.severity}* {titled(state, limit=60)}"
     if entry.kind == "escalated":
         by = f" ({quoted(entry.actor)})" if entry.actor else ""
         people = "".join(f"@{person} " for person in (oncall if entry.data.get("unnamed") else entry.data.get("notify", [])))
@@ -309,7 +309,7 @@ def late(entry: Entry, state: dict[str, Any], name: str, oncall: Sequence[str]) 
     people, called = "".join(f"@{person} " for person in oncall), any(key.startswith(FAILED) for key in entry.data.get("reminders", []))
     if called:  # caused by a run: this is no reminder
         sign = "⚠️" if entry.data.get("eased") else "🚨"
-        return f"{people}{sign} *{state['severity']}* {quoted(state['service'])}{' · ' if state['service'] else ''}{quoted(entry.text, 1000)}"
+        return f"{people}{sign} *{state.severity}* {quoted(state.service)}{' · ' if state.service else ''}{quoted(entry.text, 1000)}"
     return f"{people}⏰ {about}: {quoted(entry.text, 1000)}"
 
 
@@ -327,13 +327,13 @@ def told(entry: Entry) -> str:
     return f"📣 *{quoted(entry.data['subject'])}*\n{(fenced(str(entry.data['text']).splitlines()) or [''])[0]}"
 
 
-def said(entry: Entry, state: dict[str, Any], people: Sequence[str] = ()) -> str:
+def said(entry: Entry, state: Incident, people: Sequence[str] = ()) -> str:
     """An entry of a person or another program, as a message in the incident's room that mentions `people`."""
     if entry.kind == "status" and entry.data.get("block"):
         return "\n".join([_over(state, entry), *_block(entry.data["block"])])
     by = f" ({quoted(entry.actor)})" if entry.actor else ""
     called = "".join(f" @{name}" for name in people)
-    about = f"*{state['severity']}* {quoted(state['service'])}{' · ' if state['service'] else ''}"
+    about = f"*{state.severity}* {quoted(state.service)}{' · ' if state.service else ''}"
     return f"{entry.at[11:16]} - {'❌ ' if entry.state == 'failed' else ''}{about}{_spoken(entry)}{by}{called}"
 
 

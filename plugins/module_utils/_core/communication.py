@@ -13,7 +13,7 @@ from typing import Any
 
 from . import status_page
 from .entry import Entry, unix_time, utc
-from .incident import relapses
+from .incident import Incident, relapses
 from .status import Status
 from .status_page import COMPONENT_STATES, OPERATIONAL, Record, claims, states_of
 
@@ -72,37 +72,37 @@ class Mail:
     text: str
 
 
-def silent(state: Mapping[str, Any]) -> str:
+def silent(state: Incident) -> str:
     """The reason why nothing may be published; empty if it may."""
-    if state["drill"]:
+    if state.drill:
         return "it is a drill"
-    if any(entry["kind"] == "unreadable" for entry in state["entries"]):
+    if any(entry["kind"] == "unreadable" for entry in state.entries):
         return "a part of its record can't be read, and might say that it is under embargo"
-    why = ", since a security breach is suspected" if "security" in state["concerns"] else ""
-    return f"it is under embargo{why}" if state["embargo"] else ""
+    why = ", since a security breach is suspected" if "security" in state.concerns else ""
+    return f"it is under embargo{why}" if state.embargo else ""
 
 
-def following(state: Mapping[str, Any], entries: Sequence[Entry], components: Collection[str], rules: Rules) -> dict[str, str]:
+def following(state: Incident, entries: Sequence[Entry], components: Collection[str], rules: Rules) -> dict[str, str]:
     """The component states to set now; empty if there is no change. The policy only acts when its own wanted state changes, so states that a person
     sets in between are kept. When the incident is over and its service is healthy, all its components are operational again."""
     if silent(state):
         return {}
-    status = Status(state["status"])
+    status = state.stage
     asked = claims(record_of(entries))
     if status.is_over:
-        ill = {name for name, claimed in asked.items() if claimed != OPERATIONAL} if state["healthy"] or status is not Status.RESOLVED else set()
+        ill = {name for name, claimed in asked.items() if claimed != OPERATIONAL} if state.healthy or status is not Status.RESOLVED else set()
         return dict.fromkeys(sorted(ill), OPERATIONAL)
-    wanted = rules.states.get(state["severity"], OPERATIONAL)
+    wanted = rules.states.get(state.severity, OPERATIONAL)
     if status is Status.MITIGATED:
         wanted = min(wanted, "degraded_performance", key=COMPONENT_STATES.index)
     before = _by_policy(entries)
     return {name: wanted for name in components if before.get(name, OPERATIONAL) != wanted}
 
 
-def drafted(state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, now: float) -> tuple[str, str] | None:
+def drafted(state: Incident, entries: Sequence[Entry], rules: Rules, now: float) -> tuple[str, str] | None:
     """The audience for the next draft, and the occasion; None if no draft is due, or one is pending. The first notice for customers comes after a
     delay; other audiences get updates only after somebody has started to inform them. A person's draft is not replaced."""
-    if silent(state) or state["severity"] not in rules.drafts:
+    if silent(state) or state.severity not in rules.drafts:
         return None
     for audience in (CUSTOMERS, *(each for each in AUDIENCES if each != CUSTOMERS)):
         occasion = _occasion(audience, state, entries, rules, now)
@@ -111,30 +111,30 @@ def drafted(state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, no
     return None
 
 
-def _occasion(audience: str, state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, now: float) -> str:
-    auto = audience == CUSTOMERS and state["severity"] in rules.auto
-    said, status = told(entries, audience), Status(state["status"])
+def _occasion(audience: str, state: Incident, entries: Sequence[Entry], rules: Rules, now: float) -> str:
+    auto = audience == CUSTOMERS and state.severity in rules.auto
+    said, status = told(entries, audience), state.stage
     pending = next((each for each in drafts(entries) if each.audience == audience and not (auto and each.actor)), None)
     if pending and pending.actor:
         return ""
     if status.is_over:
         done = (pending and pending.occasion == "resolved") or bool(said and said[-1].data.get("occasion") == "resolved")
-        ill = status is Status.RESOLVED and not state["healthy"]
+        ill = status is Status.RESOLVED and not state.healthy
         post = post_of(entries)
         return "resolved" if said and not done and not ill and not (post and post.is_over) else ""
     mitigated = status is Status.MITIGATED
     if not said:
-        late = now >= unix_time(state["opened_at"]) + rules.after
+        late = now >= state.opened + rules.after
         return "first_notice" if audience == CUSTOMERS and late and not pending and not mitigated else ""
     if (mitigated or relapses(entries)) and not _since_turn(entries, audience):
         return "update"
-    every = rules.every.get(state["severity"])
+    every = rules.every.get(state.severity)
     if not every or now < unix_time(said[-1].at) + LEAD * every:
         return ""
     if pending and not notes(entries, entries[pending.position - 1].at):
         return ""
-    limit = rules.resolve.get(state["severity"])
-    late = not mitigated and bool(limit) and now >= unix_time(state["opened_at"]) + (limit or 0)
+    limit = rules.resolve.get(state.severity)
+    late = not mitigated and bool(limit) and now >= state.opened + (limit or 0)
     return "delay" if late and not _has_drafted(entries, audience, "delay") else "update"
 
 

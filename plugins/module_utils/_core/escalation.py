@@ -5,12 +5,11 @@ entries, and the entry of a reminder contains its keys. So each reminder is sent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from .entry import Entry, unix_time, utc
-from .incident import CONCERNS, relapses
+from .incident import CONCERNS, Incident, relapses
 from .severity import Severity
 from .status import Status
 
@@ -53,15 +52,15 @@ class Level:
     notify: tuple[str, ...] = ()
 
 
-def due(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks, now: float) -> list[Reminder]:
+def due(state: Incident, entries: Sequence[Entry], clocks: Clocks, now: float) -> list[Reminder]:
     """All reminders that are due at `now` (Unix time), also those that were already sent. `state` is the result of `derive` for `entries`. A drill is
     never late."""
-    if state["drill"] or not state["opened_at"]:
+    if state.drill or not state.opened_at:
         return []
-    since = now - unix_time(state["opened_at"])
-    if Status(state["status"]).is_over:
+    since = now - state.opened
+    if state.stage.is_over:
         return list(_review(state, clocks, now))
-    concerns = [Reminder(f"concern {each}", each, CONCERNS[each], _CALLED_FOR[each]) for each in state["concerns"]]
+    concerns = [Reminder(f"concern {each}", each, CONCERNS[each], _CALLED_FOR[each]) for each in state.concerns]
     return [*concerns, *_stages(state, clocks, since, len(relapses(entries))), *_silence(state, entries, clocks, now)]
 
 
@@ -111,10 +110,10 @@ def unnamed(level: str) -> str:
     return f"{level} is needed, and NOBODY IS NAMED for that: call somebody yourself"
 
 
-def _stages(state: Mapping[str, Any], clocks: Clocks, since: float, again: int) -> Iterator[Reminder]:
+def _stages(state: Incident, clocks: Clocks, since: float, again: int) -> Iterator[Reminder]:
     """The late clocks of the incident's stage. After each step back from mitigated (`again` times), reminders are sent again, because customers wait
     since the opening."""
-    status = Status(state["status"])
+    status = state.stage
     if status is Status.OPEN and clocks.ack:
         yield from _late(since, clocks.ack, Reminder("ack", "ack", f"nobody has acknowledged for {length(clocks.ack)}"))
         yield from _late(since, 2 * clocks.ack, Reminder("ack twice", "ack", f"nobody has acknowledged for {length(2 * clocks.ack)}", LEAD))
@@ -127,14 +126,14 @@ def _stages(state: Mapping[str, Any], clocks: Clocks, since: float, again: int) 
         if clocks.mitigate:
             text = f"not mitigated {'' if again else 'for '}{length(clocks.mitigate)}{after}: whoever is stuck gets help"
             yield from _late(since, clocks.mitigate, Reminder(f"mitigate{once}", "mitigate", text, LEAD))
-        if clocks.outage and state["severity"] in {Severity.P0, Severity.P1}:
+        if clocks.outage and state.severity in {Severity.P0, Severity.P1}:
             text = f"not mitigated {'' if again else 'for '}{length(clocks.outage)}{after}"
             yield from _late(since, clocks.outage, Reminder(f"outage{once}", "mitigate", text, LEADERSHIP))
     if clocks.resolve:
         yield from _late(since, clocks.resolve, Reminder("resolve", "resolve", f"not resolved for {length(clocks.resolve)}"))
 
 
-def _silence(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks, now: float) -> Iterator[Reminder]:
+def _silence(state: Incident, entries: Sequence[Entry], clocks: Clocks, now: float) -> Iterator[Reminder]:
     """Reminders about missing updates. The key contains the position of the last update, so that a new update starts the clock again."""
     position, last = max(((number, each) for number, each in enumerate(entries, start=1) if _is_news(each)), key=lambda each: each[0])
     quiet = now - unix_time(last.at)
@@ -144,9 +143,7 @@ def _silence(state: Mapping[str, Any], entries: Sequence[Entry], clocks: Clocks,
             yield from _late(quiet, times * clocks.update, Reminder(f"{key} {position}", "update", text, target))
     days = int(quiet // _FORGOTTEN)
     if days > 0:
-        yield Reminder(
-            f"forgotten {position} {days}", "forgotten", f"still {state['status']}, and nothing has happened for {length(days * _FORGOTTEN)}"
-        )
+        yield Reminder(f"forgotten {position} {days}", "forgotten", f"still {state.status}, and nothing has happened for {length(days * _FORGOTTEN)}")
 
 
 def _is_news(entry: Entry) -> bool:
@@ -154,10 +151,10 @@ def _is_news(entry: Entry) -> bool:
     return entry.kind in _NEWS or (entry.kind == "published" and bool(entry.data.get("audience")))
 
 
-def _review(state: Mapping[str, Any], clocks: Clocks, now: float) -> Iterator[Reminder]:
+def _review(state: Incident, clocks: Clocks, now: float) -> Iterator[Reminder]:
     """Reminders about the review, which is due a fixed time after the resolution."""
-    over = state["resolved_at"] or state["closed_at"]
-    if not clocks.review or not over or state["status"] == Status.REVIEWED:
+    over = state.resolved_at or state.closed_at
+    if not clocks.review or not over or state.status == Status.REVIEWED:
         return
     deadline = unix_time(over) + clocks.review
     for before, words in _REVIEW_WARNINGS:

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from .entry import Entry
+from .entry import Entry, unix_time
 from .naming import provisional
 from .severity import DEFAULT_SEVERITY
 from .status import Status, is_back, steps
@@ -70,8 +70,51 @@ def calling(key: str, text: str, *, at: str, pages: bool, actor: str = "", annou
     return Entry("reminded", at, actor=actor, text=text, data=data)
 
 
-def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
-    """The public state of an incident (the keys that `incident_info` documents), from its entries in order."""
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An incident, derived from its entries. Times are UTC, ISO 8601 with a `Z`; None for what has not happened. `names` are all names that it ever
+    had, `runs` and `entries` are as `incident_info` documents them."""
+
+    id: str
+    name: str
+    title: str
+    service: str
+    severity: str
+    status: str
+    drill: bool
+    opened_at: str | None
+    acknowledged_at: str | None
+    mitigated_at: str | None
+    resolved_at: str | None
+    closed_at: str | None
+    channel: str | None
+    url: str | None
+    resolution: Mapping[str, Any]
+    roles: Mapping[str, str]
+    concerns: Sequence[str]
+    embargo: bool
+    healthy: bool
+    names: Sequence[str]
+    runs: Sequence[dict[str, Any]]
+    entries: Sequence[dict[str, Any]]
+
+    @property
+    def stage(self) -> Status:
+        """The status, for comparisons."""
+        return Status(self.status)
+
+    @property
+    def opened(self) -> float:
+        """The Unix time of the opening. Raises ValueError if the record does not say it any more."""
+        return unix_time(self.opened_at or "")
+
+    def public(self) -> dict[str, Any]:
+        """The keys that `incident_info` documents."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+def derive(incident_id: str, entries: Iterable[Entry]) -> Incident:
+    """The incident, from its entries in order."""
     state: dict[str, Any] = {
         "id": incident_id, "name": "", "title": "", "service": "", "severity": str(DEFAULT_SEVERITY), "status": str(Status.OPEN),
         "drill": False, "opened_at": None, "acknowledged_at": None, "mitigated_at": None, "resolved_at": None, "closed_at": None,
@@ -89,7 +132,7 @@ def derive(incident_id: str, entries: Iterable[Entry]) -> dict[str, Any]:
         first = provisional(datetime.fromisoformat(state["opened_at"]).date(), incident_id, drill=bool(state["drill"]))
         state["name"] = state["name"] or first
         state["names"].insert(0, first)
-    return state
+    return Incident(**state)
 
 
 def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) -> None:

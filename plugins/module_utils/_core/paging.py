@@ -5,11 +5,12 @@ incident or from an escalation. The notifiers are tried in their order until the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .entry import Entry, unix_time
+from .incident import Incident
 from .oncall import Named
 from .status import Status
 
@@ -77,12 +78,12 @@ class Alert:
         return {**{key: getattr(self, key) for key in keys}, "incident": self.name, "text": self.summary(), "people": people}
 
 
-def due(state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, now: float) -> Attempt | None:
+def due(state: Incident, entries: Sequence[Entry], rules: Rules, now: float) -> Attempt | None:
     """The next attempt at `now` (Unix time). `state` is the result of `derive` for `entries`. Nobody is paged in a drill."""
-    if state["drill"]:
+    if state.drill:
         return None
     calls = list(_calls(entries, rules))
-    status = Status(state["status"])
+    status = state.stage
     for position, entry in calls:
         event = RESOLVE if status.is_over else ACKNOWLEDGE if _answered(position, entry, entries, status) else ""
         for notifier in rules.notifiers if event else []:
@@ -91,7 +92,7 @@ def due(state: Mapping[str, Any], entries: Sequence[Entry], rules: Rules, now: f
     if status.is_over or not calls:
         return None
     position, entry = calls[-1]
-    if (entry.kind != "escalated" and state["severity"] not in rules.severities) or _answered(position, entry, entries, status):
+    if (entry.kind != "escalated" and state.severity not in rules.severities) or _answered(position, entry, entries, status):
         return None
     return _next(position, entry, entries, rules, now)
 

@@ -13,7 +13,7 @@ from . import task_line
 from .columns import plain
 from .entry import Entry, unix_time, utc
 from .escalation import Clocks, due, length
-from .incident import ROLES
+from .incident import ROLES, derive
 from .status import Status
 from .undo import actions, undoable
 
@@ -189,7 +189,7 @@ def _clock(stage: str, opened: float, at: float | None, within: float | None, *,
 def _late(shown: Shown) -> list[str]:
     """The other late clocks, in the words of the reminders."""
     try:
-        reminders = due(shown.state, shown.entries, shown.clocks, shown.now)
+        reminders = due(derive(shown.state["id"], shown.entries), shown.entries, shown.clocks, shown.now)
     except (KeyError, TypeError, ValueError):  # an entry that was tampered with is ignored here; the head reports it
         return []
     stages = {"ack", "mitigate", "resolve"}

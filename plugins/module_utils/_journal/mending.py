@@ -27,7 +27,7 @@ def row_of(incident: str, entries: Sequence[Entry]) -> Row | None:
     if not any(entry.kind in _INDEXED for entry in entries):
         return None
     state = derive(incident, entries)
-    return [state["name"], state["service"], state["status"], state["opened_at"] or ""]
+    return [state.name, state.service, state.status, state.opened_at or ""]
 
 
 class Mending:
@@ -85,7 +85,7 @@ class Mending:
         if entries and not self._sound(incident):
             return  # the entries were changed, too: incident_info reports that
         row, published = row_of(incident, entries), [place for place, entry in enumerate(entries, start=1) if entry.kind == "published"]
-        names = sorted(dict.fromkeys(derive(incident, entries)["names"])) if row else []
+        names = sorted(dict.fromkeys(derive(incident, entries).names)) if row else []
         self._db.execute("DELETE FROM incidents WHERE id = ?", (incident,))
         self._db.execute("DELETE FROM names WHERE incident = ?", (incident,))
         if row:

@@ -178,9 +178,9 @@ class SqliteJournal:
     def _index(self, incident: str) -> None:
         self._touched.add(incident)
         state = derive(incident, self.entries(incident))
-        row = (incident, state["name"], state["service"], state["status"], state["opened_at"])
+        row = (incident, state.name, state.service, state.status, state.opened_at)
         self._db.execute("INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?)", row)
-        self._db.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", [(name, incident) for name in state["names"]])
+        self._db.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", [(name, incident) for name in state.names])
 
     def entries(self, incident: str, after: int = 0) -> list[Entry]:
         rows = self._db.execute("SELECT body FROM entries WHERE incident = ? AND position > ? ORDER BY position", (incident, after))
@@ -296,10 +296,10 @@ class SqliteJournal:
             state = derive(incident, self.entries(incident))
             rows = self._db.execute("SELECT position, wall, boot, started, uptime FROM arrivals WHERE incident = ?", (incident,))
             came = {position: moment.wall - moment.off for position, *more in rows for moment in (Moment(*more),)}
-            for shown in state["entries"]:
+            for shown in state.entries:
                 shown["arrived_at"] = utc(came[shown["seq"]]) if shown["seq"] in came else None
             return {
-                **state, "verified": report.verified, "first_bad": report.first_bad, "reason": report.reason,
+                **state.public(), "verified": report.verified, "first_bad": report.first_bad, "reason": report.reason,
                 "head": chain.short(head.seal) if head else "", "pending": self.pending(incident),
             }  # fmt: skip
 

@@ -184,7 +184,7 @@ def _ask(request: Request, here: Place, rid: str, people: Sequence[tuple[str, st
     names = [name for dummy, name in people]
     entries = journal.entries(here.incident)
     about = summary.asked([entry for entry in entries if entry.run == request.run], chat_text.quoted) or chat_text.quoted(request.about)
-    severity = derive(here.incident, entries)["severity"]
+    severity = derive(here.incident, entries).severity
     text = chat_text.approval(about, severity, request.plan, request.text.splitlines(), request.who, names, request.within, request.needs)
     chat.post(Message(sent, rid, text, thread=here.message("root", request.run), in_channel=True))
     return sent

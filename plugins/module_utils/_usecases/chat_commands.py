@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from .. import _gate
 from .._core import chat_command
@@ -14,7 +13,7 @@ from .._core import communication as communication_rules
 from .._core.approval import Said
 from .._core.chat_command import Command
 from .._core.entry import Entry, utc
-from .._core.incident import derive, transition
+from .._core.incident import Incident, derive, transition
 from .._core.status import Status
 from .._ports import Chat, ChatForbidden, ChatRejected, Journal
 from . import communication, escalation
@@ -47,7 +46,7 @@ def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: boo
         try:
             said = _said(journal, chat, incident, projection.rid)
         except (ChatForbidden, ChatRejected) as error:
-            name = derive(incident, journal.entries(incident))["name"]
+            name = derive(incident, journal.entries(incident)).name
             problems.append(f"{name}: what is asked for in its channel can't be read: {error}")
             continue
         for each in said:
@@ -91,13 +90,13 @@ def _obey(journal: Journal, incident: str, said: Said, command: Command, given: 
         asked = [replace(each, data={**each.data, "message": said.message}) for each in new]
         if write:
             journal.append(incident, asked)
-    return [(state["name"], entry) for entry in asked[-1:]]
+    return [(state.name, entry) for entry in asked[-1:]]
 
 
-def _entries(journal: Journal, incident: str, state: Mapping[str, Any], said: Said, command: Command, given: Heard, now: float) -> list[Entry]:
+def _entries(journal: Journal, incident: str, state: Incident, said: Said, command: Command, given: Heard, now: float) -> list[Entry]:
     at, words = utc(now), _gate.clean(command.words, guess=True)
     if command.name == chat_command.ACKNOWLEDGE:
-        if state["status"] != Status.OPEN:
+        if state.status != Status.OPEN:
             return []
         (entry,) = transition(Status.OPEN, Status.ACKNOWLEDGED, at=at, actor=said.user)
         return [replace(entry, text=f"{entry.text}: {words}" if words else entry.text)]
@@ -105,7 +104,7 @@ def _entries(journal: Journal, incident: str, state: Mapping[str, Any], said: Sa
         if said.edited:
             return [Entry("note", at, actor=said.user, text=f"Asked to publish {words} in a message that was edited, which counts for nothing")]
         return [_publishing(journal, incident, state, said.user, words, given, at)]
-    if Status(state["status"]).is_over:
+    if state.stage.is_over:
         return []
     reason = words or "asked for in chat"
     try:
@@ -115,9 +114,9 @@ def _entries(journal: Journal, incident: str, state: Mapping[str, Any], said: Sa
     return [called] if called else []
 
 
-def _publishing(journal: Journal, incident: str, state: Mapping[str, Any], user: str, name: str, given: Heard, at: str) -> Entry:
+def _publishing(journal: Journal, incident: str, state: Incident, user: str, name: str, given: Heard, at: str) -> Entry:
     """The entry that publishes a draft, or says why it is not published."""
-    may = [*(state["roles"].get(role, "") for role in ("communications", "commander")), *given.approvers]
+    may = [*(state.roles.get(role, "") for role in ("communications", "commander")), *given.approvers]
     if user.lower() not in {each.lower() for each in may if each}:
         people = ", ".join(dict.fromkeys(each for each in may if each)) or "nobody yet: say who speaks for it with the playbook incident_assign"
         return Entry("note", at, actor=user, text=f"Asked to publish {name}, and may not. Who may: {people}")

@@ -10,12 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from .. import _gate
 from .._core import chat_text, communication
 from .._core.entry import Entry, unix_time
-from .._core.incident import derive
+from .._core.incident import Incident, derive
 from .._core.severity import Severity
 from .._ports import Chat, ChatError, ChatForbidden, ChatRejected, Journal, JournalError, Message, Outgoing, Projection
 from .chat_messages import Place, Planner, Settings, message_id, place
@@ -141,12 +140,12 @@ class Delivery:
             self._send(incident)
         self._refresh(incident, all_now, again)
 
-    def _backlog(self, incident: str, projection: Projection, state: dict[str, Any], entries: Sequence[Entry]) -> None:
+    def _backlog(self, incident: str, projection: Projection, state: Incident, entries: Sequence[Entry]) -> None:
         """Post a P3 as a line in the channel for incidents. It has no room until it gets worse or somebody acts."""
         with self._journal.transaction():
             if self._settings.incidents_channel and not projection.planned:
                 text = chat_text.backlog(state, entries[0].actor)
-                line = Outgoing(1, len(entries), message_id(incident, "backlog"), chat_text.marked(text, drill=state["drill"]))
+                line = Outgoing(1, len(entries), message_id(incident, "backlog"), chat_text.marked(text, drill=state.drill))
                 self._journal.plan(incident, [replace(line, channel=self._settings.incidents_channel)])
             self._journal.project(incident, replace(projection, planned=len(entries), edited=len(entries)))
         self._send(incident)
@@ -201,7 +200,7 @@ class Delivery:
         if not channel and incident in self._patience.filed:
             if outgoing.thread or not self._settings.incidents_channel:
                 return ""  # nobody would read it there, and it is in the record
-            channel, text = self._settings.incidents_channel, f"{text}\n#{derive(incident, self._journal.entries(incident))['channel']} is archived"
+            channel, text = self._settings.incidents_channel, f"{text}\n#{derive(incident, self._journal.entries(incident)).channel} is archived"
         if channel:
             room = self._chat.room(channel)
             if room is None or room.archived:
@@ -280,7 +279,7 @@ class Delivery:
         self._show_runs(projection, here, state, entries, fresh)
         topic, words = chat_text.topic(state, projection.oncall), "the topic can't be set, so it isn't current"
         self._changed(incident, "topic", topic, "topic", words, self._chat.set_topic, projection.rid)
-        mark = f"{state['status']} {state['severity']}"
+        mark = f"{state.status} {state.severity}"
         if self._journal.recall(incident, "status") != mark:
             words = "the channel can't be marked with its status, by which other controllers know it"
             if self._optional(incident, "mark", words, self._chat.set_fields, projection.rid, fields(incident, state)):
@@ -288,14 +287,14 @@ class Delivery:
                     self._journal.remember(incident, "status", mark)
 
     def _show_runs(
-        self, projection: Projection, here: Place, state: dict[str, Any], entries: Sequence[Entry], fresh: Sequence[Entry]
+        self, projection: Projection, here: Place, state: Incident, entries: Sequence[Entry], fresh: Sequence[Entry]
     ) -> None:  # fmt: skip
         """Update the runs' root messages. If one can't be edited, the others aren't tried, because none can."""
         incident, words = here.incident, "what the first message of a run says can't be edited any more, so look at its last reply"
         unsent = {outgoing.message_id for _row, outgoing in self._journal.unsent(incident)}
         runs = dict.fromkeys(entry.run for entry in fresh if entry.run and here.message("root", entry.run) not in unsent)
         for run in runs:
-            text = chat_text.marked(chat_text.root([entry for entry in entries if entry.run == run], state["severity"]), drill=state["drill"])
+            text = chat_text.marked(chat_text.root([entry for entry in entries if entry.run == run], state.severity), drill=state.drill)
             if not self._changed(incident, f"root {run}", text, "edit", words, self._chat.edit, projection.rid, here.message("root", run)):
                 return
 
@@ -311,6 +310,6 @@ class Delivery:
         return True
 
 
-def _can_wait(state: dict[str, Any], entries: Sequence[Entry]) -> bool:
+def _can_wait(state: Incident, entries: Sequence[Entry]) -> bool:
     """Whether the incident is only for the backlog: nobody acts on it or is called for it."""
-    return state["severity"] == Severity.P3 and not state["concerns"] and not any(entry.run or entry.kind == "escalated" for entry in entries)
+    return state.severity == Severity.P3 and not state.concerns and not any(entry.run or entry.kind == "escalated" for entry in entries)

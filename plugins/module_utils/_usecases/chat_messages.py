@@ -76,7 +76,7 @@ class Planner:
         self._projection, self._entries, self._head, self._settings = projection, entries, head, settings
         self._told, self._instead = told, instead
         self._state = derive(self._incident, entries)
-        self._room = self._state["channel"] or self._state["name"]
+        self._room = self._state.channel or self._state.name
 
     def messages(self, after: int) -> Iterator[Outgoing]:
         """The messages to post for the entries at the positions after `after`."""
@@ -107,13 +107,13 @@ class Planner:
 
     def _named(self, entry: Entry) -> tuple[str, ...]:
         """The people who got a role in the entry, and must hear of it. In a drill nobody is called."""
-        found = dict.fromkeys(str(entry.data.get(role) or "") for role in ROLES) if entry.kind == "changed" and not self._state["drill"] else {}
+        found = dict.fromkeys(str(entry.data.get(role) or "") for role in ROLES) if entry.kind == "changed" and not self._state.drill else {}
         return tuple(name for name in found if _USER_NAME.fullmatch(name))
 
     def _message(self, kind: str, first: int, *, text: str, last: int | None = None, **more: Any) -> Outgoing:
         parts = kind, first, more.pop("part", "")
         message = message_id(self._incident, *parts) if more.get("channel") else self._place.message(*parts)
-        return Outgoing(first, last or first, message, chat_text.marked(text, drill=self._state["drill"]), **more)
+        return Outgoing(first, last or first, message, chat_text.marked(text, drill=self._state.drill), **more)
 
     def _opening(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         oncall = self._projection.oncall
@@ -142,30 +142,30 @@ class Planner:
 
     def _help(self) -> dict[str, str]:
         """The links for people who join: the service's runbook, and the configured addresses."""
-        runbook = self._settings.runbooks.get(self._state["service"], "")
+        runbook = self._settings.runbooks.get(self._state.service, "")
         return ({"Runbook": runbook} if runbook else {}) | {title: link for title, link in self._settings.links.items() if link}
 
     def _is_worse(self, position: int, entry: Entry) -> bool:
         """Whether the entry raises the severity."""
         severity = entry.data.get("severity", "") if entry.kind == "changed" and not entry.run and not entry.data.get("joined") else ""
-        return bool(severity) and severity < derive(self._incident, self._entries[: position - 1])["severity"]
+        return bool(severity) and severity < derive(self._incident, self._entries[: position - 1]).severity
 
     def _worse(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         """Announce a raised severity to the people of the new severity, and a suspected breach in the security channel."""
         if self._is_worse(position, entry) and self._settings.incidents_channel:
-            severity, before = entry.data["severity"], derive(self._incident, self._entries[: position - 1])["severity"]
-            text = chat_text.worse({**self._state, "name": self._room}, before, severity, entry, self._told)
+            severity, before = entry.data["severity"], derive(self._incident, self._entries[: position - 1]).severity
+            text = chat_text.worse(replace(self._state, name=self._room), before, severity, entry, self._told)
             yield self._message("worse", position, text=text, channel=self._settings.incidents_channel)
         if "security" in entry.data.get("concerns", []) and self._settings.security_channel:
-            text = chat_text.security({**self._state, "name": self._room}, entry)
+            text = chat_text.security(replace(self._state, name=self._room), entry)
             yield self._message("security", position, text=text, channel=self._settings.security_channel)
 
     def _late(self, position: int, entry: Entry) -> Iterator[Outgoing]:
         """Post a reminder for the meant people; an escalation is also announced. In a drill nobody is called."""
-        if self._state["drill"]:
+        if self._state.drill:
             entry = replace(entry, data={**entry.data, "notify": []})
-        lead = [name for name in (self._state["roles"].get("commander"),) if name]
-        nobody = not self._state["drill"] and (entry.kind == "reminded" or bool(entry.data.get("unnamed"))) and not (self._projection.oncall or lead)
+        lead = [name for name in (self._state.roles.get("commander"),) if name]
+        nobody = not self._state.drill and (entry.kind == "reminded" or bool(entry.data.get("unnamed"))) and not (self._projection.oncall or lead)
         announced = bool(entry.data.get("announced"))
         meant = (self._told if announced else ()) or self._projection.oncall or lead or [self._settings.team] * nobody
         text = chat_text.late(entry, self._state, self._room, meant)
@@ -181,7 +181,7 @@ class Planner:
         made = communication.draft_of(entry)
         if made is None or any(each.data.get("draft") == made.id for each in self._entries[position : position + 1]):
             return
-        roles = self._state["roles"]
+        roles = self._state.roles
         people = [name for name in (roles.get("communications") or roles.get("commander"),) if name] or list(self._projection.oncall)
         yield self._message("said", position, text=chat_text.draft(made, people), invite=tuple(people[:1] if roles else ()))
 
@@ -198,7 +198,7 @@ class Planner:
         """Announce an action without approval, in the incident's room and in the channel for incidents."""
         actor = next((each.actor for each in self._entries if each.run == entry.run and each.kind == "run_started"), "")
         team = self._settings.team if self._settings.team in self._told else ""
-        people = () if self._state["drill"] else (team, *self._projection.oncall)
+        people = () if self._state.drill else (team, *self._projection.oncall)
         about, without = str(entry.data.get("about", "")), str(entry.data.get("without") or "approval")
         text = chat_text.glass(about, self._room, actor, str(entry.data["break_glass"]), people, without)
         yield self._message("glass", position, text=text)
@@ -213,8 +213,8 @@ class Planner:
         moved = self._place.rid and all(entry.run != run for entry in self._entries[self._place.start : first - 1])
         begins = bool(moved) or batch[0].kind == "run_started"
         if begins:
-            text = chat_text.root([entry for entry in self._entries if entry.run == run], self._state["severity"])
-            yield Outgoing(first, first, thread, chat_text.marked(text, drill=self._state["drill"]))
+            text = chat_text.root([entry for entry in self._entries if entry.run == run], self._state.severity)
+            yield Outgoing(first, first, thread, chat_text.marked(text, drill=self._state.drill))
         lines = chat_text.lines_of([entry for entry in batch if entry.kind not in {"run_started", "run_ended", "run_vanished"}])
         for part, text in enumerate(chat_text.fenced(lines)):
             yield self._message("reply", first, part=part, last=last, text=text, thread=thread)
@@ -222,6 +222,6 @@ class Planner:
             if entry.data.get("break_glass"):
                 yield from self._glass(position, entry)
         if any(entry.kind in {"run_ended", "run_vanished"} for entry in batch):
-            whole, severity = [entry for entry in self._entries if entry.run == run], self._state["severity"]
+            whole, severity = [entry for entry in self._entries if entry.run == run], self._state.severity
             text = chat_text.closing(whole, self._head, len(self._entries), severity, known=begins)
             yield self._message("closing", first, last=last, text=text, thread=thread, in_channel=not begins)

@@ -11,7 +11,7 @@ from typing import Any
 
 from .._core import chat_text, naming
 from .._core.entry import Entry
-from .._core.incident import derive
+from .._core.incident import Incident, derive
 from .._core.redact import link
 from .._core.severity import Severity
 from .._core.status import Status
@@ -36,11 +36,11 @@ class Rooms:
 
     # Find or create
 
-    def enter(self, incident: str, projection: Projection, state: dict[str, Any]) -> Projection:
+    def enter(self, incident: str, projection: Projection, state: Incident) -> Projection:
         """Find or make the incident's room, which gives the incident its number. Raises ChatError."""
         room = self._room(incident, state)
         with self._journal.transaction():
-            if (state["name"], state["channel"]) != (room.name, room.name):
+            if (state.name, state.channel) != (room.name, room.name):
                 last = self._journal.entries(incident)[-1]
                 named = self._named(room, room.name, last.at, f"Named {room.name}")
                 self._journal.append(incident, _joined(named, state, _severity_of_another(room, incident)))
@@ -52,15 +52,15 @@ class Rooms:
         url = f"{link(self._settings.base_url)}/channel/{room.name}" if self._settings.base_url else None
         return Entry("named", at, text=text, data={"name": name, "channel": room.name, "url": url})
 
-    def _room(self, incident: str, state: dict[str, Any]) -> Room:
-        day = datetime.fromisoformat(state["opened_at"]).date()
-        number = naming.number_of(state["name"])
-        names = [state["name"]] if number else []
-        first = self._journal.next_number(day.isoformat(), drill=state["drill"])
-        names += [naming.numbered(day, each, drill=state["drill"]) for each in range(first, first + _TRIES)]
+    def _room(self, incident: str, state: Incident) -> Room:
+        day = datetime.fromisoformat(state.opened_at or "").date()
+        number = naming.number_of(state.name)
+        names = [state.name] if number else []
+        first = self._journal.next_number(day.isoformat(), drill=state.drill)
+        names += [naming.numbered(day, each, drill=state.drill) for each in range(first, first + _TRIES)]
         return self._first_free(incident, state, names)
 
-    def _first_free(self, incident: str, state: dict[str, Any], names: Sequence[str]) -> Room:
+    def _first_free(self, incident: str, state: Incident, names: Sequence[str]) -> Room:
         """The first of these room names that is free, or already belongs to this incident. Raises ChatRejected if there is none."""
         for name in names:
             made = self._chat.create_room(name, fields(incident, state))
@@ -73,7 +73,7 @@ class Rooms:
 
     # Check
 
-    def look(self, incident: str, projection: Projection, state: dict[str, Any]) -> None:
+    def look(self, incident: str, projection: Projection, state: Incident) -> None:
         """Check the room: an archived room of an open incident is replaced, and the new name of a renamed room is stored. Raises ChatError."""
         try:
             room = self._chat.room_of(projection.rid)
@@ -82,19 +82,19 @@ class Rooms:
         self._filed.discard(incident)
         if room is None:  # private now, or deleted: the next post shows it
             return
-        if room.archived and Status(state["status"]).is_over:
+        if room.archived and state.stage.is_over:
             self._filed.add(incident)
         elif room.archived:
             self.move(incident, projection, state, "was archived")
-        elif room.name != state["channel"]:
-            text = f"Its channel is #{room.name} now (was #{state['channel']})"
+        elif room.name != state.channel:
+            text = f"Its channel is #{room.name} now (was #{state.channel})"
             with self._journal.transaction():
-                self._journal.append(incident, [self._named(room, state["name"], self._journal.entries(incident)[-1].at, text)])
+                self._journal.append(incident, [self._named(room, state.name, self._journal.entries(incident)[-1].at, text)])
 
-    def move(self, incident: str, projection: Projection, state: dict[str, Any], why: str) -> None:
+    def move(self, incident: str, projection: Projection, state: Incident, why: str) -> None:
         """Continue in another room, with the same people and all undelivered messages. Raises ChatError."""
-        before = state["channel"] or state["name"]
-        room = self._first_free(incident, state, [f"{state['name']}-{number}" for number in range(2, 2 + _TRIES)])
+        before = state.channel or state.name
+        room = self._first_free(incident, state, [f"{state.name}-{number}" for number in range(2, 2 + _TRIES)])
         with self._journal.transaction():
             start = projection.planned
             for row, outgoing in self._journal.unsent(incident):
@@ -103,7 +103,7 @@ class Rooms:
                     self._journal.drop(row, f"#{before} {why}")
             entries = self._journal.entries(incident)
             text = f"#{before} {why}: it goes on in #{room.name}"
-            self._journal.append(incident, [self._named(room, state["name"], entries[-1].at, text)])
+            self._journal.append(incident, [self._named(room, state.name, entries[-1].at, text)])
             for key, shown in ((MOVED, f"{room.rid} {start}"), ("topic", ""), ("called for", "")):
                 self._journal.remember(incident, key, shown)
             projection = replace(projection, rid=room.rid, planned=start, edited=min(projection.edited, start))
@@ -111,10 +111,8 @@ class Rooms:
             self._journal.plan(incident, self._continued(incident, projection, state, before, room, len(entries) + 1, why))
         self.call_in(incident, projection, derive(incident, self._journal.entries(incident)), again=False)
 
-    def _continued(
-        self, incident: str, projection: Projection, state: dict[str, Any], before: str, room: Room, position: int, why: str
-    ) -> list[Outgoing]:
-        here, drill = place(self._journal, incident), state["drill"]
+    def _continued(self, incident: str, projection: Projection, state: Incident, before: str, room: Room, position: int, why: str) -> list[Outgoing]:
+        here, drill = place(self._journal, incident), state.drill
         first = chat_text.marked(chat_text.continued(state, before, () if drill else projection.oncall, why), drill=drill)
         found = [Outgoing(position, position, here.message("continued"), first, pin=True)]
         if self._settings.incidents_channel:
@@ -124,14 +122,14 @@ class Rooms:
 
     # Members
 
-    def call_in(self, incident: str, projection: Projection, state: dict[str, Any], *, again: bool) -> Projection:
+    def call_in(self, incident: str, projection: Projection, state: Incident, *, again: bool) -> Projection:
         """Invite the people of the severity, once for each severity, so that a mention reaches them. `again` also retries people whom chat did not
         call before. Nobody is called in a drill. Raises ChatError."""
-        severity, missed = str(state["severity"]), self._journal.recall(incident, f"trouble {CALL}")
+        severity, missed = str(state.severity), self._journal.recall(incident, f"trouble {CALL}")
         before = self._journal.recall(incident, "told").split()
-        over = Status(state["status"]).is_over
+        over = state.stage.is_over
         first = self._journal.recall(incident, "called for") != severity
-        if state["drill"] or not (first or (again and missed)):
+        if state.drill or not (first or (again and missed)):
             return projection
         if missed and over:
             self._trouble(incident, CALL, "")
@@ -153,11 +151,11 @@ class Rooms:
         self._trouble(incident, CALL, "; ".join(problems))
         return projection
 
-    def _called(self, incident: str, state: dict[str, Any], people: Sequence[str]) -> list[Outgoing]:
+    def _called(self, incident: str, state: Incident, people: Sequence[str]) -> list[Outgoing]:
         position = len(self._journal.entries(incident)) + 1  # no entry: the message itself says that it is late
-        text = chat_text.called(state, state["channel"] or state["name"], people)
+        text = chat_text.called(state, state.channel or state.name, people)
         return [
-            Outgoing(position, position, message_id(incident, "called", name, state["severity"], *people), text, channel=name)
+            Outgoing(position, position, message_id(incident, "called", name, state.severity, *people), text, channel=name)
             for name in dict.fromkeys(["", self._settings.incidents_channel])
         ]
 
@@ -209,18 +207,18 @@ def _severity_of_another(room: Room, incident: str) -> str:
     return severity if severity in set(Severity) else ""
 
 
-def _joined(named: Entry, state: dict[str, Any], severity: str) -> list[Entry]:
+def _joined(named: Entry, state: Incident, severity: str) -> list[Entry]:
     """The entry that names the incident. If it joins another controller's incident, the entry says so, and the worse severity counts for both."""
     if not severity:
         return [named]
     found = [replace(named, data={**named.data, "joined": severity})]
-    if severity < state["severity"]:
-        text = f"Severity is now {severity} (was {state['severity']}), since another controller has opened it as that"
+    if severity < state.severity:
+        text = f"Severity is now {severity} (was {state.severity}), since another controller has opened it as that"
         found.append(Entry("changed", named.at, text=text, data={"severity": severity, "joined": severity}))
     return found
 
 
-def _ours(room: Room, incident: str, state: dict[str, Any]) -> bool:
+def _ours(room: Room, incident: str, state: Incident) -> bool:
     """Whether the room belongs to this incident: we created it and lost the answer, or another controller opened it for the same incident."""
     mark = room.fields.get("incident")
     if not isinstance(mark, dict):
@@ -229,10 +227,10 @@ def _ours(room: Room, incident: str, state: dict[str, Any]) -> bool:
         over = Status(str(mark.get("status"))).is_over
     except ValueError:
         return False
-    same = bool(state["service"]) and mark.get("service") == state["service"] and not Status(state["status"]).is_over
+    same = bool(state.service) and mark.get("service") == state.service and not state.stage.is_over
     return mark.get("id") == incident or (same and not over)
 
 
-def fields(incident: str, state: dict[str, Any]) -> dict[str, Any]:
+def fields(incident: str, state: Incident) -> dict[str, Any]:
     """The custom fields of a room, for other controllers."""
-    return {"incident": {"id": incident, "service": state["service"], "status": state["status"], "severity": state["severity"]}}
+    return {"incident": {"id": incident, "service": state.service, "status": state.status, "severity": state.severity}}

@@ -13,7 +13,7 @@ from .. import _gate
 from .._core import communication, status_page
 from .._core.communication import CUSTOMERS, Draft, Rules
 from .._core.entry import Entry, unix_time, utc
-from .._core.incident import derive, relapses
+from .._core.incident import Incident, derive, relapses
 from .._core.status import Status
 from .._core.status_page import ALONE, OPERATIONAL, OVER
 from .._ports import Journal
@@ -78,7 +78,7 @@ def look(journal: Journal, policy: Policy, *, clock: Callable[[], float], write:
             if write:
                 found += mail(journal, incident, policy, clock=clock)
         except TemplateError as error:
-            problems.append(f"{derive(incident, journal.entries(incident))['name']}: no draft could be written: {error}")
+            problems.append(f"{derive(incident, journal.entries(incident)).name}: no draft could be written: {error}")
         except (ValueError, TypeError, KeyError) as error:  # one damaged record must not silence all others
             problems.append(f"{incident}: nobody outside can be told of it, since its record is damaged: {error}")
     return found, problems
@@ -100,12 +100,10 @@ def draft(journal: Journal, incident: str, policy: Policy, asked: Asked, *, at: 
     subject, text = (_gate.clean(each, guess=True) for each in policy.write(asked.audience, asked.occasion, facts))
     if post:
         title = _gate.clean(policy.write(CUSTOMERS, "first_notice", facts)[0], guess=True)
-        first = {} if _shown(entries) else {"title": title, "starts": state["opened_at"]}
+        first = {} if _shown(entries) else {"title": title, "starts": state.opened_at}
         post = {**post, "body": text, **first}
     name = communication.draft_id(incident, len(entries) + 1)
-    return Draft(
-        name, asked.audience, asked.occasion, subject, text, post, next_due=facts["next_update"], message=asked.message, stage=state["status"]
-    )
+    return Draft(name, asked.audience, asked.occasion, subject, text, post, next_due=facts["next_update"], message=asked.message, stage=state.status)
 
 
 def said_already(journal: Journal, incident: str, policy: Policy, wanted: Draft, *, now: float) -> bool:
@@ -114,7 +112,7 @@ def said_already(journal: Journal, incident: str, policy: Policy, wanted: Draft,
     last = next(iter(reversed(communication.told(entries, wanted.audience))), None)
     if last is None or (last.data.get("message"), last.data.get("stage")) != (wanted.message, wanted.stage):
         return False
-    every = policy.rules.every.get(derive(incident, entries)["severity"])
+    every = policy.rules.every.get(derive(incident, entries).severity)
     return wanted.occasion == "resolved" or not every or now < unix_time(last.at) + communication.LEAD * every
 
 
@@ -127,8 +125,8 @@ def locate(journal: Journal, wanted: lifecycle.Wanted, audience: str) -> str:
     entries = journal.entries(found)
     said = communication.told(entries, audience)
     waits = bool(said) and said[-1].data.get("occasion") != "resolved"
-    if Status(derive(found, entries)["status"]).is_over and not waits:
-        name = derive(found, entries)["name"]
+    if derive(found, entries).stage.is_over and not waits:
+        name = derive(found, entries).name
         raise Refused(f"{wanted.service} has no open incident. If {name}, which is over, is meant, name it: -e incident={name}")
     return found
 
@@ -136,7 +134,7 @@ def locate(journal: Journal, wanted: lifecycle.Wanted, audience: str) -> str:
 def fitting(journal: Journal, incident: str, audience: str) -> str:
     """The default occasion."""
     entries = journal.entries(incident)
-    if Status(derive(incident, entries)["status"]).is_over:
+    if derive(incident, entries).stage.is_over:
         return "resolved"
     return "update" if communication.told(entries, audience) else "first_notice"
 
@@ -145,12 +143,12 @@ def publish(journal: Journal, incident: str, policy: Policy, chosen: Draft, *, a
     """The entry that publishes a draft. Raises Refused if nothing may be published. Must run in a transaction; the caller appends it."""
     state = derive(incident, journal.entries(incident))
     forbid(state)
-    if Status(state["status"]).is_over and chosen.occasion != "resolved":
-        raise Refused(f"{state['name']} is {state['status']} by now, and the draft says otherwise: draft another one (occasion=resolved)")
+    if state.stage.is_over and chosen.occasion != "resolved":
+        raise Refused(f"{state.name} is {state.status} by now, and the draft says otherwise: draft another one (occasion=resolved)")
     if not _reaches(journal, incident, policy, chosen.audience):
         who = f"communication.recipients.{chosen.audience} (with communication.mail)"
         raise Refused(f"nobody would read it: there is neither chat nor anybody in {who}. Nothing was recorded.")
-    every = policy.rules.every.get(state["severity"]) if chosen.occasion != "resolved" else None
+    every = policy.rules.every.get(state.severity) if chosen.occasion != "resolved" else None
     room = journal.projection(incident) is not None
     channel = policy.channel if chosen.audience == CUSTOMERS and room else ""
     mails, due = (policy.recipients or {}).get(chosen.audience, 0), communication.next_due(at, every)
@@ -191,7 +189,7 @@ def mail(journal: Journal, incident: str, policy: Policy, *, clock: Callable[[],
             entry = Entry("sent", utc(clock()), text=f"The mail to {due.audience} was not taken on: {error}", state="failed", data=data)
         with journal.transaction():
             journal.append(incident, [entry])
-        found.append((derive(incident, journal.entries(incident))["name"], entry))
+        found.append((derive(incident, journal.entries(incident)).name, entry))
     return found
 
 
@@ -206,22 +204,22 @@ def _mail(journal: Journal, incident: str, now: float) -> communication.Mail | N
     return None if due is None or communication.silent(derive(incident, entries)) else due
 
 
-def forbid(state: Mapping[str, Any]) -> None:
+def forbid(state: Incident) -> None:
     """Raises Refused if nothing about the incident may be published."""
     why = communication.silent(state)
     if why:
-        command = f"ansible-playbook incident.response.incident_update -e 'incident={state['name']} embargo=false'"
+        command = f"ansible-playbook incident.response.incident_update -e 'incident={state.name} embargo=false'"
         lift = f". Whoever decides what customers may know lifts the embargo with the command below:\n{command}"
-        raise Refused(f"nothing of {state['name']} goes out: {why}{lift if state['embargo'] and not state['drill'] else ''}")
+        raise Refused(f"nothing of {state.name} goes out: {why}{lift if state.embargo and not state.drill else ''}")
 
 
-def _refuse(state: Mapping[str, Any], asked: Asked) -> None:
+def _refuse(state: Incident, asked: Asked) -> None:
     forbid(state)
-    over = Status(state["status"]).is_over
+    over = state.stage.is_over
     if (asked.occasion == "resolved" or asked.status in OVER) and not over:
-        raise Refused(f"{state['name']} is {state['status']}: resolve it before anybody is told that it is")
+        raise Refused(f"{state.name} is {state.status}: resolve it before anybody is told that it is")
     if over and (asked.occasion != "resolved" or asked.status not in {"", *OVER}):
-        raise Refused(f"{state['name']} is {state['status']}: what can be said of it now is that it is (occasion=resolved)")
+        raise Refused(f"{state.name} is {state.status}: what can be said of it now is that it is (occasion=resolved)")
 
 
 def _advance(journal: Journal, incident: str, policy: Policy, clock: Callable[[], float], *, write: bool) -> list[tuple[str, Entry]]:
@@ -237,16 +235,16 @@ def _advance(journal: Journal, incident: str, policy: Policy, clock: Callable[[]
         found += new
         if not write:
             break
-    return [(derive(incident, journal.entries(incident))["name"], each) for each in found]
+    return [(derive(incident, journal.entries(incident)).name, each) for each in found]
 
 
 def _due(journal: Journal, incident: str, policy: Policy, now: float) -> list[Entry]:
     """The time of the next update; empty if there is none."""
     entries = journal.entries(incident)
     state = derive(incident, entries)
-    if not state["opened_at"]:
+    if not state.opened_at:
         return []
-    changes = communication.following(state, entries, policy.components(state["service"]) if policy.shows else (), policy.rules)
+    changes = communication.following(state, entries, policy.components(state.service) if policy.shows else (), policy.rules)
     if changes:
         return [communication.setting(changes, at=utc(now), policy=True)]
     counted = journal.reckoned(incident)
@@ -256,7 +254,7 @@ def _due(journal: Journal, incident: str, policy: Policy, now: float) -> list[En
     audience, occasion = wanted
     if not _reaches(journal, incident, policy, audience):
         return []
-    auto = audience == CUSTOMERS and state["severity"] in policy.rules.auto
+    auto = audience == CUSTOMERS and state.severity in policy.rules.auto
     said = communication.told(entries, audience)
     known = communication.notes(entries, said[-1].at if said else "") if audience == CUSTOMERS and not auto else []
     made = draft(journal, incident, policy, Asked(audience, occasion, "\n".join(known)), at=utc(now))
@@ -264,17 +262,17 @@ def _due(journal: Journal, incident: str, policy: Policy, now: float) -> list[En
     return [drafting, publish(journal, incident, policy, made, at=utc(now), actor="")] if auto else [drafting]
 
 
-def _post(state: Mapping[str, Any], entries: Sequence[Entry], policy: Policy, asked: Asked) -> dict[str, Any]:
+def _post(state: Incident, entries: Sequence[Entry], policy: Policy, asked: Asked) -> dict[str, Any]:
     """The data for the status page: the stage, the impact, the affected components."""
-    status = Status(state["status"])
+    status = state.stage
     before = _shown(entries)
     back = bool(relapses(entries)) and before == "monitoring"  # `monitoring` on the page means that it is thought to be mitigated
     fitting = before if before not in {"", *OVER} and not back else "investigating"
     fitting = "resolved" if status.is_over else "monitoring" if status is Status.MITIGATED else fitting
-    post: dict[str, Any] = {"status": asked.status or fitting, "impact": IMPACT_OF[state["severity"]]}
+    post: dict[str, Any] = {"status": asked.status or fitting, "impact": IMPACT_OF[state.severity]}
     if not before:
         claimed = status_page.claims(communication.record_of(entries))
-        post["components"] = {name: claimed.get(name, OPERATIONAL) for name in policy.components(state["service"])}
+        post["components"] = {name: claimed.get(name, OPERATIONAL) for name in policy.components(state.service)}
     return post
 
 
@@ -284,14 +282,14 @@ def _shown(entries: Sequence[Entry]) -> str:
     return made.status if made else ""
 
 
-def _facts(state: Mapping[str, Any], entries: Sequence[Entry], policy: Policy, asked: Asked, post: Mapping[str, Any], at: str) -> dict[str, Any]:
+def _facts(state: Incident, entries: Sequence[Entry], policy: Policy, asked: Asked, post: Mapping[str, Any], at: str) -> dict[str, Any]:
     """The variables of a template."""
-    every = policy.rules.every.get(state["severity"]) if asked.occasion != "resolved" else None
+    every = policy.rules.every.get(state.severity) if asked.occasion != "resolved" else None
     said = communication.told(entries, asked.audience)
     keys = ("name", "title", "service", "severity", "status", "opened_at", "mitigated_at", "resolved_at", "resolution", "url", "roles")
     return {
-        **{key: state[key] for key in keys},
-        "components": list(policy.components(state["service"])),
+        **{key: getattr(state, key) for key in keys},
+        "components": list(policy.components(state.service)),
         "message": asked.message, "notes": communication.notes(entries, said[-1].at if said else ""),
         "public_status": post.get("status", ""), "at": at, "next_update": communication.next_due(at, every),
     }  # fmt: skip

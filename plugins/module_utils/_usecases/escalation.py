@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from .._core import escalation
 from .._core.entry import Entry, utc
 from .._core.incident import derive
-from .._core.status import Status
 from .._ports import Journal
 
 
@@ -43,7 +42,7 @@ def look(journal: Journal, policy: Policy, *, now: float, write: bool) -> list[t
                 if entry:
                     journal.append(incident, [entry])
         if entry:
-            found.append((derive(incident, journal.entries(incident))["name"], entry))
+            found.append((derive(incident, journal.entries(incident)).name, entry))
     return found
 
 
@@ -57,8 +56,8 @@ def escalate(journal: Journal, incident: str, policy: Policy, *, reason: str, ta
     so. Raises Refused. Must run in a transaction."""
     entries = journal.entries(incident)
     state, now = derive(incident, entries), escalation.called(entries)
-    if Status(state["status"]).is_over:
-        raise Refused(f"{state['name']} is {state['status']}: nobody is called for it. Open a new one if it came back.")
+    if state.stage.is_over:
+        raise Refused(f"{state.name} is {state.status}: nobody is called for it. Open a new one if it came back.")
     wanted = target or next((number for number, each in enumerate(policy.levels, start=1) if number > now and each.notify), now + 1)
     if not 1 <= wanted <= len(policy.levels):
         names = ", ".join(f"{number} {each.name}" for number, each in enumerate(policy.levels, start=1))
@@ -66,14 +65,14 @@ def escalate(journal: Journal, incident: str, policy: Policy, *, reason: str, ta
         raise Refused(f"{said}. The levels of escalation are: {names}")
     if wanted == 1 and not policy.levels[0].notify:
         after = "call them yourself, or leave level out, which calls the next"
-        raise Refused(f"level=1 is who is on call, and was called when {state['name']} was opened: {after}")
+        raise Refused(f"level=1 is who is on call, and was called when {state.name} was opened: {after}")
     return escalation.escalation(policy.levels, wanted, reason, at=at, actor=actor, again=wanted <= now)
 
 
 def _next(journal: Journal, policy: Policy, incident: str, now: float) -> Entry | None:
     entries = journal.reckoned(incident)
     state = derive(incident, entries)
-    reminders: Sequence[escalation.Reminder] = escalation.due(state, entries, policy.clocks(state["severity"]), now)
+    reminders: Sequence[escalation.Reminder] = escalation.due(state, entries, policy.clocks(state.severity), now)
     return escalation.reminding(reminders, entries, policy.levels, at=utc(now))
 
 

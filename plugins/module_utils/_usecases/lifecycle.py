@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._core.entry import Entry
-from .._core.incident import CONCERNS, RESOLUTION, ROLES, calling, derive, transition
+from .._core.incident import CONCERNS, RESOLUTION, ROLES, Incident, calling, derive, transition
 from .._core.severity import DEFAULT_SEVERITY, Severity
 from .._core.status import IllegalTransition, Status, is_back, steps
 from .._ports import Journal
@@ -81,19 +81,19 @@ def locate(journal: Journal, wanted: Wanted) -> str | None:
     if wanted.status is not Status.OPEN:
         raise Refused(f"which incident? Name it by `incident`, INCIDENT_ID or `service`. {_open_now(journal)}")
     states = [derive(each, journal.entries(each)) for each in journal.open_incidents()]
-    return next((state["id"] for state in states if not state["service"] and not state["drill"] and state["title"] == wanted.title), None)
+    return next((state.id for state in states if not state.service and not state.drill and state.title == wanted.title), None)
 
 
 def _open_now(journal: Journal) -> str:
     states = [derive(each, journal.entries(each)) for each in journal.open_incidents()[:10]]
-    names = [f"{state['name']} ({state['service'] or 'of no service'})" for state in states]
+    names = [f"{state.name} ({state.service or 'of no service'})" for state in states]
     return f"Open now: {', '.join(names) or 'none'}"
 
 
-def _refuse_other(journal: Journal, state: dict[str, Any], service: str) -> None:
+def _refuse_other(journal: Journal, state: Incident, service: str) -> None:
     """Refuse a step for a service in another service's incident: one of the two is a mistake, and the wrong incident would be resolved."""
-    if service and state["service"] and service != state["service"]:
-        raise Refused(f"{state['name']} is of {state['service']}, and not of {service}. Nothing was recorded. {_open_now(journal)}")
+    if service and state.service and service != state.service:
+        raise Refused(f"{state.name} is of {state.service}, and not of {service}. Nothing was recorded. {_open_now(journal)}")
 
 
 def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: str, actor: str) -> Change:
@@ -101,13 +101,13 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
     if incident is None:
         return _opening(wanted, at=at, actor=actor)
     state = derive(incident, entries)
-    if wanted.status is None and not wanted.incident and Status(state["status"]) in {Status.CLOSED, Status.REVIEWED}:
-        over = f"no incident of {wanted.service} is open: the last one, {state['name']}, is {state['status']}"
-        raise Refused(f"{over}. If it came back, open a new one; if that one is meant, name it: -e incident={state['name']}")
+    if wanted.status is None and not wanted.incident and state.stage in {Status.CLOSED, Status.REVIEWED}:
+        over = f"no incident of {wanted.service} is open: the last one, {state.name}, is {state.status}"
+        raise Refused(f"{over}. If it came back, open a new one; if that one is meant, name it: -e incident={state.name}")
     wanted = _opened_as_milder(state, wanted)
-    planned = [*_details(state, wanted, at, actor), *_concerns(state, wanted, at, actor)]
-    planned += _embargo(derive(incident, [*entries, *planned])["embargo"], wanted, at, actor)
-    severity = Severity(wanted.severity or state["severity"])
+    planned = [*_details(_facts(state), wanted, at, actor), *_concerns(state.concerns, wanted, at, actor)]
+    planned += _embargo(derive(incident, [*entries, *planned]).embargo, wanted, at, actor)
+    severity = Severity(wanted.severity or state.severity)
     if wanted.status is not None:
         planned += _stages(state, wanted, wanted.status, severity, at, actor)
     if wanted.message and not any(_says(entry, wanted.message) for entry in planned) and not _said_last(entries, wanted.message):
@@ -119,16 +119,16 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
     return Change(incident, tuple(planned), _view(state), _view(after), len(entries))
 
 
-def _opened_as_milder(state: dict[str, Any], wanted: Wanted) -> Wanted:
+def _opened_as_milder(state: Incident, wanted: Wanted) -> Wanted:
     """Opening an open incident with a lower severity, or for another service, only adds a note: a second alert must not stop the clocks and calls of
     a P0, and an incident stays its service's."""
     if wanted.status is not Status.OPEN:
         return wanted
-    milder = bool(wanted.severity) and str(wanted.severity) > state["severity"]
-    other = bool(wanted.service and state["service"]) and wanted.service != state["service"] and not wanted.force
+    milder = bool(wanted.severity) and str(wanted.severity) > state.severity
+    other = bool(wanted.service and state.service) and wanted.service != state.service and not wanted.force
     if not milder and not other:
         return wanted
-    whose, which = f", for {wanted.service}" if other else "", f", as {wanted.severity} (it stays {state['severity']})" if milder else ""
+    whose, which = f", for {wanted.service}" if other else "", f", as {wanted.severity} (it stays {state.severity})" if milder else ""
     said = ": ".join(filter(None, (f"Reported once more{whose}{which}", wanted.title, wanted.message)))
     service, severity = "" if other else wanted.service, None if milder else wanted.severity
     return replace(wanted, service=service, severity=severity, title="", message=said)
@@ -156,8 +156,8 @@ def _opening(wanted: Wanted, *, at: str, actor: str) -> Change:
         "severity": str(wanted.severity or DEFAULT_SEVERITY), "status": str(Status.OPEN),
     }  # fmt: skip
     note = (Entry("note", at, actor=actor, text=wanted.message),) if wanted.message else ()
-    roles = _details({**after, "roles": {}}, Wanted(None, roles=wanted.roles), at, actor)
-    concerns = _concerns({"concerns": []}, wanted, at, actor)
+    roles = _details({**after, **dict.fromkeys(ROLES, "")}, Wanted(None, roles=wanted.roles), at, actor)
+    concerns = _concerns([], wanted, at, actor)
     under = "security" in wanted.concerns
     embargo, under = _embargo(under, wanted, at, actor), under if wanted.embargo is None else wanted.embargo
     return Change(None, (*roles, *concerns, *embargo, *note), {}, {**after, **wanted.roles, "concerns": list(wanted.concerns), "embargo": under})
@@ -174,34 +174,38 @@ def _embargo(current: bool, wanted: Wanted, at: str, actor: str) -> list[Entry]:
     return [Entry("changed", at, actor=actor, text=text, data={"embargo": wanted.embargo})]
 
 
-def _concerns(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list[Entry]:
-    new = [each for each in dict.fromkeys(wanted.concerns) if each not in state["concerns"]]
+def _concerns(current: Sequence[str], wanted: Wanted, at: str, actor: str) -> list[Entry]:
+    new = [each for each in dict.fromkeys(wanted.concerns) if each not in current]
     text = ", and ".join(CONCERNS[each] for each in new)
     text += ": nothing of it goes to customers until the embargo is lifted" if "security" in new and wanted.embargo is None else ""
     return [Entry("changed", at, actor=actor, text=text[:1].upper() + text[1:], data={"concerns": new})] if new else []
 
 
-def _details(state: dict[str, Any], wanted: Wanted, at: str, actor: str) -> list[Entry]:
+def _facts(state: Incident) -> dict[str, str]:
+    """The facts that a request may change, by their names in an entry."""
+    return {"title": state.title, "service": state.service, "severity": state.severity, **dict.fromkeys(ROLES, ""), **state.roles}
+
+
+def _details(current: Mapping[str, str], wanted: Wanted, at: str, actor: str) -> list[Entry]:
     asked = {"title": wanted.title, "service": wanted.service, "severity": str(wanted.severity or ""), **wanted.roles}
-    state = {**state, **dict.fromkeys(ROLES, ""), **state["roles"]}
-    new = {key: value for key, value in asked.items() if value and value != state[key]}
+    new = {key: value for key, value in asked.items() if value and value != current[key]}
     if not new:
         return []
     if list(new) == ["commander"] and wanted.message:
-        was = f" (was {state['commander']})" if state["commander"] else ""
+        was = f" (was {current['commander']})" if current["commander"] else ""
         return [Entry("changed", at, actor=actor, text=f"Handed over to {new['commander']}{was}", data=dict(new))]
-    text = ", ".join(f"{key} is now {value}{f' (was {state[key]})' if state[key] else ''}" for key, value in new.items())
+    text = ", ".join(f"{key} is now {value}{f' (was {current[key]})' if current[key] else ''}" for key, value in new.items())
     return [Entry("changed", at, actor=actor, text=text[:1].upper() + text[1:], data=dict(new))]
 
 
-def _stages(state: dict[str, Any], wanted: Wanted, stage: Status, severity: Severity, at: str, actor: str) -> list[Entry]:
+def _stages(state: Incident, wanted: Wanted, stage: Status, severity: Severity, at: str, actor: str) -> list[Entry]:
     """The entries of the stages up to `stage`, the last one with the message. Opening a mitigated incident means that the problem has come back."""
-    resolution = {**state["resolution"], **wanted.resolution}
-    current = Status(state["status"])
+    resolution = {**state.resolution, **wanted.resolution}
+    current = state.stage
     came_back = (current, stage) == (Status.MITIGATED, Status.OPEN)
     stage = Status.INVESTIGATING if came_back else stage
     if current is stage or (stage is Status.OPEN and not current.is_over):
-        new = {key: value for key, value in wanted.resolution.items() if value != state["resolution"].get(key)}
+        new = {key: value for key, value in wanted.resolution.items() if value != state.resolution.get(key)}
         text = "; ".join(f"{_WORDS[key]}: {value}" for key, value in new.items())
         return [Entry("changed", at, actor=actor, text=text, data=new)] if new else []
     try:
@@ -224,7 +228,7 @@ def _stages(state: dict[str, Any], wanted: Wanted, stage: Status, severity: Seve
     if is_back(current, stage):  # the people on call believed that it is mitigated
         said = wanted.message or (wanted.title if came_back else "")
         text = f"Being investigated again, since it {'came back' if came_back else 'is not mitigated'}{f': {said}' if said else ''}"
-        found.append(calling(f"again {len(state['entries'])}", text, at=at, pages=came_back, actor=actor, announced=came_back))
+        found.append(calling(f"again {len(state.entries)}", text, at=at, pages=came_back, actor=actor, announced=came_back))
     return found
 
 
@@ -238,5 +242,5 @@ def _said_last(entries: Sequence[Entry], message: str) -> bool:
     return bool(spoken) and _says(spoken[-1], message)
 
 
-def _view(state: dict[str, Any]) -> dict[str, Any]:
-    return {**{key: state[key] for key in (*_SEEN, "concerns", "embargo")}, **state["roles"], **state["resolution"]}
+def _view(state: Incident) -> dict[str, Any]:
+    return {**{key: getattr(state, key) for key in (*_SEEN, "concerns", "embargo")}, **state.roles, **state.resolution}

@@ -68,8 +68,8 @@ def _make(journal: Journal, incident: str, attempt: paging.Attempt, policy: Poli
         except OncallError as error:
             unknown = f" (who is on call isn't known: {error})"
     page = paging.Alert(
-        f"{incident}-{attempt.call}", attempt.event, state["name"], state["title"], state["service"], state["severity"], state["status"],
-        state["url"] or "", state["opened_at"], attempt.reason, tuple(people),
+        f"{incident}-{attempt.call}", attempt.event, state.name, state.title, state.service, state.severity, state.status,
+        state.url or "", state.opened_at or "", attempt.reason, tuple(people),
     )  # fmt: skip
     who = ", ".join(each.name for each in people)
     told = {paging.ACKNOWLEDGE: "that it was answered", paging.RESOLVE: "that it is over"}.get(attempt.event, "")
@@ -79,9 +79,9 @@ def _make(journal: Journal, incident: str, attempt: paging.Attempt, policy: Poli
     except PageError as error:
         whom = f"{who} could not be paged by {attempt.notifier}" if who else f"{attempt.notifier} could not page anybody"
         text = f"{attempt.notifier} could not be told {told}" if told else whom
-        return state["name"], attempt.entry("paged", utc(clock()), f"{text}: {error}{unknown}", "failed")
+        return state.name, attempt.entry("paged", utc(clock()), f"{text}: {error}{unknown}", "failed")
     text = f"Told {attempt.notifier} {told}" if told else f"Paged {who}{' ' if who else ''}by {attempt.notifier}{unknown}"
-    return state["name"], attempt.entry("paged", utc(clock()), text, "ok")
+    return state.name, attempt.entry("paged", utc(clock()), text, "ok")
 
 
 def _call(notifier: Notifier, alert: paging.Alert) -> None:

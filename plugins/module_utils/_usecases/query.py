@@ -76,10 +76,10 @@ def meant(journal: Journal, step: str = "") -> str | None:
     found = [] if step == "incident_review" else journal.open_incidents()
     found += [each for each in journal.ids() if journal.info(each)["status"] in stages] if stages else []
     states = [derive(each, journal.entries(each)) for each in found]
-    real = [state for state in states if not state["drill"]] or states
+    real = [state for state in states if not state.drill] or states
     if len(real) > 1:
-        raise Several(listing.choice(real, called))
-    return str(real[0]["id"]) if real else None
+        raise Several(listing.choice([state.public() for state in real], called))
+    return real[0].id if real else None
 
 
 def located(journal: Journal, incident: str, service: str) -> str:

@@ -62,7 +62,7 @@ def _is_its_own(journal: Journal, incident: str, run: str) -> bool:
     entries = journal.entries(incident)
     of, own = (
         next((each.data.get("service") for each in entries if each.run == run and each.kind == "run_started"), ""),
-        derive(incident, entries)["service"],
+        derive(incident, entries).service,
     )
     return not of or not own or of == own
 
@@ -114,7 +114,7 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     entries = journal.entries(incident)
     if not failed(entries, end.run):
         return
-    current, worse = Status(derive(incident, entries)["status"]), end.state == Verdict.MADE_WORSE
+    current, worse = derive(incident, entries).stage, end.state == Verdict.MADE_WORSE
     back = is_back(current, Status.INVESTIGATING)
     if not back and not worse:
         return
@@ -145,7 +145,7 @@ def _hosts_now(entries: Sequence[Entry], run: str) -> dict[bool, str]:
 
 def _advance(journal: Journal, incident: str, wanted: Status, cause: Entry) -> None:
     entries = journal.entries(incident)
-    current = Status(derive(incident, entries)["status"])
+    current = derive(incident, entries).stage
     order = list(Status)
     if order.index(current) < order.index(wanted):
         journal.append(incident, transition(current, wanted, at=cause.at, actor=cause.actor, run=cause.run))

@@ -36,7 +36,7 @@ def told(
     unknown = "chat has not answered yet; it goes on in the background" if pending else ""
     why = "; ".join(dict.fromkeys(filter(None, reasons))) or unknown
     return {
-        "incident": state["name"], "channel": state["channel"], "url": state["url"], "mentioned": mentioned, "pending": pending, "chat": chat,
+        "incident": state.name, "channel": state.channel, "url": state.url, "mentioned": mentioned, "pending": pending, "chat": chat,
         "required": False, "delivered": chat and not pending and not nobody, "why": why if chat else "no chat is configured here", "call": "",
     }  # fmt: skip
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core import chat_text
 from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
-from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
 from ansible_collections.incident.response.plugins.module_utils._ports import (
     ChatError,
     ChatForbidden,
@@ -118,7 +117,7 @@ class ActionModule(ControllerAction):
 
     def _say(self, chat: RocketChat, room: Room, names: list[str], first: dict[str, Any]) -> None:
         with self.journal(self.folder()) as journal:
-            still_open = [derive(each, journal.entries(each)) for each in journal.open_incidents()]
+            still_open = [journal.incident(each) for each in journal.open_incidents()]
         # if the source doesn't say since when, the day separates one hand-over to the same people from the next
         text = chat_text.handover(names, first["until"], [each for each in still_open if not each.drill])
         chat.post(Message(chat_messages.message_id("on call", room.rid, first["from"] or utc(time.time())[:10], *names), room.rid, text))

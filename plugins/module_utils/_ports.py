@@ -14,6 +14,7 @@ from ._core import chain, status_page
 from ._core.approval import Person, Said
 from ._core.chat_lock import Written
 from ._core.entry import Entry
+from ._core.incident import Incident
 from ._core.moment import Moment
 from ._core.oncall import Duty
 from ._core.paging import Alert
@@ -249,6 +250,9 @@ class Record(Protocol):
 
     def entries(self, incident: str, after: int = 0) -> list[Entry]:
         """The entries at the positions after `after`, in order."""
+
+    def incident(self, incident: str) -> Incident:
+        """The incident, derived from its entries."""
 
     def reckoned(self, incident: str) -> list[Entry]:
         """The entries with their times corrected to this machine's current clock, for the clocks of the handbook. Entries of an older version have

@@ -19,7 +19,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.incident.response.plugins.module_utils._core import argument
 from ansible_collections.incident.response.plugins.module_utils._core import communication as communication_rules
 from ansible_collections.incident.response.plugins.module_utils._core.entry import utc
-from ansible_collections.incident.response.plugins.module_utils._core.incident import RESOLUTION, ROLES, derive
+from ansible_collections.incident.response.plugins.module_utils._core.incident import RESOLUTION, ROLES
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
@@ -123,7 +123,7 @@ def _escalate(journal: SqliteJournal, step: Step) -> None:
 def _communicate(journal: SqliteJournal, step: Step) -> None:
     draft = str(step.given.get("approve") or "").strip()
     incident = communication.locate(journal, _about(step), str(step.given.get("audience") or communication_rules.CUSTOMERS))
-    communication.forbid(derive(incident, journal.entries(incident)))
+    communication.forbid(journal.incident(incident))
     if draft:
         communication.waiting(journal, incident, draft)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.incident.response.plugins.module_utils._core import step_line
-from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
 from ansible_collections.incident.response.plugins.module_utils._rocketchat import connect
 from ansible_collections.incident.response.plugins.module_utils._usecases import telling
@@ -29,7 +28,7 @@ class TellingAction(ControllerAction):
         `calls`: somebody is to hear of it now; for a P0 or P1 that must be delivered, unless `require` says otherwise. `people` are those who
         are to be mentioned, else whom the severity tells; `seen` is how many entries the incident had before. Raises OSError, JournalError.
         """
-        severity = str(derive(incident, journal.entries(incident)).severity)
+        severity = str(journal.incident(incident).severity)
         urgent = calls and severity in telling.URGENT
         required = urgent if require is None else require
         wrote = range(seen + 1, len(journal.entries(incident)) + 1)

@@ -81,7 +81,7 @@ def adds(journal: SqliteJournal, incident: str, seconds: float, kind: str = "not
 
 def goes(journal: SqliteJournal, incident: str, after: str, seconds: float) -> None:
     with journal.transaction():
-        current = derive(incident, journal.entries(incident)).status
+        current = journal.incident(incident).status
         journal.append(incident, transition(Status(current), Status(after), at=utc(OPENED + seconds), actor="ada"))
 
 

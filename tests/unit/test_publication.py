@@ -15,7 +15,7 @@ from ansible_collections.incident.response.plugins.module_utils._core import com
 from ansible_collections.incident.response.plugins.module_utils._core import status_page
 from ansible_collections.incident.response.plugins.module_utils._core.communication import Mail, Rules
 from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
-from ansible_collections.incident.response.plugins.module_utils._core.incident import derive, transition
+from ansible_collections.incident.response.plugins.module_utils._core.incident import transition
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal import sqlite
@@ -67,7 +67,7 @@ def adds(journal: SqliteJournal, incident: str, seconds: float, kind: str = "not
 
 def goes(journal: SqliteJournal, incident: str, after: str, seconds: float, **data: Any) -> None:
     with journal.transaction():
-        current = derive(incident, journal.entries(incident)).status
+        current = journal.incident(incident).status
         entries = transition(Status(current), Status(after), at=utc(OPENED + seconds), actor="ada")
         journal.append(incident, [replace(each, data={**each.data, **data}) for each in entries])
 
@@ -233,7 +233,7 @@ def test_a_concern_after_a_lifted_embargo_puts_it_under_one_again(journal: Sqlit
     changes: list[dict[str, Any]] = [{"embargo": True}, {"embargo": False}, {"concerns": ["security"]}, {"embargo": False}]
     for seconds, data in enumerate(changes):
         adds(journal, incident, seconds, "changed", **data)
-        states.append(derive(incident, journal.entries(incident)).embargo)
+        states.append(journal.incident(incident).embargo)
     assert states == [True, False, True, False]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core import escalation as escalation_rules
 from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry, utc
-from ansible_collections.incident.response.plugins.module_utils._core.incident import derive, transition
+from ansible_collections.incident.response.plugins.module_utils._core.incident import transition
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._core.status import Status
 from ansible_collections.incident.response.plugins.module_utils._journal.sqlite import SqliteJournal
@@ -101,7 +101,7 @@ def test_the_clocks_of_what_is_not_mitigated_after_all_run_again_from_the_openin
     for number, minute in ((1, 50), (2, 55)):
         goes(journal, incident, "investigating", "mitigated", (minute - 1) * MINUTE)
         goes(journal, incident, "mitigated", "investigating", minute * MINUTE)
-        assert not derive(incident, journal.entries(incident)).mitigated_at
+        assert not journal.incident(incident).mitigated_at
         (entry,) = look(journal, minute * MINUTE)
         assert f"mitigate again {number}" in entry.data["reminders"]
         assert entry.text == "Not mitigated 30 min after it was opened (it was thought to be): whoever is stuck gets help"

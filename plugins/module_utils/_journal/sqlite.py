@@ -14,7 +14,7 @@ from typing import Any
 from .. import _gate
 from .._core import chain
 from .._core.entry import Entry, Kind, misfit, unix_time, utc
-from .._core.incident import derive
+from .._core.incident import Incident, derive
 from .._core.moment import TOLERANCE, Moment, happened
 from .._core.naming import normal, number_of
 from .._core.status_page import ALONE, Record
@@ -177,7 +177,7 @@ class SqliteJournal:
 
     def _index(self, incident: str) -> None:
         self._touched.add(incident)
-        state = derive(incident, self.entries(incident))
+        state = self.incident(incident)
         row = (incident, state.name, state.service, state.status, state.opened_at)
         self._db.execute("INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?)", row)
         self._db.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", [(name, incident) for name in state.names])
@@ -185,6 +185,9 @@ class SqliteJournal:
     def entries(self, incident: str, after: int = 0) -> list[Entry]:
         rows = self._db.execute("SELECT body FROM entries WHERE incident = ? AND position > ? ORDER BY position", (incident, after))
         return [_read(body) for (body,) in rows]
+
+    def incident(self, incident: str) -> Incident:
+        return derive(incident, self.entries(incident))
 
     def reckoned(self, incident: str) -> list[Entry]:
         rows = self._db.execute(
@@ -293,7 +296,7 @@ class SqliteJournal:
     def info(self, incident: str) -> dict[str, Any]:
         with self._snapshot():
             report, head = self.verify(incident), self.head(incident)
-            state = derive(incident, self.entries(incident))
+            state = self.incident(incident)
             rows = self._db.execute("SELECT position, wall, boot, started, uptime FROM arrivals WHERE incident = ?", (incident,))
             came = {position: moment.wall - moment.off for position, *more in rows for moment in (Moment(*more),)}
             for shown in state.entries:

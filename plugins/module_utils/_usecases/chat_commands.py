@@ -46,7 +46,7 @@ def listen(journal: Journal, chat: Chat, given: Heard, *, now: float, write: boo
         try:
             said = _said(journal, chat, incident, projection.rid)
         except (ChatForbidden, ChatRejected) as error:
-            name = derive(incident, journal.entries(incident)).name
+            name = journal.incident(incident).name
             problems.append(f"{name}: what is asked for in its channel can't be read: {error}")
             continue
         for each in said:

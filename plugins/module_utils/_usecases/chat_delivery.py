@@ -132,7 +132,7 @@ class Delivery:
             if not projection.rid:
                 projection = self._rooms.enter(incident, projection, state)
                 self._patience.looked[incident] = self._clock()
-                state = derive(incident, self._journal.entries(incident))
+                state = self._journal.incident(incident)
             projection = self._rooms.call_in(incident, projection, state, again=again)
         self._look(incident, projection, again)
         self._send(incident)
@@ -156,20 +156,20 @@ class Delivery:
         if not new or (not again and self._clock() - self._patience.looked.get(incident, float("-inf")) < _LOOK):
             return
         self._patience.looked[incident] = self._clock()
-        self._rooms.look(incident, projection, derive(incident, self._journal.entries(incident)))
+        self._rooms.look(incident, projection, self._journal.incident(incident))
 
     # Messages
 
     def _send(self, incident: str) -> None:
         projection = self._journal.projection(incident) or Projection()
         for row, outgoing in self._journal.waiting(incident):
-            if outgoing.outside and communication.silent(derive(incident, self._journal.entries(incident))):
+            if outgoing.outside and communication.silent(self._journal.incident(incident)):
                 with self._journal.transaction():
                     self._journal.drop(row, "nothing of it may go out any more")
                 continue
             problem = self._post(incident, projection, outgoing)
             if _GONE in problem and not outgoing.channel and self._chat.room_of(projection.rid) is None:
-                self._rooms.move(incident, projection, derive(incident, self._journal.entries(incident)), "was deleted")
+                self._rooms.move(incident, projection, self._journal.incident(incident), "was deleted")
                 return
             with self._journal.transaction():
                 if problem:
@@ -200,7 +200,7 @@ class Delivery:
         if not channel and incident in self._patience.filed:
             if outgoing.thread or not self._settings.incidents_channel:
                 return ""  # nobody would read it there, and it is in the record
-            channel, text = self._settings.incidents_channel, f"{text}\n#{derive(incident, self._journal.entries(incident)).channel} is archived"
+            channel, text = self._settings.incidents_channel, f"{text}\n#{self._journal.incident(incident).channel} is archived"
         if channel:
             room = self._chat.room(channel)
             if room is None or room.archived:

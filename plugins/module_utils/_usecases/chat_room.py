@@ -11,7 +11,7 @@ from typing import Any
 
 from .._core import chat_text, naming
 from .._core.entry import Entry
-from .._core.incident import Incident, derive
+from .._core.incident import Incident
 from .._core.redact import link
 from .._core.severity import Severity
 from .._core.status import Status
@@ -109,7 +109,7 @@ class Rooms:
             projection = replace(projection, rid=room.rid, planned=start, edited=min(projection.edited, start))
             self._journal.project(incident, projection)
             self._journal.plan(incident, self._continued(incident, projection, state, before, room, len(entries) + 1, why))
-        self.call_in(incident, projection, derive(incident, self._journal.entries(incident)), again=False)
+        self.call_in(incident, projection, self._journal.incident(incident), again=False)
 
     def _continued(self, incident: str, projection: Projection, state: Incident, before: str, room: Room, position: int, why: str) -> list[Outgoing]:
         here, drill = place(self._journal, incident), state.drill

@@ -78,7 +78,7 @@ def look(journal: Journal, policy: Policy, *, clock: Callable[[], float], write:
             if write:
                 found += mail(journal, incident, policy, clock=clock)
         except TemplateError as error:
-            problems.append(f"{derive(incident, journal.entries(incident)).name}: no draft could be written: {error}")
+            problems.append(f"{journal.incident(incident).name}: no draft could be written: {error}")
         except (ValueError, TypeError, KeyError) as error:  # one damaged record must not silence all others
             problems.append(f"{incident}: nobody outside can be told of it, since its record is damaged: {error}")
     return found, problems
@@ -141,7 +141,7 @@ def fitting(journal: Journal, incident: str, audience: str) -> str:
 
 def publish(journal: Journal, incident: str, policy: Policy, chosen: Draft, *, at: str, actor: str) -> Entry:
     """The entry that publishes a draft. Raises Refused if nothing may be published. Must run in a transaction; the caller appends it."""
-    state = derive(incident, journal.entries(incident))
+    state = journal.incident(incident)
     forbid(state)
     if state.stage.is_over and chosen.occasion != "resolved":
         raise Refused(f"{state.name} is {state.status} by now, and the draft says otherwise: draft another one (occasion=resolved)")
@@ -189,7 +189,7 @@ def mail(journal: Journal, incident: str, policy: Policy, *, clock: Callable[[],
             entry = Entry("sent", utc(clock()), text=f"The mail to {due.audience} was not taken on: {error}", state="failed", data=data)
         with journal.transaction():
             journal.append(incident, [entry])
-        found.append((derive(incident, journal.entries(incident)).name, entry))
+        found.append((journal.incident(incident).name, entry))
     return found
 
 
@@ -235,7 +235,7 @@ def _advance(journal: Journal, incident: str, policy: Policy, clock: Callable[[]
         found += new
         if not write:
             break
-    return [(derive(incident, journal.entries(incident)).name, each) for each in found]
+    return [(journal.incident(incident).name, each) for each in found]
 
 
 def _due(journal: Journal, incident: str, policy: Policy, now: float) -> list[Entry]:

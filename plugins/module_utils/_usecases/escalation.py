@@ -42,7 +42,7 @@ def look(journal: Journal, policy: Policy, *, now: float, write: bool) -> list[t
                 if entry:
                     journal.append(incident, [entry])
         if entry:
-            found.append((derive(incident, journal.entries(incident)).name, entry))
+            found.append((journal.incident(incident).name, entry))
     return found
 
 

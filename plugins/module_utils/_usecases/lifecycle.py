@@ -69,7 +69,7 @@ def locate(journal: Journal, wanted: Wanted) -> str | None:
         if found is None:
             raise Refused(f"no incident is called {wanted.incident}. {_open_now(journal)}")
         if wanted.status is not Status.OPEN and not wanted.force:
-            _refuse_other(journal, derive(found, journal.entries(found)), wanted.service)
+            _refuse_other(journal, journal.incident(found), wanted.service)
         return found
     if wanted.service:
         found = journal.open_for(wanted.service)
@@ -80,12 +80,12 @@ def locate(journal: Journal, wanted: Wanted) -> str | None:
         return found
     if wanted.status is not Status.OPEN:
         raise Refused(f"which incident? Name it by `incident`, INCIDENT_ID or `service`. {_open_now(journal)}")
-    states = [derive(each, journal.entries(each)) for each in journal.open_incidents()]
+    states = [journal.incident(each) for each in journal.open_incidents()]
     return next((state.id for state in states if not state.service and not state.drill and state.title == wanted.title), None)
 
 
 def _open_now(journal: Journal) -> str:
-    states = [derive(each, journal.entries(each)) for each in journal.open_incidents()[:10]]
+    states = [journal.incident(each) for each in journal.open_incidents()[:10]]
     names = [f"{state.name} ({state.service or 'of no service'})" for state in states]
     return f"Open now: {', '.join(names) or 'none'}"
 

@@ -60,7 +60,7 @@ def _due(journal: Journal, incident: str, policy: Policy, clock: Callable[[], fl
 
 def _make(journal: Journal, incident: str, attempt: paging.Attempt, policy: Policy, clock: Callable[[], float], *, write: bool) -> tuple[str, Entry]:
     """Make an attempt. Returns the incident's name, and the entry with the result."""
-    state = derive(incident, journal.entries(incident))
+    state = journal.incident(incident)
     people, unknown = list[Named](), ""
     if attempt.event == paging.TRIGGER:
         try:

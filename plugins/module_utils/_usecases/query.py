@@ -11,7 +11,6 @@ from typing import Any
 
 from .._core import listing, showing
 from .._core.escalation import Clocks, Waiting
-from .._core.incident import derive
 from .._core.status import Status
 from .._ports import Journal
 
@@ -75,7 +74,7 @@ def meant(journal: Journal, step: str = "") -> str | None:
     stages, called = _WAITING.get(step, (set[Status](), "open"))
     found = [] if step == "incident_review" else journal.open_incidents()
     found += [each for each in journal.ids() if journal.info(each)["status"] in stages] if stages else []
-    states = [derive(each, journal.entries(each)) for each in found]
+    states = [journal.incident(each) for each in found]
     real = [state for state in states if not state.drill] or states
     if len(real) > 1:
         raise Several(listing.choice([state.public() for state in real], called))

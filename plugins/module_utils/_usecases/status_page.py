@@ -13,7 +13,6 @@ from typing import Any
 from .._core import communication as communication_rules
 from .._core import status_page
 from .._core.entry import Entry, utc
-from .._core.incident import derive
 from .._core.status_page import ALONE, IMPACTS, INCIDENT_STATES, MAINTENANCE_STATES, OPERATIONAL, OVER, Post
 from .._ports import Journal
 from . import communication, lifecycle
@@ -90,13 +89,13 @@ def _known(components: Mapping[str, str], listed: Collection[str]) -> None:
 
 def known(journal: Journal) -> set[str]:
     """The known names of components if the configuration has no list: earlier components, and services with a problem."""
-    services = {str(derive(each, journal.entries(each)).service) for each in journal.open_incidents()}
+    services = {str(journal.incident(each).service) for each in journal.open_incidents()}
     return {*status_page.histories(journal.published()), *services} - {""}
 
 
 def held(journal: Journal, components: Callable[[str], Sequence[str]]) -> dict[str, str]:
     """The components of the services of open incidents under embargo, with the incident's name."""
-    states = [derive(each, journal.entries(each)) for each in journal.open_incidents()]
+    states = [journal.incident(each) for each in journal.open_incidents()]
     return {name: state.name for state in states if state.embargo and not state.drill for name in components(state.service)}
 
 
@@ -117,7 +116,7 @@ def _record(journal: Journal, wanted: Wanted) -> tuple[str, str]:
         return f"{ALONE}{wanted.incident}", wanted.incident
     asked = lifecycle.Wanted(None, incident=wanted.incident, service=wanted.service)
     found = communication.locate(journal, asked, communication_rules.CUSTOMERS)
-    state = derive(found, journal.entries(found))
+    state = journal.incident(found)
     communication.forbid(state)
     if state.stage.is_over and wanted.state not in {"", *OVER}:
         raise Refused(f"{state.name} is {state.status}: open another one if it came back: incident.response.incident_open")
@@ -145,10 +144,10 @@ def _said(journal: Journal, record: str, wanted: Wanted, before: Post | None, cl
         planned = {}
         if wanted.state == "in_progress" and before and before.status == "scheduled":
             components = {**{name: state for name, state in before.planned.items() if claimed.get(name) != state}, **components}
-    severity = str(derive(record, journal.entries(record)).severity) if not record.startswith(ALONE) else ""
+    severity = str(journal.incident(record).severity) if not record.startswith(ALONE) else ""
     impact = wanted.impact or ("" if before else IMPACT_OF.get(severity, IMPACTS[0]))
     title = wanted.title or ("" if before else _title({**claimed, **components}, wanted))
-    opened = "" if before or record.startswith(ALONE) else str(derive(record, journal.entries(record)).opened_at)
+    opened = "" if before or record.startswith(ALONE) else str(journal.incident(record).opened_at)
     fresh: dict[str, Any] = {"title": title, "impact": impact, "starts": opened, **times, "planned": planned}
     same = before is not None and (before.status, before.updates[-1].body) == (wanted.state, wanted.text)
     said = {key: value for key, value in fresh.items() if value and (before is None or getattr(before, key) != value)}

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from .._core import communication, status_page
 from .._core.entry import Entry, utc
-from .._core.incident import derive
 from .._core.status_page import ALONE, OPERATIONAL, Post, Record, Update
 from .._ports import Journal, StatusPage, StatusPageError
 from . import status_page_view
@@ -116,7 +115,7 @@ class _Run:
         with self._journal.transaction():
             if int(self.known(record.id, "seen") or 0) >= position:
                 return None
-            if not record.id.startswith(ALONE) and communication.silent(derive(record.id, self._journal.entries(record.id))):
+            if not record.id.startswith(ALONE) and communication.silent(self._journal.incident(record.id)):
                 return None
             before = self.known(record.id, "claim").split()
             same = len(before) == 2 and before[0] == str(position)

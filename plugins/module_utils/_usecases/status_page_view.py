@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .._core import communication, status_page
-from .._core.incident import derive
 from .._core.status_page import ALONE, Component, Page, Record
 from .._ports import Journal
 
@@ -99,7 +98,7 @@ def _cut(journal: Journal, record: Record, seen: int) -> Record:
     """The publishable part of the record. For an incident under embargo, this is the part that is already shown."""
     if record.id.startswith(ALONE) or not record.entries or record.entries[-1][0] <= seen:
         return record
-    if not communication.silent(derive(record.id, journal.entries(record.id))):
+    if not communication.silent(journal.incident(record.id)):
         return record
     return replace(record, entries=tuple(each for each in record.entries if each[0] <= seen))
 

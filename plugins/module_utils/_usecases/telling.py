@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._core import chat_text
-from .._core.incident import derive
 from .._core.severity import Severity
 from .._ports import Journal
 from .chat_room import CALL
@@ -26,7 +25,7 @@ def told(
     """The delivery state of the incident in chat, as `told` of a result. `held` is the reason why chat gets nothing now. `people` must be mentioned;
     default is the people of the severity. With `calls`, it counts as undelivered if nobody could be called, unless a notifier `pages`. `wrote` are
     the positions of the task's entries (default: all); `mentioned` are the people whom they mention."""
-    state = derive(incident, journal.entries(incident))
+    state = journal.incident(incident)
     pending, troubles = journal.pending(incident), journal.troubles(incident)
     mentioned = _mentioned(journal, incident, wrote) if chat else []
     reached = bool(mentioned or journal.recall(incident, "told")) if people is None else bool({*people} & {*mentioned})

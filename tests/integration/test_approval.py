@@ -57,7 +57,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 def test_somebody_elses_reaction_lets_it_go_on_and_is_on_the_timeline(guarded: Site, chat: RocketChat) -> None:
     process, request = asked(guarded, chat)
     assert request["tshow"]
-    assert "@alice @bob within" in request["msg"]
+    assert "@alice @bob react to this message" in request["msg"]
     assert {"alice", "bob"} <= set(chat.room(guarded.incidents()[0]["channel"])["members"])
     chat.person("alice", message=request["_id"], emoji="white_check_mark")
     code, output = ended(process)

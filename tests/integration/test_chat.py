@@ -117,7 +117,7 @@ def test_a_failure_shows_the_host_and_its_last_words(site: Site, chat: RocketCha
     last = ending["msg"]
     assert ("❌" in last) is bool(ending.get("tshow")), "who has read the outcome already does not read it again"
     assert "prod-api-01" in last
-    assert "restart on prod-api-01 FAILED, it is DOWN: no space left on device" in root["msg"]
+    assert "restart on prod-api-01 FAILED, api is DOWN there: no space left on device" in root["msg"]
     assert "no space left on device" in last
 
 

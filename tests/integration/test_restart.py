@@ -64,7 +64,7 @@ def test_a_service_that_cannot_come_up_fails_with_its_verdict(site: Site, was_ru
     assert incident["runs"][0]["verdict"] == verdict
     assert incident["status"] == "acknowledged"
     assert f"verdict {verdict}" in output
-    assert "❌ api restart on prod-api-01 FAILED, it is DOWN: " in " ".join(output.split())
+    assert "❌ api restart on prod-api-01 FAILED, api is DOWN there: " in " ".join(output.split())
     assert site.ending()["text"].startswith("❌")
 
 

@@ -114,7 +114,7 @@ def test_a_half_failed_rollback_says_which_host_has_which_version(deployed: Depl
     (end,) = [entry["text"] for entry in deployed.entries() if entry["kind"] == "run_ended"]
     assert versions in end
     (call,) = [entry["text"] for entry in deployed.entries() if entry["kind"] == "reminded"]
-    assert call == f"The rollback of api failed and was undone. The incident is still open: find another way. {HOSTS[1]} is healthy again; {versions}"
+    assert call == f"The rollback of api failed and was undone: {HOSTS[1]} is healthy again. The incident is still open: find another way; {versions}"
 
 
 def test_a_pending_migration_refuses_unless_forced(deployed: Deployed) -> None:

@@ -284,7 +284,7 @@ def test_two_approvals_are_of_two_people(guarded: Site, chat: RocketChat) -> Non
     policy(guarded, approvals=2)
     process, request = asked(guarded, chat)
     room, plan = guarded.incidents()[0]["channel"], plan_in(request)
-    assert " 2 of you, within" in request["msg"]
+    assert " 2 of you: react" in request["msg"]
     chat.person("alice", message=request["_id"], emoji="white_check_mark")
     chat.person("alice", room=room, text=f"!approve {plan}")
     chat.person(REQUESTER, room=room, text=f"!approve {plan}")

@@ -149,7 +149,7 @@ def approval(
     about: str, severity: str, plan: str, lines: Sequence[str], who: str, people: Sequence[str], within: float, needs: int = 1
 ) -> str:  # fmt: skip
     """The question to the approvers of an action, which `needs` that many approvals. `about` is already quoted; `within` is in seconds."""
-    who_needs = f"{needs} of you, " if needs > 1 else ""
+    who_needs = f"{needs} of you: " if needs > 1 else ""
     yes = f"react to this message with ✅ or 👍, or write `!approve {plan}`"
     how = f"{who_needs}{yes}. ❌, 👎 or `!deny {plan}` stops it"
     called = " ".join(f"@{person}" for person in people)

@@ -7,6 +7,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,30 @@ def test_imports_go_in_the_promised_direction(path: Path) -> None:
     room = next(room for room in MAY if name == room or name.startswith(f"{room}/"))
     ours = {each.removeprefix(PREFIX) for each in imported(path) if each.startswith(PREFIX)}
     assert {each for each in ours if not any(each == allowed or each.startswith(f"{allowed}.") for allowed in MAY[room])} == set()
+
+
+def test_no_import_leads_back_to_where_it_came_from() -> None:
+    """Neither among files nor among rooms, late imports included. `pytest -s` prints the picture: each room, and the rooms that it imports."""
+    files = {".".join(path.relative_to(PLUGINS).with_suffix("").parts): path for path in FILES}
+    graph = {name: {at for each in imported(path) if (at := file_of(each.removeprefix(PREFIX), files))} - {name} for name, path in files.items()}
+    assert sum(map(len, graph.values())) > 500
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
+    rooms: dict[str, set[str]] = {}
+    for name, others in graph.items():
+        rooms.setdefault(room_of(name), set()).update(room_of(each) for each in others if room_of(each) != room_of(name))
+    for room in TopologicalSorter(rooms).static_order():
+        print(f"{room} -> {', '.join(sorted(rooms.get(room, ()))) or 'nothing'}")
+
+
+def file_of(name: str, files: Mapping[str, Path]) -> str:
+    """The file in which an imported name is; empty if it is a package."""
+    return next((each for each in (name, name.rpartition(".")[0]) if each in files), "")
+
+
+def room_of(name: str) -> str:
+    """The room of a file: its folder below module_utils, or the loose file there; elsewhere the first folder."""
+    first, second = (*name.split("."), "")[:2]
+    return f"{first}.{second}" if first == "module_utils" else first
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if "_core" in path.parts], ids=lambda path: path.name)

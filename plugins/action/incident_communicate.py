@@ -44,7 +44,8 @@ class ActionModule(TellingAction):
         config = _catalogue.configuration(self.options["config"])
         self.refuse_loose_words(variables)
         named = params["incident"] or str(variables.get("incident") or self.options["incident"] or "")
-        wanted = lifecycle.Wanted(None, incident=named, service="" if named else self.service_name(params["service"]) or "")
+        called = params["service"] or ""
+        wanted = lifecycle.Wanted(None, incident=named, service=self.service_name(called) or "", called=called)
         try:
             folder = self.folder()
             publishing = status_page_wiring.publishing(config, folder)

@@ -33,7 +33,7 @@ class ActionModule(TellingAction):
             raise Refused("Say why: reason=… is what those who are called read first.")
         policy = escalation_wiring.policy(_catalogue.configuration(self.options["config"]))
         named = params["incident"] or str(variables.get("incident") or self.options["incident"] or "")
-        wanted = lifecycle.Wanted(None, incident=named, service=self.service_name(params["service"]) or "")
+        wanted = lifecycle.Wanted(None, incident=named, service=self.service_name(params["service"]) or "", called=params["service"])
         try:
             folder = self.folder()
             with self.journal(folder) as journal:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from ansible_collections.incident.response.plugins.module_utils._core import communication, step_line
@@ -27,12 +28,13 @@ class ActionModule(TellingAction):
             what = "an incident that is opened by hand is a real one, and calls people"
             raise Refused(f"drill is for what acts on a service: {what}. Nothing was recorded.")
         self.refuse_loose_words(variables)
-        params["service"] = self.service_name(params["service"])
+        called = (params["service"] or "").strip()
+        params["service"] = self.service_name(called)
         try:
             connection, wanted = self._wanted(params)
             folder = self.folder(params["state_dir"])
             with self.journal(folder) as journal:
-                asked = module.wanted(params, str(variables.get("incident") or self.options["incident"] or ""))
+                asked = replace(module.wanted(params, str(variables.get("incident") or self.options["incident"] or "")), called=called)
                 actor = self.origin(variables).actor
                 planned, incident = module.change(journal, asked, actor=actor, chat=wanted, check=self.check)
                 if not incident or self.check:

@@ -87,5 +87,6 @@ class ActionModule(TellingAction):
         alone = not params["state"] and not params["service"] and not params["incident"]
         named = params["incident"] or ("" if alone or params["service"] else str(variables.get("incident") or self.options["incident"] or ""))
         components = {str(name): str(state) for name, state in params["components"].items()}
-        service = "" if named else self.service_name(params["service"]) or ""
-        return status_page.Wanted(**given, incident=named, service=service, components=components, notify=params["notify"])
+        called = params["service"] or ""
+        service = self.service_name(called) or ""
+        return status_page.Wanted(**given, incident=named, service=service, called=called, components=components, notify=params["notify"])

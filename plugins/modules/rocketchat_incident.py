@@ -186,7 +186,7 @@ def wanted(params: Mapping[str, Any], incident: str) -> lifecycle.Wanted:
     return lifecycle.Wanted(
         status=None if params["state"] == "updated" else Status(params["state"]),
         incident=params["incident"] or incident,
-        service=params["service"] or "",
+        service=(params["service"] or "").strip(),
         title=(params["title"] or "").strip(),
         severity=Severity.parse(params["severity"]) if params["severity"] else None,
         message=params["text"] if (params["text"] or "").strip() else "",

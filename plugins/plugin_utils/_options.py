@@ -127,9 +127,9 @@ def lookalikes(ini: str, environment: frozenset[str], known: Collection[Mapping[
     """The misspelt names, in words. `known` are the options, as Ansible defines them."""
     keys = {each["key"] for option in known for each in option.get("ini") or ()}
     variables = {each["name"] for option in known for each in option.get("env") or ()}
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    with suppress(configparser.Error, OSError, UnicodeDecodeError):  # Ansible itself has said so
-        parser.read(ini)
+    parser = configparser.ConfigParser(interpolation=None, strict=False, default_section="")
+    with suppress(configparser.Error, OSError):  # Ansible itself has said so
+        parser.read_string(Path(ini).read_text(encoding="utf-8", errors="replace") if ini else "")
     found = [(f"[{each}] in {ini}", f"[{_SECTION}]") for each in parser.sections() if each != _SECTION and mistyped(each, [_SECTION])]
     unknown = [key for key in (parser.options(_SECTION) if parser.has_section(_SECTION) else ()) if key not in keys]
     found += [(f"{key} in [{_SECTION}] of {ini}", mistyped(key, keys) or " or ".join(sorted(keys))) for key in unknown]

@@ -100,7 +100,7 @@ def _move(journal: SqliteJournal, step: Step) -> None:
     words = {name: str(value).strip() for name, value in step.given.items() if value is not None}
     state, concerns, embargo = _STATES[step.playbook], step.given.get("concerns") or [], step.given.get("embargo")
     wanted = lifecycle.Wanted(
-        state, incident=step.incident, service=step.service, title=words.get("title", ""),
+        state, incident=step.incident, service=step.service, called=words.get("service", ""), title=words.get("title", ""),
         severity=Severity.parse(words["severity"]) if words.get("severity") else None, message=words.get("message") or words.get("reason", ""),
         roles={name: words[name] for name in ROLES if words.get(name)} | ({"commander": words["to"]} if "to" in words else {}),
         resolution={name: words[name] for name in RESOLUTION if words.get(name)}, force=argument.switch(step.given.get("force", False)),
@@ -148,4 +148,4 @@ def _read(journal: SqliteJournal, step: Step) -> None:
 
 
 def _about(step: Step) -> lifecycle.Wanted:
-    return lifecycle.Wanted(None, incident=step.incident, service="" if step.incident else step.service)
+    return lifecycle.Wanted(None, incident=step.incident, service=step.service, called=str(step.given.get("service") or "").strip())

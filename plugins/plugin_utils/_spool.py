@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -13,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -194,30 +196,53 @@ class Spool:
 
 
 def append_shared(folder: Path, run: str, kind: str, *, first: bool = False, **fields: Any) -> bool:
-    """Write one line of a run with several writing processes. `first` begins the run; other lines need a run that was begun. Returns whether it was
-    written. Raises OSError if no place accepts it."""
-    problem = OSError(f"no place for a spool under {folder}")
-    for place in _to_write(folder):
-        path = place / f"{run}.jsonl"
-        try:
-            with _owned.folder(place, make=True, above=_above(place)) as parent:
-                file = _owned.opened(parent, path, _FLAGS if first else _FLAGS & ~os.O_CREAT)
-            with os.fdopen(file, "a+b") as spool:
-                fcntl.flock(spool, fcntl.LOCK_EX)
-                spool.seek(0)
-                there = sum(1 for dummy in spool)
-                if first == bool(there):
-                    return False
-                line = encoded_line(kind=kind, run=run, run_seq=there + 1, **_gate.clean_data(fields))
-                spool.write(sealer(place_key(place))(line))
-                spool.flush()
-                os.fsync(spool.fileno())
-            return True
-        except OSError as error:
-            problem = error
-    if first:
+    """Write one line of a run with several writing processes, in the first place that accepts it. `first` begins the run; other lines need a run that
+    was begun. Returns whether it was written. Raises OSError if no place accepts it."""
+    with ExitStack() as opened:
+        files = [_shared(place, run, opened, make=False) for place in _to_write(folder)]  # locked, so that nobody else counts meanwhile
+        there = sum(file.read().count(b"\n") for file in files if file)
+        if first == bool(there):
+            return False
+        line = encoded_line(kind=kind, run=run, run_seq=there + 1, **_gate.clean_data(fields))
+        problem = OSError(f"no place for a spool under {folder}")
+        for place, file in zip(_to_write(folder), files, strict=True):
+            try:
+                _write_shared(file or _shared(place, run, opened, make=True), sealer(place_key(place))(line))
+                return True
+            except OSError as error:
+                problem = error
         raise problem
-    return False
+
+
+def _shared(place: Path, run: str, opened: ExitStack, *, make: bool) -> io.FileIO | None:
+    """The locked spool in a place; None if it is not there. With `make`, it is created. Raises OSError then."""
+    try:
+        with _owned.folder(place, make=make, above=_above(place)) as parent:
+            handle = _owned.opened(parent, place / f"{run}.jsonl", _FLAGS if make else _FLAGS & ~os.O_CREAT)
+    except OSError:
+        if make:
+            raise
+        return None
+    file = opened.enter_context(io.FileIO(handle, "a+b"))
+    fcntl.flock(file, fcntl.LOCK_EX)
+    file.seek(0)
+    return file
+
+
+def _write_shared(file: io.FileIO | None, line: bytes) -> None:
+    """Write the line completely, or leave the file as it was. Half a line, which a killed process has left, is ended first. Raises OSError."""
+    if file is None:
+        raise OSError("no spool")
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 1))
+    line = line if file.read() in (b"", b"\n") else b"\n" + line
+    try:
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(size)
+        raise
 
 
 def encoded_line(**fields: Any) -> bytes:

@@ -114,6 +114,22 @@ def test_a_full_disk_stops_no_action_and_loses_no_entry(site: Site, small_disk: 
     assert incident["verified"]
 
 
+def test_without_the_callback_a_disk_that_is_full_loses_no_run(site: Site, small_disk: Path) -> None:
+    site.state = small_disk / "state"
+    site.state.mkdir(mode=0o700)
+    site.environment |= {"INCIDENT_STATE_DIR": str(site.state), "INCIDENT_DRAIN_TIMEOUT": "2"}
+    site.without_callback()
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(b"x" * 4096)
+    code, output = site.run("-e", "service=api host=prod-api-01")
+    assert code == 0, output
+    filler.unlink()
+    assert site.run(playbook="incident.response.deliver")[0] == 0
+    assert eventually(lambda: [[run["verdict"] for run in each["runs"]] for each in site.incidents()] == [["worked"]]), site.courier_log()
+
+
 def test_sigterm_and_sigint_are_on_the_timeline(site: Site) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         process = site.start_slowly("-e", "service=api host=prod-api-01")
@@ -165,6 +181,7 @@ def test_a_spool_that_the_version_before_left_half_way_is_carried_as_interrupted
 def test_a_spool_of_a_newer_version_loses_no_line_for_what_is_not_known_yet(site: Site) -> None:
     lines = OLD.read_text().splitlines()
     newer = lines[4].replace('"state":', '"colour":"blue","weights":[1,2],"state":').replace('"data":{}', '"data":{"mood":{"level":3}}')
+    site.later = True
     note = '{"run":"%s","run_seq":%d,"kind":"weather","at":1795752398.1,"text":"It rains","hosts":["a","b"]}'
     end = lines[-1].replace(f'"run_seq":{len(lines)}', f'"run_seq":{len(lines) + 1}')
     spool = left_behind(site, *lines[:4], newer, *lines[5:-1], note % ("20251110T100500-1a2b3c4d", len(lines)), end)

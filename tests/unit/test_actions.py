@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.incident.response.plugins.module_utils._core.entry import Entry
 from ansible_collections.incident.response.plugins.module_utils._core.undo import actions, gone_back, half_way
 
@@ -80,3 +81,9 @@ def test_a_killed_action_that_was_healed_is_one_back_or_none() -> None:
     assert gone_back(actions(killed + moved("b", "h1", to=2, before=2)), ["h1"]) == {}
     healed = gone_back(actions(killed + moved("b", "h1", to=1, before=1)), ["h1"])
     assert healed["h1"][0].run == "a"
+
+
+@pytest.mark.parametrize("plan", [{}, {"hosts": "h1"}, {"hosts": {"h1": "x"}}, {"hosts": {"h1": {"before": 1}}}])
+def test_a_plan_that_can_not_be_read_undoes_nothing_and_stops_nothing(plan: dict[str, Any]) -> None:
+    (action,) = actions([Entry("task", AT, run="a", host="h1", action="incident.response.action_plan", data={"plan": plan})])
+    assert [change.undoable() for change in action.hosts.values()] in ([], [False])

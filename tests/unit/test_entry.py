@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._core.entry import DATA, Entry, Kind, misfit, undeclared
+from ansible_collections.incident.response.plugins.module_utils._core.incident import derive
 from ansible_collections.incident.response.plugins.module_utils._core.severity import Severity
 from ansible_collections.incident.response.plugins.module_utils._journal import sqlite
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
@@ -59,3 +60,8 @@ def test_an_entry_that_does_not_fit_is_not_recorded_and_one_that_is_there_is_tol
         ]  # fmt: skip
         info = journal.info(incident)
         assert (info["status"], info["verified"]) == ("open", True)
+
+
+def test_what_is_no_severity_changes_none() -> None:
+    found = derive("i", [Entry("opened", AT, data={"severity": "P2"}), Entry("changed", AT, data={"severity": "P9", "title": "Slow"})])
+    assert (found.severity, found.title) == ("P2", "Slow")

@@ -9,11 +9,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.incident.response.plugins.module_utils._journal.location import open_journal
+from ansible_collections.incident.response.plugins.plugin_utils import _spool
 from ansible_collections.incident.response.plugins.plugin_utils._courier.carrier import Carrier
 from ansible_collections.incident.response.plugins.plugin_utils._spool import Spool, append_shared, lines_after, places, spools
 from sites import eventually
@@ -277,6 +279,45 @@ def test_a_spool_that_was_cut_is_carried_from_its_start_again(state: Path) -> No
     of(state).write_bytes(start + end)
     assert eventually(lambda: not carrier.step()[0])
     assert [text for text in texts(state) if text in {"Begun", "Ended"}] == ["Begun", "Ended"]
+
+
+@pytest.mark.parametrize("full", ["before the start", "after the start", "after half a line"])
+def test_a_run_of_several_processes_goes_on_in_the_next_place(state: Path, full: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk, as far as it is seen here: what is written is not taken, or by half."""
+    places(state)[0].mkdir(mode=0o700)
+    if full == "before the start":
+        of(state).touch(mode=0o600)
+    else:
+        assert append_shared(state, "a", "run_started", first=True, at=AT, data={"service": "api"})
+    if full == "after half a line":
+        with of(state).open("ab") as file:
+            file.write(b'{"run":"a","run_')
+    real = _spool._write_shared
+
+    def written(file: Any, line: bytes) -> None:
+        if file and file.name and Path(f"/proc/self/fd/{file.fileno()}").readlink().is_relative_to(state):
+            raise OSError(28, "No space left on device")
+        real(file, line)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_spool, "_write_shared", written)
+        assert append_shared(state, "a", "run_started", first=True, at=AT, data={"service": "api"}) == (full == "before the start")
+        assert append_shared(state, "a", "task", at=AT, text="Step", state="ok", changed=False)
+    assert append_shared(state, "a", "task", at=AT, text="Last", state="ok", changed=False)
+    found = [line for path in spools(state) for line in lines_after(path, 0).lines]
+    assert sorted(line["run_seq"] for line in found) == [1, 2, 3]
+    assert {line.get("text") for line in found} == {None, "Step", "Last"}
+
+
+def test_a_line_that_is_taken_by_half_is_taken_back(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert append_shared(state, "a", "run_started", first=True, at=AT)
+    before = of(state).read_bytes()
+    with ExitStack() as opened:
+        file = _spool._shared(places(state)[0], "a", opened, make=False)
+        monkeypatch.setattr(os, "fsync", lambda _file: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            _spool._write_shared(file, b"line\n")
+    assert of(state).read_bytes() == before
 
 
 def test_a_hundred_thousand_lines_in_one_spool_are_read_in_one_pass(state: Path) -> None:

@@ -27,7 +27,7 @@ SHOWS = {"display", "warning", "error", "deprecated", "v", "vv", "vvv", "vvvv", 
 LIBRARIES = {"requests", "smtplib", "socket", "socketio", "http.client", "urllib.request", "sqlite3", "logging", "syslog", "ftplib", "telnetlib"}
 
 THROUGH_THE_GATE = {
-    "plugin_utils/_spool.py": {"Spool._write: write", "append_shared: write"},
+    "plugin_utils/_spool.py": {"Spool._write: write", "_write_shared: write"},
     "plugin_utils/_courier/log.py": {"log: write"},
     "plugin_utils/_courier/main.py": {"Courier._write: write_text"},
     "plugin_utils/_wiring/oncall.py": {"LastAnswer.keep: write_text"},

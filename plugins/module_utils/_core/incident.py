@@ -12,7 +12,7 @@ from typing import Any
 
 from .entry import Entry, unix_time
 from .naming import provisional
-from .severity import DEFAULT_SEVERITY
+from .severity import DEFAULT_SEVERITY, Severity
 from .status import Status, is_back, steps
 
 _STAMPS = {
@@ -138,7 +138,7 @@ def derive(incident_id: str, entries: Iterable[Entry]) -> Incident:
 def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) -> None:
     match entry.kind:
         case "opened":
-            state.update(_texts(entry, "title", "service", "severity"))
+            state.update(_facts(entry))
             state["drill"] = bool(entry.data.get("drill"))
             state["opened_at"] = entry.at
         case "named":
@@ -146,7 +146,7 @@ def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) 
             state.update(named)
             state["names"] += [name for key, name in named.items() if key != "url" and name and name not in state["names"]]
         case "changed":
-            state.update(_texts(entry, "title", "service", "severity"))
+            state.update(_facts(entry))
             state["resolution"] |= {key: entry.data[key] for key in RESOLUTION if key in entry.data}
             state["roles"] |= _texts(entry, *ROLES)
             new = [each for each in entry.data.get("concerns", []) if each in CONCERNS and each not in state["concerns"]]
@@ -171,6 +171,12 @@ def _fold(state: dict[str, Any], runs: dict[str, dict[str, Any]], entry: Entry) 
         case "run_ended" | "run_vanished":
             run = runs.setdefault(entry.run, {"run": entry.run})
             run.update(ended_at=entry.at, verdict=entry.state, duration_ms=entry.duration_ms)
+
+
+def _facts(entry: Entry) -> dict[str, str]:
+    """The title, service and severity in an entry. What is no severity changes none."""
+    found = _texts(entry, "title", "service", "severity")
+    return {key: value for key, value in found.items() if key != "severity" or value in set(Severity)}
 
 
 def _texts(entry: Entry, *keys: str) -> dict[str, str]:

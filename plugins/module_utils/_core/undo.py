@@ -83,8 +83,9 @@ def actions(entries: Iterable[Entry]) -> list[Action]:
             name, service, role, backend, actor = (str(plan.get(key, "")) for key in ("name", "service", "role", "backend", "actor"))
             action = current[entry.run] = Action(entry.run, name, service, role, backend, entry.at, actor)
             found.append(action)
-            for host, each in plan["hosts"].items():
-                action.hosts[host] = Change(each["before"], each["wanted"], str(each.get("text", "")), touched=entry.run in outlines)
+            for host, each in _mapping(plan.get("hosts")).items():
+                before, wanted, text = _mapping(each).get("before"), _mapping(each).get("wanted"), str(_mapping(each).get("text", ""))
+                action.hosts[host] = Change(dict(_mapping(before)), dict(_mapping(wanted)), text, touched=entry.run in outlines)
         elif action and _whose(entry) in action.hosts and _touches(entry):
             _fold(action, entry, stopped=entry.run in outlines and entry.data.get("verdict", "worked") not in GOOD)
         elif action and entry.kind in {"run_vanished", "run_ended"}:
@@ -95,6 +96,11 @@ def actions(entries: Iterable[Entry]) -> list[Action]:
         for host, change in each.hosts.items():
             change.out = host in out
     return found
+
+
+def _mapping(given: object) -> Mapping[str, Any]:
+    """The value if it is a mapping; empty otherwise, because an older or a damaged record may lack it."""
+    return given if isinstance(given, Mapping) else {}
 
 
 def half_way(incidents: Iterable[Iterable[Action]]) -> dict[str, Action]:

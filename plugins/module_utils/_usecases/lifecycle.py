@@ -34,6 +34,8 @@ class Wanted:
     status: Status | None
     incident: str = ""
     service: str = ""
+    called: str = ""
+    """The service as it was typed: an alias of today may be the name of yesterday."""
     title: str = ""
     severity: Severity | None = None
     message: str = ""
@@ -68,8 +70,7 @@ def locate(journal: Journal, wanted: Wanted) -> str | None:
         found = journal.find(wanted.incident)
         if found is None:
             raise Refused(f"no incident is called {wanted.incident}. {_open_now(journal)}")
-        if wanted.status is not Status.OPEN and not wanted.force:
-            _refuse_other(journal, journal.incident(found), wanted.service)
+        _refuse_other(journal, journal.incident(found), wanted)
         return found
     if wanted.service:
         found = journal.open_for(wanted.service)
@@ -90,10 +91,12 @@ def _open_now(journal: Journal) -> str:
     return f"Open now: {', '.join(names) or 'none'}"
 
 
-def _refuse_other(journal: Journal, state: Incident, service: str) -> None:
-    """Refuse a step for a service in another service's incident: one of the two is a mistake, and the wrong incident would be resolved."""
-    if service and state.service and service != state.service:
-        raise Refused(f"{state.name} is of {state.service}, and not of {service}. Nothing was recorded. {_open_now(journal)}")
+def _refuse_other(journal: Journal, state: Incident, wanted: Wanted) -> None:
+    """Refuse a step for a service in another service's incident: one of the two is a mistake. The wrong incident would be resolved, or nobody
+    would be called for the right one."""
+    if wanted.service and state.service and state.service not in (wanted.service, wanted.called):
+        whose = f"{state.name}, which incident or INCIDENT_ID names, is of {state.service}, and not of {wanted.service}"
+        raise Refused(f"{whose}. Leave out one of them. {_open_now(journal)}")
 
 
 def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: str, actor: str) -> Change:
@@ -120,18 +123,11 @@ def plan(incident: str | None, entries: Sequence[Entry], wanted: Wanted, *, at: 
 
 
 def _opened_as_milder(state: Incident, wanted: Wanted) -> Wanted:
-    """Opening an open incident with a lower severity, or for another service, only adds a note: a second alert must not stop the clocks and calls of
-    a P0, and an incident stays its service's."""
-    if wanted.status is not Status.OPEN:
+    """Opening an open incident with a lower severity only adds a note: a second alert must not stop the clocks and calls of a P0."""
+    if wanted.status is not Status.OPEN or not wanted.severity or str(wanted.severity) <= state.severity:
         return wanted
-    milder = bool(wanted.severity) and str(wanted.severity) > state.severity
-    other = bool(wanted.service and state.service) and wanted.service != state.service and not wanted.force
-    if not milder and not other:
-        return wanted
-    whose, which = f", for {wanted.service}" if other else "", f", as {wanted.severity} (it stays {state.severity})" if milder else ""
-    said = ": ".join(filter(None, (f"Reported once more{whose}{which}", wanted.title, wanted.message)))
-    service, severity = "" if other else wanted.service, None if milder else wanted.severity
-    return replace(wanted, service=service, severity=severity, title="", message=said)
+    said = ": ".join(filter(None, (f"Reported once more, as {wanted.severity} (it stays {state.severity})", wanted.title, wanted.message)))
+    return replace(wanted, severity=None, title="", message=said)
 
 
 def apply(change: Change, journal: Journal, *, at: str, actor: str, chat: bool) -> str:
@@ -187,7 +183,8 @@ def _facts(state: Incident) -> dict[str, str]:
 
 
 def _details(current: Mapping[str, str], wanted: Wanted, at: str, actor: str) -> list[Entry]:
-    asked = {"title": wanted.title, "service": wanted.service, "severity": str(wanted.severity or ""), **wanted.roles}
+    service = wanted.service if not current["service"] else ""  # an incident stays its service's
+    asked = {"title": wanted.title, "service": service, "severity": str(wanted.severity or ""), **wanted.roles}
     new = {key: value for key, value in asked.items() if value and value != current[key]}
     if not new:
         return []

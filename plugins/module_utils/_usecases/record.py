@@ -115,7 +115,7 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     if not failed(entries, end.run):
         return
     current, worse = derive(incident, entries).stage, end.state == Verdict.MADE_WORSE
-    back = is_back(current, Status.INVESTIGATING)
+    back = is_back(current, Status.INVESTIGATING) and _is_its_own(journal, incident, end.run)
     if not back and not worse:
         return
     start = next((each for each in entries if each.run == end.run and each.kind == "run_started"), None)

@@ -31,6 +31,8 @@ class Wanted:
     state: str = ""
     incident: str = ""
     service: str = ""
+    called: str = ""
+    """The service as it was typed: an alias of today may be the name of yesterday."""
     title: str = ""
     impact: str = ""
     components: Mapping[str, str] = field(default_factory=dict)
@@ -114,7 +116,7 @@ def _record(journal: Journal, wanted: Wanted) -> tuple[str, str]:
         if wanted.state:
             raise Refused(f"{wanted.incident} is maintenance: its state is one of {', '.join(MAINTENANCE_STATES)}")
         return f"{ALONE}{wanted.incident}", wanted.incident
-    asked = lifecycle.Wanted(None, incident=wanted.incident, service=wanted.service)
+    asked = lifecycle.Wanted(None, incident=wanted.incident, service=wanted.service, called=wanted.called)
     found = communication.locate(journal, asked, communication_rules.CUSTOMERS)
     state = journal.incident(found)
     communication.forbid(state)

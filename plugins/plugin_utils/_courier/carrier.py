@@ -145,7 +145,7 @@ class Carrier:
             return False
         now, lines = self._read(seen, sizes)
         if gone and not now.ended:
-            now = replace(now, refused=now.recorder == "task" and now.waits)  # nobody else has said so
+            now = replace(now, refused=now.waits)  # nothing was touched, and nobody else can say so any more
             lines += [line | {"kind": "task", "state": "interrupted"} for line in now.begun]
             lines.append(_last_words(run, now))
             now = replace(now, ended=True)
@@ -266,7 +266,7 @@ def _last_words(run: str, seen: Carried) -> dict[str, Any]:
     """The end of a run that did not write its own end: it was killed, or only its tasks recorded it."""
     line: dict[str, Any] = {"run": run, "run_seq": VANISHED, "at": utc(time.time())}
     if seen.refused:
-        text = "❌ Ended before it had a plan: nothing was touched"
+        text = "❌ Ended before it had a plan, or was killed before that: nothing was touched"
         data = {"check": seen.check, "failed": True, "refused": True}
         return line | {"kind": "run_ended", "state": str(Verdict.UNKNOWN), "text": text, "data": data}
     if seen.recorder == "task":

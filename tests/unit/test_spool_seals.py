@@ -310,11 +310,14 @@ def test_a_run_of_several_processes_goes_on_in_the_next_place(state: Path, full:
 
 
 def test_a_line_that_is_taken_by_half_is_taken_back(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_file: int) -> None:
+        raise OSError(28, "No space left on device")
+
     assert append_shared(state, "a", "run_started", first=True, at=AT)
     before = of(state).read_bytes()
     with ExitStack() as opened:
         file = _spool._shared(places(state)[0], "a", opened, make=False)
-        monkeypatch.setattr(os, "fsync", lambda _file: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space"):
             _spool._write_shared(file, b"line\n")
     assert of(state).read_bytes() == before

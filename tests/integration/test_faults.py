@@ -92,14 +92,20 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+def filled(disk: Path) -> Path:
+    """Fill the disk. Returns the file to remove."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(b"x" * 4096)
+    return filler
+
+
 def test_a_full_disk_stops_no_action_and_loses_no_entry(site: Site, small_disk: Path) -> None:
     site.state = small_disk / "state"
     site.environment |= {"INCIDENT_STATE_DIR": str(site.state), "INCIDENT_DRAIN_TIMEOUT": "2"}
     assert site.run("-e", "service=api host=prod-api-01")[0] == 0
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
-        while True:
-            file.write(b"x" * 4096)
+    filler = filled(small_disk)
     code, output = site.run("-e", "service=api host=prod-api-02")
     assert code == 0, output
     assert "RECORDING IS DEGRADED" in output
@@ -119,10 +125,7 @@ def test_without_the_callback_a_disk_that_is_full_loses_no_run(site: Site, small
     site.state.mkdir(mode=0o700)
     site.environment |= {"INCIDENT_STATE_DIR": str(site.state), "INCIDENT_DRAIN_TIMEOUT": "2"}
     site.without_callback()
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
-        while True:
-            file.write(b"x" * 4096)
+    filler = filled(small_disk)
     code, output = site.run("-e", "service=api host=prod-api-01")
     assert code == 0, output
     filler.unlink()

@@ -83,9 +83,10 @@ def actions(entries: Iterable[Entry]) -> list[Action]:
             name, service, role, backend, actor = (str(plan.get(key, "")) for key in ("name", "service", "role", "backend", "actor"))
             action = current[entry.run] = Action(entry.run, name, service, role, backend, entry.at, actor)
             found.append(action)
-            for host, each in _mapping(plan.get("hosts")).items():
-                before, wanted, text = _mapping(each).get("before"), _mapping(each).get("wanted"), str(_mapping(each).get("text", ""))
-                action.hosts[host] = Change(dict(_mapping(before)), dict(_mapping(wanted)), text, touched=entry.run in outlines)
+            for host, given in _mapping(plan.get("hosts")).items():
+                its = _mapping(given)
+                before, wanted = _mapping(its.get("before")), _mapping(its.get("wanted"))
+                action.hosts[host] = Change(before, wanted, str(its.get("text", "")), touched=entry.run in outlines)
         elif action and _whose(entry) in action.hosts and _touches(entry):
             _fold(action, entry, stopped=entry.run in outlines and entry.data.get("verdict", "worked") not in GOOD)
         elif action and entry.kind in {"run_vanished", "run_ended"}:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from .._core.entry import Entry
-from .._core.incident import FAILED, calling, derive, transition
+from .._core.incident import FAILED, Incident, calling, derive, transition
 from .._core.naming import numbered
 from .._core.severity import DEFAULT_SEVERITY, Severity
 from .._core.status import Status, is_back
@@ -44,27 +44,28 @@ def ingest(journal: Journal, lines: Sequence[dict[str, Any]], *, opens: bool = T
                 continue
             if entry.kind == "run_started" and entry.data.get("person") and not entry.data.get("check"):
                 _advance(journal, incident, Status.ACKNOWLEDGED, entry)
-            if (
-                entry.kind == "run_ended"
-                and entry.state == Verdict.WORKED
-                and not entry.data.get("check")
-                and _is_its_own(journal, incident, entry.run)
-            ):
-                _advance(journal, incident, Status.MITIGATED, entry)
+            if entry.kind == "run_ended" and entry.state == Verdict.WORKED and not entry.data.get("check"):
+                _mitigate(journal, incident, entry)
             if entry.kind in {"run_ended", "run_vanished"}:
                 _after_failure(journal, incident, entry)
         return incident
 
 
-def _is_its_own(journal: Journal, incident: str, run: str) -> bool:
+def _mitigate(journal: Journal, incident: str, end: Entry) -> None:
+    entries = journal.entries(incident)
+    if _is_its_own(derive(incident, entries), _start(entries, end.run)):
+        _advance(journal, incident, Status.MITIGATED, end)
+
+
+def _is_its_own(incident: Incident, start: Entry | None) -> bool:
     """Whether the run acted on the incident's own service. An action on another one, recorded here because somebody named this incident, says nothing
     about the health of this one's service."""
-    entries = journal.entries(incident)
-    of, own = (
-        next((each.data.get("service") for each in entries if each.run == run and each.kind == "run_started"), ""),
-        derive(incident, entries).service,
-    )
-    return not of or not own or of == own
+    service = start.data.get("service") if start else ""
+    return not service or not incident.service or service == incident.service
+
+
+def _start(entries: Sequence[Entry], run: str) -> Entry | None:
+    return next((each for each in entries if each.run == run and each.kind == "run_started"), None)
 
 
 def _attach(journal: Journal, start: Entry, *, chat: bool, opens: bool) -> str | None:
@@ -114,11 +115,11 @@ def _after_failure(journal: Journal, incident: str, end: Entry) -> None:
     entries = journal.entries(incident)
     if not failed(entries, end.run):
         return
-    current, worse = derive(incident, entries).stage, end.state == Verdict.MADE_WORSE
-    back = is_back(current, Status.INVESTIGATING) and _is_its_own(journal, incident, end.run)
+    state, start, worse = derive(incident, entries), _start(entries, end.run), end.state == Verdict.MADE_WORSE
+    current = state.stage
+    back = is_back(current, Status.INVESTIGATING) and _is_its_own(state, start)
     if not back and not worse:
         return
-    start = next((each for each in entries if each.run == end.run and each.kind == "run_started"), None)
     what = f"the {start.action} of {start.data.get('service') or 'a service'}" if start else "a run"
     verdict = "broke it" if worse else f"failed (verdict {end.state.replace('_', ' ')})"
     acted = [each for each in actions(entries) if each.run == end.run]
